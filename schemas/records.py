@@ -1,0 +1,384 @@
+"""The values of every topic as typed records, field for field what the `.avsc` files beside this module say (a test compares them).
+
+Times are milliseconds since 1970 UTC, quantities whole units. What a field means is said in the schema, once.
+"""
+
+from typing import Generic, Literal, TypeVar
+
+import msgspec
+
+
+class Record(msgspec.Struct):
+    """Base of every Avro record."""
+
+
+class RawNotification(Record, kw_only=True):
+    """The body and the headers that matter."""
+
+    channel: str
+    route: str
+    headers: dict[str, str]
+    body: bytes
+
+
+OrderState = Literal["OPEN", "CANCELLED"]
+"""Does the storefront still want it?"""
+
+
+class OrderLine(Record, kw_only=True):
+    """One line of an order."""
+
+    line_id: str
+    sku: str
+    location: str = ""
+    quantity: int
+    name: str = ""
+    tracked: bool
+    taken_from: int
+    taken_to: int
+    restocked_at: int | None = None
+    shippable: bool = True
+
+
+class Address(Record, kw_only=True):
+    """A delivery address. Personal data."""
+
+    name: str = ""
+    company: str = ""
+    line1: str = ""
+    line2: str = ""
+    city: str = ""
+    region: str = ""
+    postcode: str = ""
+    country: str = ""
+    phone: str = ""
+    email: str = ""
+
+
+class OrderSnapshot(Record, kw_only=True):
+    """The whole order as its storefront showed it at one version."""
+
+    channel: str
+    order_id: str
+    number: str
+    version: int
+    state: OrderState
+    status: str
+    paid: bool
+    excluded: str | None = None
+    created_at: int
+    modified_at: int
+    lines: list[OrderLine]
+    shipping_method: str = ""
+    address: Address | None = None
+    note: str = ""
+    gift: str = ""
+
+
+WarehouseStatus = Literal["PENDING", "ALLOCATED", "PART_ALLOCATED", "PICK", "COMPLETED", "CANCELLED", "DELETED", "REFUSED", "CANCEL_REFUSED", "DRAFT"]
+"""Clarus' status, or the outcome of our request."""
+
+
+class WarehouseOrder(Record, kw_only=True):
+    """What Clarus did with our goods out: the answer to a release, a cancel or a look-up."""
+
+    reference: str
+    status: WarehouseStatus
+    wms_id: str = ""
+    detail: str = ""
+
+
+class OrderWatermark(Record, kw_only=True):
+    """Every order of the channel changed up to this storefront time precedes this record in this partition."""
+
+    channel: str
+    up_to: int
+
+
+class ReflectedLine(Record, kw_only=True):
+    """How much of one order's demand for this SKU the balances no longer contain."""
+
+    reference: str
+    out: int
+    closed: bool
+    warehouse: str | None = None
+
+
+class StockLevel(Record, kw_only=True):
+    """A joint read of the warehouse for one SKU: lines, balances, lines. Long reads come in chunks and count at the last one."""
+
+    sku: str
+    read_no: int
+    chunk: int
+    chunks: int
+    balances: dict[str, int]
+    held: dict[str, int] = {}
+    lines: list[ReflectedLine]
+    read_at: int
+
+
+LineState = Literal["OPEN", "CANCELLING", "CLOSED"]
+"""Further along wins at equal version."""
+
+
+class DemandLine(Record, kw_only=True):
+    """One order line's demand for this SKU. An upsert by version."""
+
+    sku: str
+    reference: str
+    channel: str
+    order_id: str
+    line_id: str
+    version: int
+    eaches: int
+    state: LineState
+    warehouses: list[str]
+    listing: str | None = None
+    units: int = 0
+    taken_from: int = 0
+    taken_to: int = 0
+    restocked_at: int | None = None
+
+
+class Watermark(Record, kw_only=True):
+    """Every order of the channel up to this storefront time, of this partition of orders.events, precedes this record."""
+
+    channel: str
+    order_partition: int
+    up_to: int
+
+
+class StockOutcome(Record, kw_only=True):
+    """What became of one stock command: nothing above the bound is or will be at the listing because of it."""
+
+    sku: str
+    listing: str
+    epoch: int
+    version: int
+    bound: int
+    at: int
+
+
+class ReadBack(Record, kw_only=True):
+    """The listing's own quantity, read when no request of ours was under way."""
+
+    sku: str
+    listing: str
+    epoch: int
+    pver: int
+    quantity: int
+    at_from: int
+    at_to: int
+    published: int
+    verify: bool
+
+
+class Baseline(Record, kw_only=True):
+    """A listing was read for the first time, or again under a new epoch: counting starts here."""
+
+    sku: str
+    listing: str
+    epoch: int
+    quantity: int
+    at_from: int
+    at_to: int
+
+
+class ComponentStock(Record, kw_only=True):
+    """What a bundle may still use of one component; sent to the bundle's partition."""
+
+    sku: str
+    component: str
+    version: int
+    pools: dict[str, int]
+    joint: dict[str, int]
+    taken: dict[str, int]
+
+
+class AvailableToSell(Record, kw_only=True):
+    """The figure, its version and its cause."""
+
+    sku: str
+    listing: str
+    channel: str
+    location: str
+    channel_sku: str
+    unit: str
+    available: int
+    version: int
+    cause: str
+
+
+LifecycleState = Literal["RECEIVED", "HELD", "READY", "RELEASING", "RELEASED", "ALLOCATED", "PICKING", "DESPATCHED", "COMPLETED", "CANCELLING", "CANCELLED", "MANUAL_STOP", "IGNORED"]
+"""State of the life-cycle."""
+
+
+class NormalisedOrder(Record, kw_only=True):
+    """The order's state."""
+
+    channel: str
+    order_id: str
+    number: str
+    reference: str
+    state: LifecycleState
+    reason: str
+    version: int
+
+
+class StockTarget(Record, kw_only=True):
+    """R4: the gross quantity a listing shall have."""
+
+    channel: str
+    sku: str
+    listing: str
+    epoch: int
+    version: int
+    inc: int
+    dec: int
+    to_zero: bool
+    priority: int
+
+
+class Correction(Record, kw_only=True):
+    """R8: the judgement of a read-back."""
+
+    channel: str
+    sku: str
+    listing: str
+    epoch: int
+    pver: int
+    drift: int
+    final: bool
+
+
+class ReadStock(Record, kw_only=True):
+    """A SKU is dirty: read it as a whole."""
+
+    channel: str
+    sku: str
+    reason: str
+
+
+class FetchOrder(Record, kw_only=True):
+    """An order changed: fetch it."""
+
+    channel: str
+    order_id: str
+
+
+class ReleaseLine(Record, kw_only=True):
+    """One line per product."""
+
+    sku: str
+    eaches: int
+    warehouse: str | None = None
+
+
+class ReleaseAddress(Record, kw_only=True):
+    """A delivery address. Personal data."""
+
+    name: str = ""
+    company: str = ""
+    line1: str = ""
+    line2: str = ""
+    city: str = ""
+    region: str = ""
+    postcode: str = ""
+    country: str = ""
+    phone: str = ""
+    email: str = ""
+
+
+class ReleaseOrder(Record, kw_only=True):
+    """Make exactly one goods out of this order."""
+
+    channel: str
+    order_key: str
+    reference: str
+    number: str
+    version: int
+    lines: list[ReleaseLine]
+    warehouse: str | None = None
+    address: ReleaseAddress | None = None
+    carrier: str = ""
+    service: str = ""
+    note: str = ""
+    gift: str = ""
+
+
+class CancelOrder(Record, kw_only=True):
+    """Cancel the goods out; Clarus' answer decides."""
+
+    channel: str
+    order_key: str
+    reference: str
+    version: int
+
+
+ExceptionPhase = Literal["OPEN", "ACKNOWLEDGED", "RESOLVED"]
+"""State."""
+
+
+class ExceptionState(Record, kw_only=True):
+    """The exception's last state."""
+
+    exception_id: str
+    type: str
+    entity: str
+    owner: str
+    state: ExceptionPhase
+    detail: str
+    opened_at: int
+    changed_at: int
+
+
+class OperatorCommand(Record, kw_only=True):
+    """What to do to what."""
+
+    action: str
+    target: str
+    actor: str
+    reason: str
+
+
+class Mapping(Record, kw_only=True):
+    """Replaces the older version of the same kind and key."""
+
+    kind: str
+    key: str
+    version: int
+    value: str
+    actor: str
+
+
+Body = TypeVar("Body")
+
+
+class Event(Record, Generic[Body], kw_only=True):
+    """What every topic value has in common, around its body."""
+
+    event_id: str
+    occurred_at: int
+    received_at: int
+    source: str
+    trace: str | None = None
+    body: Body
+
+
+IngressWebhookBody = RawNotification
+
+OrderEventBody = OrderSnapshot | WarehouseOrder | OrderWatermark
+
+InventoryEventBody = StockLevel | DemandLine | Watermark | StockOutcome | ReadBack | Baseline | ComponentStock
+
+AvailabilityBody = AvailableToSell
+
+OrderStatusBody = NormalisedOrder
+
+ChannelCommandBody = StockTarget | Correction | ReadStock | FetchOrder | ReleaseOrder | CancelOrder
+
+IntegrationExceptionBody = ExceptionState
+
+OperationsCommandBody = OperatorCommand
+
+ReferenceMappingBody = Mapping
