@@ -1,0 +1,272 @@
+"""What every connector offers and what it is given: the seam between delivery (when, how fast, how safely) and a peer's API (how it is said).
+
+A connector builds requests and reads answers; it decides nothing about time, retries or budgets and keeps no state but a token and look-up caches.
+Every HTTP call goes through the `Transport` it is given, which belongs to the channel's one owner.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import Any, Protocol
+
+import httpx
+
+from schemas.records import FetchOrder, OrderSnapshot, RawNotification, ReadStock, ReleaseOrder
+from tables.catalogue import Listing
+from tables.deliveries.peers import PeerKind
+
+
+class Priority(IntEnum):
+    """Order inside one channel's budget, the most urgent first (design section 5)."""
+
+    DECREASE = 1
+    RELEASE = 2
+    DESPATCH = 3
+    OTHER_DECREASE = 4
+    INCREASE = 5
+    SWEEP = 6
+
+
+@dataclass(frozen=True, slots=True)
+class RateHint:
+    """What a response says of the peer's budget; None where it says nothing. Times in seconds."""
+
+    remaining: int | None = None
+    quota: int | None = None
+    reset_after: float | None = None
+    retry_after: float | None = None
+    throttled: bool = False
+
+
+class Transport(Protocol):
+    """The one way out to a peer: budget, priority, breaker, pool and clock."""
+
+    async def request(self, method: str, url: str, *, priority: Priority, authorise: bool = True, **options: Any) -> httpx.Response:
+        """Send one request and return its response, whatever its status but the ones below. `options` are httpx's (`json`, `params`, `headers` …).
+
+        Raises the errors of `app.connectors.errors`: `Throttled` for 429, `Unavailable` where the request certainly did not reach the peer,
+        `OutcomeUnknown` where it may have, `Unauthorised` for 401 after one renewal of the token.
+        """
+        ...
+
+    def peer_time(self) -> tuple[int, int]:
+        """Bounds of the peer's clock now, milliseconds: earliest and latest."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One result of a start-up probe or a health look: `ok` False stops writes where `blocking`."""
+
+    check: str
+    ok: bool
+    detail: str
+    remedy: str = ""
+    blocking: bool = True
+
+
+# ---- stock at a storefront ------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """Our mark on a commercetools entry: which attempt landed last, and its gross quantity."""
+
+    epoch: int
+    attempt: int
+    gross: int
+
+
+@dataclass(frozen=True, slots=True)
+class StockReading:
+    """A listing as the peer shows it. `quantity` counts what is on offer (commercetools `quantityOnStock`, BigCommerce `total_inventory_onhand`).
+
+    `missing` is a reason where the listing cannot be managed (not found, not tracked): an exception names it, nothing is written.
+    """
+
+    listing: str
+    quantity: int
+    at_from: int
+    at_to: int
+    peer_id: str = ""
+    peer_version: int = 0
+    marker: Marker | None = None
+    missing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StockRequest:
+    """One write of R5: add `delta` (never 0), or set 0 where `zero`. `gross` is what will be published if it lands."""
+
+    listing: Listing
+    epoch: int
+    attempt: int
+    delta: int
+    gross: int
+    zero: bool
+    peer_id: str
+    peer_version: int
+
+
+class AnswerKind(StrEnum):
+    """What became of one write."""
+
+    OK = "ok"
+    CONFLICT = "conflict"            # version-checked and another version was there: nothing of ours landed
+    REFUSED = "refused"              # the peer would go below zero
+    NEEDS_ABSOLUTE = "needs_absolute"    # BigCommerce: never set, or no level at that location
+    UNKNOWN = "unknown"              # it may or may not have landed
+    NOT_SENT = "not_sent"            # it certainly did not leave or was not accepted (throttled, breaker, 401)
+    FAILED = "failed"                # the peer refuses it for good (unknown SKU, disabled location): an exception
+
+
+@dataclass(frozen=True, slots=True)
+class StockAnswer:
+    """The answer to one write; `at` bounds the peer's time of the answer."""
+
+    listing: str
+    kind: AnswerKind
+    at_from: int = 0
+    at_to: int = 0
+    peer_version: int = 0
+    detail: str = ""
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPage:
+    """One page of an order poll. `started_at` is the peer's time (earliest bound) at which the poll began; `last` marks the complete end."""
+
+    orders: Sequence[OrderSnapshot]
+    started_at: int
+    last: bool
+
+
+class Storefront(Protocol):
+    """A connected storefront."""
+
+    kind: PeerKind
+    max_rows: int              # listings per write request
+    max_read: int              # listings per read request
+    parallel_writes: int       # requests of one channel at a time: 1 at BigCommerce
+    order_resolution_ms: int   # of the peer's order times: every bound is widened by it (R8)
+
+    async def read_stock(self, listings: Sequence[Listing], priority: Priority) -> Mapping[str, StockReading]:
+        """Read at most `max_read` listings; an answer for each, by listing id."""
+        ...
+
+    async def write_stock(self, requests: Sequence[StockRequest], priority: Priority) -> Mapping[str, StockAnswer]:
+        """Write at most `max_rows` listings, all relative or all zero; an answer for each, by listing id. Raises nothing but cancellation."""
+        ...
+
+    def poll_orders(self, since: int, priority: Priority) -> AsyncIterator[OrderPage]:
+        """All orders changed at peer time `since` (milliseconds) or later, whole, in pages, oldest change first. The last page has `last`."""
+        ...
+
+    async def fetch_order(self, order_id: str, priority: Priority) -> OrderSnapshot | None:
+        """One order by the platform's own id, whole; None where the peer has none."""
+        ...
+
+    async def probe(self) -> list[Finding]:
+        """Start-up checks: credentials, scopes, settings that the promises need (restock off, tracking on, the marker type)."""
+        ...
+
+    def rate_hint(self, response: httpx.Response) -> RateHint | None:
+        """What this response says of the budget."""
+        ...
+
+    async def close(self) -> None:
+        """Release what the connector itself holds."""
+        ...
+
+
+class Intake(Protocol):
+    """The pure side of a storefront or of Clarus: from a raw notification to events and commands. No I/O."""
+
+    def verify(self, headers: Mapping[str, str], body: bytes, now_ms: int) -> bool:
+        """Is it really from the peer? Header names in lower case. Where a peer signs nothing it answers True: the path's secret decides."""
+        ...
+
+    def parse(self, notification: RawNotification) -> list[OrderSnapshot | FetchOrder | ReadStock]:
+        """What it means. ValueError with the reason where it cannot be read."""
+        ...
+
+    def entity(self, body: bytes) -> str:
+        """The entity it is about, for the record's key; empty where it cannot be told. Never raises."""
+        ...
+
+
+# ---- the warehouse --------------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LineRead:
+    """One order's line of a SKU at the warehouse: eaches taken out of `available`, and whether nothing more will be."""
+
+    out: int
+    warehouse: str
+    closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JointRead:
+    """R1: lines, balances, lines of one SKU. `lines` by our reference hold min(L1, L2) for lines that are in an open status there.
+
+    `moved` is True where a line differed between the two reads in every one of the repeats.
+    """
+
+    sku: str
+    balances: Mapping[str, int]
+    held: Mapping[str, int]
+    lines: Mapping[str, LineRead]
+    moved: bool
+    missing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GoodsOut:
+    """A sales order at Clarus; `status` is Clarus' code in upper case. `lines` is product code to (ordered, out)."""
+
+    wms_id: str
+    reference: str
+    status: str
+    warehouse: str
+    lines: Mapping[str, tuple[int, int]]
+
+
+class Warehouse(Protocol):
+    """The connected WMS."""
+
+    max_read: int
+
+    async def read_stock(self, skus: Sequence[str], priority: Priority) -> Mapping[str, JointRead]:
+        """One joint read of at most `max_read` SKUs: lines L1, balances of all warehouses, lines L2; repeated at most 3 times while a line moves."""
+        ...
+
+    async def find_orders(self, references: Sequence[str], priority: Priority) -> Mapping[str, list[GoodsOut]]:
+        """The goods outs with these references, with their lines; an empty list where there is none."""
+        ...
+
+    async def create_order(self, order: ReleaseOrder, priority: Priority) -> GoodsOut:
+        """One create. `Refused` where Clarus says no (its words), `OutcomeUnknown` where it may have been created."""
+        ...
+
+    async def cancel_order(self, order: GoodsOut, priority: Priority) -> str:
+        """Ask Clarus to cancel: DELETED, CANCELLED or CANCEL_REFUSED. `OutcomeUnknown` where it may have been done."""
+        ...
+
+    async def changes_since(self, cursor: str, priority: Priority) -> tuple[set[str], str]:
+        """Product codes with transactions since the cursor (empty: from now), and the next cursor: the gap filler for lost webhooks."""
+        ...
+
+    async def probe(self, priority: Priority) -> list[Finding]:
+        """What `available` and the line quantities mean here (R1, finding 24), credentials, warehouses and account found."""
+        ...
+
+    def rate_hint(self, response: httpx.Response) -> RateHint | None:
+        """What this response says of the budget."""
+        ...
+
+    async def close(self) -> None:
+        """Release what the connector itself holds."""
+        ...

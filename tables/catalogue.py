@@ -1,0 +1,110 @@
+"""Products, listings and policies as the rules need them: what is sold where, in which unit, from which warehouses.
+
+Pure data, made from the configuration by `app.settings`. A *listing* is one quantity field at one storefront: channel, location and channel SKU.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from fnmatch import fnmatchcase
+
+
+class Mode(StrEnum):
+    """How several listings share one pool (`ledger.md` R4, R9)."""
+
+    SHARED = "shared"
+    ESCROW = "escrow"
+    AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One quantity field at one storefront. `product` is the Clarus code or bundle code, `eaches` the eaches of one selling unit (1 for a bundle)."""
+
+    channel: str
+    sku: str
+    product: str
+    unit: str = "each"
+    eaches: int = 1
+    location: str = ""
+
+    @property
+    def id(self) -> str:
+        """Stable identity: channel, location and channel SKU."""
+        return f"{self.channel}/{self.location}/{self.sku}"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How much of the pool a listing offers. Quantities in eaches but `min_to_list` and `max` as R4 reads them (eaches too)."""
+
+    share: Decimal = Decimal(1)
+    percent: Decimal = Decimal(0)
+    buffer: int = 0
+    velocity: int = 0
+    min_to_list: int = 0
+    max: int | None = None
+    mode: Mode = Mode.AUTO
+    warehouses: tuple[str, ...] = ()
+    escrow_floor: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A Clarus product, or a bundle (`bundle`: component code to eaches of it in one bundle)."""
+
+    sku: str
+    units: Mapping[str, int] = field(default_factory=lambda: {"each": 1})
+    bundle: Mapping[str, int] = field(default_factory=dict)
+    listings: tuple[Listing, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRule:
+    """Fields to overlay where channel and Clarus code match the globs; later rules win field by field."""
+
+    channel: str
+    sku: str
+    fields: Mapping[str, object]
+
+
+class Catalogue:
+    """Look-ups over all products, listings and policies of one configuration."""
+
+    def __init__(self, products: Iterable[Product], rules: Iterable[PolicyRule], warehouses: Iterable[str]) -> None:
+        self.warehouses = tuple(warehouses)
+        self.products: dict[str, Product] = {p.sku: p for p in products}
+        self.rules = tuple(rules)
+        self.listings: dict[str, Listing] = {x.id: x for p in self.products.values() for x in p.listings}
+        self._by_channel: dict[str, list[Listing]] = {}
+        for listing in self.listings.values():
+            self._by_channel.setdefault(listing.channel, []).append(listing)
+        self._bundles: dict[str, list[Product]] = {}
+        for product in self.products.values():
+            for component in product.bundle:
+                self._bundles.setdefault(component, []).append(product)
+        self._policies: dict[str, Policy] = {}
+
+    def of_channel(self, channel: str) -> list[Listing]:
+        """All listings of one channel."""
+        return self._by_channel.get(channel, [])
+
+    def find(self, channel: str, sku: str, location: str = "") -> Listing | None:
+        """The listing of a channel's SKU, at that location or at the default one; None where it is not mapped."""
+        return self.listings.get(f"{channel}/{location}/{sku}") or self.listings.get(f"{channel}//{sku}")
+
+    def bundles_of(self, component: str) -> list[Product]:
+        """The bundles that use this component."""
+        return self._bundles.get(component, [])
+
+    def policy(self, listing: Listing) -> Policy:
+        """The policy in force for a listing: defaults, then every matching rule, later ones winning field by field."""
+        known = self._policies.get(listing.id)
+        if known is None:
+            fields: dict[str, object] = {"warehouses": self.warehouses}
+            for rule in self.rules:
+                if fnmatchcase(listing.channel, rule.channel) and fnmatchcase(listing.product, rule.sku):
+                    fields.update(rule.fields)
+            known = self._policies[listing.id] = Policy(**fields)  # type: ignore[arg-type]
+        return known
