@@ -1,0 +1,196 @@
+"""What a drill asks of the simulated peers: to do what customers and warehouse people do, and to tell the truth afterwards."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from app.simulators.base import Faults, Journal, Notifier
+
+
+class StepRefused(Exception):
+    """The peer refused what a step asked, as it would refuse a customer: the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewLine:
+    """A line of a new order, in the channel's SKU and selling unit."""
+
+    sku: str
+    qty: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrder:
+    """A new order. `number` is what the file calls it; empty lets the platform choose one."""
+
+    number: str
+    lines: Sequence[NewLine]
+    paid: bool = True
+    shipping: str = ""
+    note: str = ""
+    gift: str = ""
+    address: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class SoldLine:
+    """A line as the storefront holds it. `tracked` False: an untracked product."""
+
+    sku: str
+    qty: int
+    tracked: bool = True
+
+
+@dataclass(slots=True)
+class StorefrontOrder:
+    """The truth of one order at its storefront. Times are the platform's, milliseconds."""
+
+    order_id: str
+    number: str
+    placed_at: int
+    lines: list[SoldLine]
+    paid: bool
+    state: str = "open"                  # open, part_shipped, shipped, cancelled, refunded
+    restocked: bool = False
+    shipments: list[dict[str, Any]] = field(default_factory=list)
+    refunded: str = "0.00"
+
+
+class StorefrontSimulator(Protocol):
+    """One simulated storefront: an HTTP API in front, these methods behind."""
+
+    name: str
+    url: str
+    journal: Journal
+    faults: Faults
+    notifier: Notifier
+
+    async def start(self, port: int = 0) -> str: ...
+    async def stop(self) -> None: ...
+
+    def connection(self) -> dict[str, Any]:
+        """The channel's settings for the product: `system`, URLs and credentials of this simulator."""
+        ...
+
+    def add_listing(self, sku: str, location: str = "") -> None:
+        """Create a listing as it is before time 0 (commercetools: quantity 0, tracked; BigCommerce: never set)."""
+        ...
+
+    async def place(self, order: NewOrder) -> StorefrontOrder:
+        """A customer checks out. StepRefused where the storefront would refuse; a SKU that is no listing is an untracked product."""
+        ...
+
+    async def pay(self, number: str) -> None:
+        """The payment of an order arrives."""
+        ...
+
+    async def edit(self, number: str, lines: Sequence[NewLine] | None, address: Mapping[str, str] | None) -> None:
+        """The order is changed at the platform. StepRefused where the platform has no such thing."""
+        ...
+
+    async def cancel(self, number: str) -> None:
+        """The order is cancelled at the platform."""
+        ...
+
+    async def set_stock(self, sku: str, qty: int, location: str = "") -> int:
+        """A person edits the quantity by hand; returns by how much it was raised (negative: lowered)."""
+        ...
+
+    def quantity(self, sku: str, location: str = "") -> int:
+        """The listing's own quantity once all lags are over."""
+        ...
+
+    def orders(self) -> Mapping[str, StorefrontOrder]:
+        """All orders, by number."""
+        ...
+
+    def quiet(self) -> bool:
+        """No notification undelivered, no request under way, no lag still to pass."""
+        ...
+
+
+@dataclass(slots=True)
+class WarehouseOrder:
+    """The truth of one goods out. `upstream` is the order key our release wrote into external_system_reference1."""
+
+    wms_id: str
+    reference: str
+    upstream: str
+    status: str                          # Clarus' code in upper case, DELETED for a removed PENDING order
+    created_at: int
+    lines: list[dict[str, Any]]          # {"sku", "qty"}
+    taken: dict[tuple[str, str], int] = field(default_factory=dict)     # (sku, warehouse) -> eaches taken out of available
+    carrier: str = ""
+    service: str = ""
+    notes: dict[str, str] = field(default_factory=dict)
+    parcels: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class FloorSpeed:
+    """How long the simulated floor takes, seconds; None leaves the step to the file (`floor: manual`)."""
+
+    allocate: float | None = 0.2
+    pick: float | None = 0.5
+    despatch: float | None = 1.0
+
+
+class WarehouseSimulator(Protocol):
+    """The simulated Clarus: its API in front, the warehouse's own doings behind."""
+
+    name: str
+    url: str
+    journal: Journal
+    faults: Faults
+    notifier: Notifier
+
+    async def start(self, port: int = 0) -> str: ...
+    async def stop(self) -> None: ...
+
+    def connection(self) -> dict[str, Any]:
+        """The `clarus` settings for the product."""
+        ...
+
+    def add_product(self, sku: str) -> None:
+        """Create a product; bundles are not products here."""
+        ...
+
+    def receive(self, sku: str, warehouse: str, qty: int) -> int:
+        """Goods in. Every movement returns what was really booked, in eaches."""
+        ...
+
+    def adjust(self, sku: str, warehouse: str, qty: int) -> int:
+        """Correct the stock; down at most by what is available. Returns the signed booking."""
+        ...
+
+    def hold(self, sku: str, warehouse: str, qty: int) -> int:
+        """Take stock out of sale, at most what is available."""
+        ...
+
+    def release(self, sku: str, warehouse: str, qty: int) -> int:
+        """Put held stock back on sale, at most what is held."""
+        ...
+
+    def move(self, sku: str, source: str, target: str, qty: int) -> int:
+        """Move between warehouses, at most what is available."""
+        ...
+
+    def allocate(self, upstream: str) -> None:
+        """Allocate one order as far as stock goes. StepRefused where it is not there or not in a state for it."""
+        ...
+
+    def despatch(self, upstream: str, parcels: Sequence[Mapping[str, Any]]) -> None:
+        """Despatch parcels `{"tracking": str, "lines": [{"sku", "qty"}]}` of one order."""
+        ...
+
+    def orders(self) -> Sequence[WarehouseOrder]:
+        """All goods outs, deleted ones too."""
+        ...
+
+    def stock(self) -> Mapping[str, Mapping[str, Mapping[str, int]]]:
+        """SKU to warehouse to {"available", "held"}."""
+        ...
+
+    def quiet(self) -> bool:
+        """No notification undelivered, no request under way, nothing the floor could still do."""
+        ...
