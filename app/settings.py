@@ -32,6 +32,13 @@ def parse_duration(value: object) -> object:
     raise ValueError("a duration such as 500ms, 2s or 1m")
 
 
+def ms(text: str) -> int:
+    """A duration as people write it, in milliseconds."""
+    value = parse_duration(text)
+    assert isinstance(value, int)  # noqa: S101 - parse_duration returns nothing else
+    return value
+
+
 Duration = Annotated[int, BeforeValidator(parse_duration), Field(ge=0)]
 """Milliseconds; written as 500ms, 2s, 1m, 1h or 7d."""
 
@@ -39,7 +46,7 @@ Duration = Annotated[int, BeforeValidator(parse_duration), Field(ge=0)]
 class Model(BaseModel):
     """Base: unknown fields are refused by name."""
 
-    model_config = ConfigDict(extra="forbid", validate_default=True)
+    model_config = ConfigDict(extra="forbid")
 
 
 class ListingSettings(Model):
@@ -47,16 +54,24 @@ class ListingSettings(Model):
 
     sku: str = Field(description="The channel's SKU.")
     unit: str = Field("each", description="Selling unit; one of the product's units.")
-    location: str = Field("", description="The channel's location: a supply channel key, a location id; empty for the default one.")
+    location: str = Field(
+        "", description="The channel's location: a supply channel key, a location id; empty for the default one."
+    )
 
 
 class ProductSettings(Model):
     """A product of the warehouse or a bundle, and where it is listed."""
 
     sku: str = Field(min_length=1, description="Clarus product code, always text.")
-    units: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=lambda: {"each": 1}, description="Unit to eaches.")
-    bundle: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict, description="Component code to eaches in one bundle.")
-    channels: dict[str, str | ListingSettings | list[ListingSettings]] = Field(default_factory=dict, description="Channel to its listing or listings.")
+    units: dict[str, Annotated[int, Field(ge=1)]] = Field(
+        default_factory=lambda: {"each": 1}, description="Unit to eaches."
+    )
+    bundle: dict[str, Annotated[int, Field(ge=1)]] = Field(
+        default_factory=dict, description="Component code to eaches in one bundle."
+    )
+    channels: dict[str, str | ListingSettings | list[ListingSettings]] = Field(
+        default_factory=dict, description="Channel to its listing or listings."
+    )
 
     def to_product(self) -> Product:
         """The product as the rules need it."""
@@ -65,7 +80,16 @@ class ProductSettings(Model):
             many = given if isinstance(given, list) else [given]
             for one in many:
                 item = ListingSettings(sku=one) if isinstance(one, str) else one
-                listings.append(Listing(channel, item.sku, self.sku, item.unit, 1 if self.bundle else self.units[item.unit], item.location))
+                listings.append(
+                    Listing(
+                        channel,
+                        item.sku,
+                        self.sku,
+                        item.unit,
+                        1 if self.bundle else self.units[item.unit],
+                        item.location,
+                    )
+                )
         return Product(self.sku, dict(self.units), dict(self.bundle), tuple(listings))
 
 
@@ -110,9 +134,13 @@ class KafkaSettings(Model):
 
     bootstrap: str = Field("localhost:9092", description="Bootstrap servers.")
     topic_prefix: str = Field("", description="Stands before every topic and group name.")
-    partitions: int = Field(24, ge=1, le=1000, description="Partitions of every source topic; never changed afterwards.")
+    partitions: int = Field(
+        24, ge=1, le=1000, description="Partitions of every source topic; never changed afterwards."
+    )
     replication: int = Field(3, ge=1, description="Replicas of created topics.")
-    security: dict[str, str] = Field(default_factory=dict, description="Further client properties, such as security.protocol and ssl.ca.location.")
+    security: dict[str, str] = Field(
+        default_factory=dict, description="Further client properties, such as security.protocol and ssl.ca.location."
+    )
     username: str = Field("", description="SASL user name.")
     password: SecretStr = Field(SecretStr(""), description="SASL password.")
     schema_registry_url: str = Field("", description="Confluent-compatible registry; empty for single-object encoding.")
@@ -122,48 +150,62 @@ class EngineSettings(Model):
     """The stream engine."""
 
     group: str = Field("clarus-stream", description="Consumer group and application id.")
-    instance: str = Field("worker-0", description="Name of this worker, stable over restarts: static membership and data directory.")
-    guarantee: Literal["exactly_once", "at_least_once"] = Field("exactly_once", description="at_least_once for brokers without sound transactions.")
-    commit_interval: Duration = Field("25ms", description="Length of a cycle.")
+    instance: str = Field(
+        "worker-0", description="Name of this worker, stable over restarts: static membership and data directory."
+    )
+    guarantee: Literal["exactly_once", "at_least_once"] = Field(
+        "exactly_once", description="at_least_once for brokers without sound transactions."
+    )
+    commit_interval: Duration = Field(ms("25ms"), description="Length of a cycle.")
     poll_max: int = Field(10_000, ge=1, description="Records taken in one poll.")
     data_dir: str = Field("data", description="Where the local store lies; one directory per instance below it.")
     store: Literal["rocksdict", "memory"] = Field("rocksdict", description="Local store.")
-    session_timeout: Duration = Field("6s", description="Time after which a silent worker loses its partitions.")
-    transaction_timeout: Duration = Field("10s", description="Time after which the broker ends an open transaction.")
-    dead_letter_ratio: float = Field(0.05, ge=0, le=1, description="Share of unreadable records in the last 1,000 above which the worker stops.")
+    session_timeout: Duration = Field(ms("6s"), description="Time after which a silent worker loses its partitions.")
+    transaction_timeout: Duration = Field(
+        ms("10s"), description="Time after which the broker ends an open transaction."
+    )
+    dead_letter_ratio: float = Field(
+        0.05, ge=0, le=1, description="Share of unreadable records in the last 1,000 above which the worker stops."
+    )
     dead_letter_run: int = Field(100, ge=1, description="Unreadable records in a row above which the worker stops.")
 
 
 class BoundSettings(Model):
     """Time bounds that the stock rules rely on; what happens where one does not hold is in docs/guarantees.md."""
 
-    late_max: Duration = Field("60s", description="No request lands later than this after it was given up.")
-    apply_max: Duration = Field("30s", description="BigCommerce applies an adjustment within this after its answer.")
-    visible_lag: Duration = Field("10s", description="commercetools shows an order's decrement at the latest after this.")
-    consistency_margin: Duration = Field("2s", description="An order poll is complete up to its start minus this.")
+    late_max: Duration = Field(ms("60s"), description="No request lands later than this after it was given up.")
+    apply_max: Duration = Field(
+        ms("30s"), description="BigCommerce applies an adjustment within this after its answer."
+    )
+    visible_lag: Duration = Field(
+        ms("10s"), description="commercetools shows an order's decrement at the latest after this."
+    )
+    consistency_margin: Duration = Field(ms("2s"), description="An order poll is complete up to its start minus this.")
 
 
 class SweepSettings(Model):
     """What is looked at without being asked."""
 
-    orders: Duration = Field("10s", description="Between two order polls of a channel.")
-    order_overlap: Duration = Field("5m", description="An order poll starts this much before the last one.")
-    stock: Duration = Field("10m", description="Within this every SKU is read at the warehouse once.")
-    listings: Duration = Field("30m", description="Within this every listing is read back once, inside the budget.")
-    feed: Duration = Field("30s", description="Between two reads of the warehouse's transactions.")
+    orders: Duration = Field(ms("10s"), description="Between two order polls of a channel.")
+    order_overlap: Duration = Field(ms("5m"), description="An order poll starts this much before the last one.")
+    stock: Duration = Field(ms("10m"), description="Within this every SKU is read at the warehouse once.")
+    listings: Duration = Field(ms("30m"), description="Within this every listing is read back once, inside the budget.")
+    feed: Duration = Field(ms("30s"), description="Between two reads of the warehouse's transactions.")
 
 
 class DeliverySettings(Model):
     """Calls to peers."""
 
-    timeout: Duration = Field("20s", description="Time-out of one request.")
+    timeout: Duration = Field(ms("20s"), description="Time-out of one request.")
     parallel: int = Field(8, ge=1, description="Requests to one peer at a time.")
     attempts: int = Field(8, ge=1, description="Attempts before an exception is opened; they go on afterwards.")
-    backoff: Duration = Field("500ms", description="First wait after a failure; doubles, with jitter.")
-    backoff_max: Duration = Field("60s", description="Longest wait after a failure.")
+    backoff: Duration = Field(ms("500ms"), description="First wait after a failure; doubles, with jitter.")
+    backoff_max: Duration = Field(ms("60s"), description="Longest wait after a failure.")
     breaker_failures: int = Field(5, ge=1, description="Failures in a row that open a channel's breaker.")
-    breaker_pause: Duration = Field("5s", description="How long an open breaker lets nothing through.")
-    create_unknown: Duration = Field("120s", description="How long the warehouse may still be working on a create whose answer was lost.")
+    breaker_pause: Duration = Field(ms("5s"), description="How long an open breaker lets nothing through.")
+    create_unknown: Duration = Field(
+        ms("120s"), description="How long the warehouse may still be working on a create whose answer was lost."
+    )
 
 
 class IngressSettings(Model):

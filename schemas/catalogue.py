@@ -12,9 +12,9 @@ DAY_MS = 24 * 60 * 60 * 1000
 class Privacy(StrEnum):
     """Who may read a topic."""
 
-    PUBLIC = "public"            # no personal data, for every team
-    INTERNAL = "internal"        # no personal data, for this product
-    RESTRICTED = "restricted"    # personal data: this product only, bounded retention
+    PUBLIC = "public"  # no personal data, for every team
+    INTERNAL = "internal"  # no personal data, for this product
+    RESTRICTED = "restricted"  # personal data: this product only, bounded retention
 
 
 class Cleanup(StrEnum):
@@ -40,32 +40,88 @@ class Topic:
 
 
 INGRESS_WEBHOOKS = Topic(
-    "ingress.webhooks", "ingress_webhooks", "channel + entity", "Notifications as the peers sent them, durable before they are answered.",
-    Privacy.RESTRICTED, retention_ms=7 * DAY_MS)
+    "ingress.webhooks",
+    "ingress_webhooks",
+    "channel + entity",
+    "Notifications as the peers sent them, durable before they are answered.",
+    Privacy.RESTRICTED,
+    retention_ms=7 * DAY_MS,
+)
 ORDERS_EVENTS = Topic(
-    "orders.events", "orders_events", "order key: channel:order id", "Everything that happens to an order, in its order.",
-    Privacy.RESTRICTED, retention_ms=30 * DAY_MS)
+    "orders.events",
+    "orders_events",
+    "order key: channel:order id",
+    "Everything that happens to an order, in its order.",
+    Privacy.RESTRICTED,
+    retention_ms=30 * DAY_MS,
+)
 INVENTORY_EVENTS = Topic(
-    "inventory.events", "inventory_events", "SKU (Clarus product code)", "Stock levels, demand lines and delivery outcomes of one SKU.",
-    Privacy.INTERNAL, retention_ms=30 * DAY_MS)
+    "inventory.events",
+    "inventory_events",
+    "SKU (Clarus product code)",
+    "Stock levels, demand lines and delivery outcomes of one SKU.",
+    Privacy.INTERNAL,
+    retention_ms=30 * DAY_MS,
+)
 INVENTORY_AVAILABILITY = Topic(
-    "inventory.availability", "inventory_availability", "SKU (Clarus product code); one record a listing", "Available to sell per channel and location.",
-    Privacy.PUBLIC, retention_ms=30 * DAY_MS)
+    "inventory.availability",
+    "inventory_availability",
+    "SKU (Clarus product code); one record a listing",
+    "Available to sell per channel and location.",
+    Privacy.PUBLIC,
+    retention_ms=30 * DAY_MS,
+)
 ORDERS_STATUS = Topic(
-    "orders.status", "orders_status", "order key: channel:order id", "Normalised state of every order.",
-    Privacy.PUBLIC, Cleanup.COMPACT)
+    "orders.status",
+    "orders_status",
+    "order key: channel:order id",
+    "Normalised state of every order.",
+    Privacy.PUBLIC,
+    Cleanup.COMPACT,
+)
 CHANNEL_COMMANDS = Topic(
-    "channel.commands", "channel_commands", "channel + kind + entity", "Wanted state of one thing at one peer; things to read there.",
-    Privacy.RESTRICTED, Cleanup.COMPACT, partitioned_by="channel")
+    "channel.commands",
+    "channel_commands",
+    "channel + kind + entity",
+    "Wanted state of one thing at one peer; things to read there.",
+    Privacy.RESTRICTED,
+    Cleanup.COMPACT,
+    partitioned_by="channel",
+)
 INTEGRATION_EXCEPTIONS = Topic(
-    "integration.exceptions", "integration_exceptions", "exception id", "What a person must look at.",
-    Privacy.PUBLIC, Cleanup.COMPACT)
+    "integration.exceptions",
+    "integration_exceptions",
+    "exception id",
+    "What a person must look at.",
+    Privacy.PUBLIC,
+    Cleanup.COMPACT,
+)
 OPERATIONS_COMMANDS = Topic(
-    "operations.commands", "operations_commands", "target", "Commands of operators.", Privacy.INTERNAL, retention_ms=30 * DAY_MS)
+    "operations.commands",
+    "operations_commands",
+    "target",
+    "Commands of operators.",
+    Privacy.INTERNAL,
+    retention_ms=30 * DAY_MS,
+)
 REFERENCE_MAPPINGS = Topic(
-    "reference.mappings", "reference_mappings", "kind + key", "Versioned mappings and policies.", Privacy.INTERNAL, Cleanup.COMPACT)
+    "reference.mappings",
+    "reference_mappings",
+    "kind + key",
+    "Versioned mappings and policies.",
+    Privacy.INTERNAL,
+    Cleanup.COMPACT,
+)
 
 TOPICS: tuple[Topic, ...] = (
-    INGRESS_WEBHOOKS, ORDERS_EVENTS, INVENTORY_EVENTS, INVENTORY_AVAILABILITY, ORDERS_STATUS, CHANNEL_COMMANDS,
-    INTEGRATION_EXCEPTIONS, OPERATIONS_COMMANDS, REFERENCE_MAPPINGS)
+    INGRESS_WEBHOOKS,
+    ORDERS_EVENTS,
+    INVENTORY_EVENTS,
+    INVENTORY_AVAILABILITY,
+    ORDERS_STATUS,
+    CHANNEL_COMMANDS,
+    INTEGRATION_EXCEPTIONS,
+    OPERATIONS_COMMANDS,
+    REFERENCE_MAPPINGS,
+)
 BY_NAME: dict[str, Topic] = {topic.name: topic for topic in TOPICS}

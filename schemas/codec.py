@@ -42,7 +42,9 @@ class TopicCodec:
     `writer_id` is the registry's id of our schema, or None for single-object encoding. `readers` maps the ids of older versions to their schemas.
     """
 
-    def __init__(self, topic: Topic, writer_id: int | None = None, readers: Mapping[int, dict[str, Any]] | None = None) -> None:
+    def __init__(
+        self, topic: Topic, writer_id: int | None = None, readers: Mapping[int, dict[str, Any]] | None = None
+    ) -> None:
         self.topic = topic
         self.raw = load_schema(topic.schema)
         self.schema = parse_schema(self.raw)
@@ -65,8 +67,13 @@ class TopicCodec:
         out = io.BytesIO()
         out.write(self._head)
         datum = {
-            "event_id": event.event_id, "occurred_at": event.occurred_at, "received_at": event.received_at,
-            "source": event.source, "trace": event.trace, "body": (name, msgspec.to_builtins(event.body, builtin_types=(bytes,)))}
+            "event_id": event.event_id,
+            "occurred_at": event.occurred_at,
+            "received_at": event.received_at,
+            "source": event.source,
+            "trace": event.trace,
+            "body": (name, msgspec.to_builtins(event.body, builtin_types=(bytes,))),
+        }
         fastavro.schemaless_writer(out, self.schema, datum)
         return out.getvalue()
 
@@ -76,35 +83,61 @@ class TopicCodec:
             raise UndecodableRecord(f"{self.topic.name}: empty value")
         if value[:2] == SINGLE_OBJECT:
             if value[2:10] != self.print:
-                raise UndecodableRecord(f"{self.topic.name}: written with a schema that is not in schemas/ (fingerprint {value[2:10].hex()})")
+                raise UndecodableRecord(
+                    f"{self.topic.name}: written with a schema that is not in schemas/ (fingerprint {value[2:10].hex()})"
+                )
             writer, start = self.schema, 10
         elif value[0] == 0 and len(value) > 5:
             schema_id = _CONFLUENT_HEADER.unpack_from(value)[1]
             known = self.schema if schema_id == self.writer_id else self._readers.get(schema_id)
             if known is None:
-                raise UndecodableRecord(f"{self.topic.name}: schema id {schema_id} is not known to the registry subject")
+                raise UndecodableRecord(
+                    f"{self.topic.name}: schema id {schema_id} is not known to the registry subject"
+                )
             writer, start = known, 5
         else:
             raise UndecodableRecord(f"{self.topic.name}: neither single-object nor Confluent wire format")
         try:
-            datum: Any = fastavro.schemaless_reader(io.BytesIO(value[start:]), writer, self.schema if writer is not self.schema else None,
-                                                    return_record_name=True, return_record_name_override=True)
+            datum: Any = fastavro.schemaless_reader(
+                io.BytesIO(value[start:]),
+                writer,
+                self.schema if writer is not self.schema else None,
+                return_record_name=True,
+                return_record_name_override=True,
+            )
             name, body = datum["body"] if isinstance(datum["body"], tuple) else (None, datum["body"])
             cls = self._classes[name] if name is not None else self._single
             if cls is None:
                 raise UndecodableRecord(f"{self.topic.name}: the body names no record")
-            return Event(event_id=datum["event_id"], occurred_at=datum["occurred_at"], received_at=datum["received_at"],
-                         source=datum["source"], trace=datum["trace"], body=msgspec.convert(body, cls))
+            return Event(
+                event_id=datum["event_id"],
+                occurred_at=datum["occurred_at"],
+                received_at=datum["received_at"],
+                source=datum["source"],
+                trace=datum["trace"],
+                body=msgspec.convert(body, cls),
+            )
         except UndecodableRecord:
             raise
-        except (ValueError, TypeError, KeyError, IndexError, EOFError, AttributeError, msgspec.ValidationError, struct.error) as error:
+        except (
+            ValueError,
+            TypeError,
+            KeyError,
+            IndexError,
+            EOFError,
+            AttributeError,
+            msgspec.ValidationError,
+            struct.error,
+        ) as error:
             raise UndecodableRecord(f"{self.topic.name}: {type(error).__name__}: {error}") from error
 
 
 class Codecs:
     """The codecs of all topics, by logical topic name."""
 
-    def __init__(self, ids: Mapping[str, int] | None = None, readers: Mapping[str, Mapping[int, dict[str, Any]]] | None = None) -> None:
+    def __init__(
+        self, ids: Mapping[str, int] | None = None, readers: Mapping[str, Mapping[int, dict[str, Any]]] | None = None
+    ) -> None:
         ids, readers = ids or {}, readers or {}
         self._by_name = {name: TopicCodec(topic, ids.get(name), readers.get(name)) for name, topic in BY_NAME.items()}
 

@@ -75,7 +75,18 @@ class OrderSnapshot(Record, kw_only=True):
     gift: str = ""
 
 
-WarehouseStatus = Literal["PENDING", "ALLOCATED", "PART_ALLOCATED", "PICK", "COMPLETED", "CANCELLED", "DELETED", "REFUSED", "CANCEL_REFUSED", "DRAFT"]
+WarehouseStatus = Literal[
+    "PENDING",
+    "ALLOCATED",
+    "PART_ALLOCATED",
+    "PICK",
+    "COMPLETED",
+    "CANCELLED",
+    "DELETED",
+    "REFUSED",
+    "CANCEL_REFUSED",
+    "DRAFT",
+]
 """Clarus' status, or the outcome of our request."""
 
 
@@ -209,7 +220,21 @@ class AvailableToSell(Record, kw_only=True):
     cause: str
 
 
-LifecycleState = Literal["RECEIVED", "HELD", "READY", "RELEASING", "RELEASED", "ALLOCATED", "PICKING", "DESPATCHED", "COMPLETED", "CANCELLING", "CANCELLED", "MANUAL_STOP", "IGNORED"]
+LifecycleState = Literal[
+    "RECEIVED",
+    "HELD",
+    "READY",
+    "RELEASING",
+    "RELEASED",
+    "ALLOCATED",
+    "PICKING",
+    "DESPATCHED",
+    "COMPLETED",
+    "CANCELLING",
+    "CANCELLED",
+    "MANUAL_STOP",
+    "IGNORED",
+]
 """State of the life-cycle."""
 
 

@@ -41,7 +41,9 @@ class RateHint:
 class Transport(Protocol):
     """The one way out to a peer: budget, priority, breaker, pool and clock."""
 
-    async def request(self, method: str, url: str, *, priority: Priority, authorise: bool = True, **options: Any) -> httpx.Response:
+    async def request(
+        self, method: str, url: str, *, priority: Priority, authorise: bool = True, **options: Any
+    ) -> httpx.Response:
         """Send one request and return its response, whatever its status but the ones below. `options` are httpx's (`json`, `params`, `headers` …).
 
         Raises the errors of `app.connectors.errors`: `Throttled` for 429, `Unavailable` where the request certainly did not reach the peer,
@@ -112,12 +114,12 @@ class AnswerKind(StrEnum):
     """What became of one write."""
 
     OK = "ok"
-    CONFLICT = "conflict"            # version-checked and another version was there: nothing of ours landed
-    REFUSED = "refused"              # the peer would go below zero
-    NEEDS_ABSOLUTE = "needs_absolute"    # BigCommerce: never set, or no level at that location
-    UNKNOWN = "unknown"              # it may or may not have landed
-    NOT_SENT = "not_sent"            # it certainly did not leave or was not accepted (throttled, breaker, 401)
-    FAILED = "failed"                # the peer refuses it for good (unknown SKU, disabled location): an exception
+    CONFLICT = "conflict"  # version-checked and another version was there: nothing of ours landed
+    REFUSED = "refused"  # the peer would go below zero
+    NEEDS_ABSOLUTE = "needs_absolute"  # BigCommerce: never set, or no level at that location
+    UNKNOWN = "unknown"  # it may or may not have landed
+    NOT_SENT = "not_sent"  # it certainly did not leave or was not accepted (throttled, breaker, 401)
+    FAILED = "failed"  # the peer refuses it for good (unknown SKU, disabled location): an exception
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +148,10 @@ class Storefront(Protocol):
     """A connected storefront."""
 
     kind: PeerKind
-    max_rows: int              # listings per write request
-    max_read: int              # listings per read request
-    parallel_writes: int       # requests of one channel at a time: 1 at BigCommerce
-    order_resolution_ms: int   # of the peer's order times: every bound is widened by it (R8)
+    max_rows: int  # listings per write request
+    max_read: int  # listings per read request
+    parallel_writes: int  # requests of one channel at a time: 1 at BigCommerce
+    order_resolution_ms: int  # of the peer's order times: every bound is widened by it (R8)
 
     async def read_stock(self, listings: Sequence[Listing], priority: Priority) -> Mapping[str, StockReading]:
         """Read at most `max_read` listings; an answer for each, by listing id."""

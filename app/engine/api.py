@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 Row = TypeVar("Row")
+RowOfTable = TypeVar("RowOfTable", covariant=True)
 
 
-class Table(Protocol[Row]):
+class Table(Protocol[RowOfTable]):
     """A declared table: typed rows by string key, in the store of each partition. Made by `EngineApp.Table(name, row=RowType)`."""
 
     name: str
@@ -62,7 +63,15 @@ class Context(Protocol):
         """All rows whose key starts with `prefix`, in key order, as this cycle sees them."""
         ...
 
-    def send(self, topic: str, key: str, value: bytes | None, *, partition: int | None = None, headers: Mapping[str, str] | None = None) -> None:
+    def send(
+        self,
+        topic: str,
+        key: str,
+        value: bytes | None,
+        *,
+        partition: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         """One output record to a topic of the catalogue (its logical name). Without `partition` murmur2 of the key decides."""
         ...
 

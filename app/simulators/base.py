@@ -21,7 +21,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-FaultKind = Literal["status", "timeout", "slow", "reset", "malformed", "partial", "conflict", "token_expired", "webhook", "down"]
+FaultKind = Literal[
+    "status", "timeout", "slow", "reset", "malformed", "partial", "conflict", "token_expired", "webhook", "down"
+]
 
 
 def now_ms() -> int:
@@ -77,11 +79,11 @@ class Call:
     """One request in the journal."""
 
     at: int
-    group: str          # stock, orders or other
+    group: str  # stock, orders or other
     method: str
     path: str
     status: int
-    cause: str = ""     # fault or limit where the answer was one
+    cause: str = ""  # fault or limit where the answer was one
 
 
 @dataclass(slots=True)
@@ -133,8 +135,17 @@ class Hosted:
 
     async def start(self, port: int = 0) -> str:
         """Serve on loopback and return the base URL."""
-        config = uvicorn.Config(self._guard, host="127.0.0.1", port=port, log_level="critical", lifespan="off", http="h11", access_log=False,
-                                interface="asgi3", proxy_headers=False)
+        config = uvicorn.Config(
+            self._guard,
+            host="127.0.0.1",
+            port=port,
+            log_level="critical",
+            lifespan="off",
+            http="h11",
+            access_log=False,
+            interface="asgi3",
+            proxy_headers=False,
+        )
         self._server = uvicorn.Server(config)
         self._task = asyncio.create_task(self._server._serve(None), name=f"simulator {self.name}")
         while not self._server.started:
@@ -243,10 +254,20 @@ class Notification:
 
 
 class Notifier:
-    """Sends notifications after a lag, with the webhook faults of a drill. Refused ones are tried again for as long as the drill lasts, unless `retry` is off."""
+    """Sends notifications after a lag, with the webhook faults of a drill.
 
-    def __init__(self, name: str, seed: int, faults: Faults, journal: Journal, lag: tuple[float, float], *, retry: bool = True) -> None:
-        self._rng, self._faults, self._journal, self._lag, self._retry = random.Random(f"{seed}:{name}:notify"), faults, journal, lag, retry
+    Refused ones are tried again for as long as the drill lasts, unless `retry` is off."""
+
+    def __init__(
+        self, name: str, seed: int, faults: Faults, journal: Journal, lag: tuple[float, float], *, retry: bool = True
+    ) -> None:
+        self._rng, self._faults, self._journal, self._lag, self._retry = (
+            random.Random(f"{seed}:{name}:notify"),
+            faults,
+            journal,
+            lag,
+            retry,
+        )
         self.sent: list[Notification] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -255,7 +276,9 @@ class Notifier:
         """Notifications not yet delivered."""
         return len(self._tasks)
 
-    def post(self, entity: str, deliver: Callable[[], Awaitable[bool]], forged: Callable[[], Awaitable[bool]] | None = None) -> None:
+    def post(
+        self, entity: str, deliver: Callable[[], Awaitable[bool]], forged: Callable[[], Awaitable[bool]] | None = None
+    ) -> None:
         """Send `deliver` after the lag; `forged` is the same with a wrong signature, sent besides where the fault says so."""
         lag, copies = self._rng.uniform(*self._lag), 1
         note = Notification(entity, deliver)

@@ -50,7 +50,7 @@ class StorefrontOrder:
     placed_at: int
     lines: list[SoldLine]
     paid: bool
-    state: str = "open"                  # open, part_shipped, shipped, cancelled, refunded
+    state: str = "open"  # open, part_shipped, shipped, cancelled, refunded
     restocked: bool = False
     shipments: list[dict[str, Any]] = field(default_factory=list)
     refunded: str = "0.00"
@@ -116,10 +116,10 @@ class WarehouseOrder:
     wms_id: str
     reference: str
     upstream: str
-    status: str                          # Clarus' code in upper case, DELETED for a removed PENDING order
+    status: str  # Clarus' code in upper case, DELETED for a removed PENDING order
     created_at: int
-    lines: list[dict[str, Any]]          # {"sku", "qty"}
-    taken: dict[tuple[str, str], int] = field(default_factory=dict)     # (sku, warehouse) -> eaches taken out of available
+    lines: list[dict[str, Any]]  # {"sku", "qty"}
+    taken: dict[tuple[str, str], int] = field(default_factory=dict)  # (sku, warehouse) -> eaches taken out of available
     carrier: str = ""
     service: str = ""
     notes: dict[str, str] = field(default_factory=dict)

@@ -6,9 +6,6 @@ milliseconds; `now` is ours, `at_from`/`at_to` are the storefront's.
 
 import msgspec
 
-from schemas.records import Baseline, Correction, ReadBack, StockOutcome, StockTarget
-from tables.deliveries.peers import Bounds, PeerKind
-
 
 class Intent(msgspec.Struct, array_like=True):
     """An attempt that was committed before its request left: its outcome is unknown until an answer is."""
@@ -27,32 +24,32 @@ class ListingRow(msgspec.Struct, array_like=True):
     listing: str
     channel: str
     sku: str
-    epoch: int = 0                    # 0: not adopted yet, nothing is written
+    epoch: int = 0  # 0: not adopted yet, nothing is written
     version: int = 0
     inc: int = 0
     dec: int = 0
     to_zero: bool = False
     priority: int = 5
-    published: int = 0                # P: gross units the listing certainly has
-    high: int = 0                     # H: gross units it may at most have
+    published: int = 0  # P: gross units the listing certainly has
+    high: int = 0  # H: gross units it may at most have
     attempt: int = 0
     marker_seen: int = 0
     intent: Intent | None = None
-    sent: int = 0                     # version of the last attempt
-    told: int = 0                     # newest version whose outcome was reported
-    verify: int = 0                   # version that waits for its read-back, 0 for none
-    hold: bool = False                # an absolute zero is not read back yet
+    sent: int = 0  # version of the last attempt
+    told: int = 0  # newest version whose outcome was reported
+    verify: int = 0  # version that waits for its read-back, 0 for none
+    hold: bool = False  # an absolute zero is not read back yet
     unsure_until: int = 0
     acked_at: int = 0
     pver: int = 0
     peer_id: str = ""
     peer_version: int = 0
-    look_up: bool = False             # the marker must be read before anything else
-    checked_at: int = 0               # our time of the last read-back
-    asked: int = -1                   # pver of a read-back that awaits its judgement, -1 for none
+    look_up: bool = False  # the marker must be read before anything else
+    checked_at: int = 0  # our time of the last read-back
+    asked: int = -1  # pver of a read-back that awaits its judgement, -1 for none
     asked_at: int = 0
     changed_at: int = 0
-    set_once: bool = True             # False: the peer never had an absolute value (BigCommerce)
+    set_once: bool = True  # False: the peer never had an absolute value (BigCommerce)
 
 
 class Write(msgspec.Struct, frozen=True):

@@ -7,17 +7,17 @@ from enum import StrEnum
 class PeerKind(StrEnum):
     """The rows of R6."""
 
-    VERSIONED = "versioned"        # commercetools: version-checked add or remove, with a marker in the same request
-    RELATIVE = "relative"          # BigCommerce: relative adjustments applied later, absolute zero
-    READ_MODIFY = "read_modify"    # decrements, takes absolute figures only
-    ABSOLUTE = "absolute"          # does not decrement
+    VERSIONED = "versioned"  # commercetools: version-checked add or remove, with a marker in the same request
+    RELATIVE = "relative"  # BigCommerce: relative adjustments applied later, absolute zero
+    READ_MODIFY = "read_modify"  # decrements, takes absolute figures only
+    ABSOLUTE = "absolute"  # does not decrement
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """Time bounds of one channel, milliseconds. What each means if it does not hold: ledger.md section 4."""
 
-    late_max: int            # no request lands later than this after we gave it up
-    apply_max: int           # an asynchronous peer applies within this after its answer
-    visible_lag: int         # reads show an order's decrement at the latest this much later
-    order_slack: int         # resolution of the peer's order times, added on both sides of every bound
+    late_max: int  # no request lands later than this after we gave it up
+    apply_max: int  # an asynchronous peer applies within this after its answer
+    visible_lag: int  # reads show an order's decrement at the latest this much later
+    order_slack: int  # resolution of the peer's order times, added on both sides of every bound

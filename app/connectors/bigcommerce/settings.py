@@ -15,5 +15,7 @@ class BigCommerceSettings(BaseModel):
     store_hash: str = Field("", description="Store hash.")
     access_token: SecretStr = Field(SecretStr(""), description="X-Auth-Token of the API account.")
     client_secret: SecretStr = Field(SecretStr(""), description="Client secret of the API account: signs the webhooks.")
-    webhook_secret: SecretStr = Field(SecretStr(""), description="Value of the custom header given when the hooks were created.")
+    webhook_secret: SecretStr = Field(
+        SecretStr(""), description="Value of the custom header given when the hooks were created."
+    )
     location_id: int = Field(1, ge=1, description="Location that the storefront sells from; 1 is the default one.")
