@@ -299,21 +299,6 @@ class ReleaseLine(Record, kw_only=True):
     warehouse: str | None = None
 
 
-class ReleaseAddress(Record, kw_only=True):
-    """A delivery address. Personal data."""
-
-    name: str = ""
-    company: str = ""
-    line1: str = ""
-    line2: str = ""
-    city: str = ""
-    region: str = ""
-    postcode: str = ""
-    country: str = ""
-    phone: str = ""
-    email: str = ""
-
-
 class ReleaseOrder(Record, kw_only=True):
     """Make exactly one goods out of this order."""
 
@@ -324,7 +309,7 @@ class ReleaseOrder(Record, kw_only=True):
     version: int
     lines: list[ReleaseLine]
     warehouse: str | None = None
-    address: ReleaseAddress | None = None
+    address: Address | None = None
     carrier: str = ""
     service: str = ""
     note: str = ""

@@ -2,11 +2,17 @@
 
 
 class PeerError(Exception):
-    """Base: `peer` is the channel or `clarus`, `request` a short description without secrets or personal data."""
+    """Base: `peer` is the channel or `clarus`, `request` a short description without secrets or personal data.
 
-    def __init__(self, peer: str, request: str, detail: str, *, retry_after: float | None = None) -> None:
+    `status` is the HTTP status of the answer that said so, 0 where there was none.
+    """
+
+    def __init__(
+        self, peer: str, request: str, detail: str, *, retry_after: float | None = None, status: int = 0
+    ) -> None:
         super().__init__(f"{peer}: {request}: {detail}")
         self.peer, self.request, self.detail, self.retry_after = peer, request, detail, retry_after
+        self.status = status
 
 
 class Unavailable(PeerError):

@@ -1,0 +1,290 @@
+"""HTTP to a peer without any budget: what a failed request means, which time it is at the peer, and who we are there.
+
+Delivery builds its gate from these parts; tests and probes use `DirectTransport` as it stands. Nothing here waits, repeats (but once after a renewed token)
+or knows a peer's API.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final, Protocol
+
+import httpx
+
+from app.connectors.contract import Priority, Transport
+from app.connectors.errors import Malformed, OutcomeUnknown, PeerError, Throttled, Unauthorised, Unavailable
+
+READ: Final[Mapping[str, bool]] = {"clarus_stream_read": True}
+"""`extensions=READ` on a POST that changes nothing (GraphQL queries, tokens): its failures are those of a GET."""
+
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+_DRIFT_PPM = 200
+_UNKNOWN_MS = 60_000
+
+
+def make_client(timeout: float, connections: int) -> httpx.AsyncClient:
+    """A pooled client: `timeout` seconds for each phase of a request, at most `connections` at a time. Loopback never goes through a proxy."""
+    return httpx.AsyncClient(
+        timeout=timeout,
+        limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+        mounts={"all://127.0.0.1": None, "all://localhost": None},
+    )
+
+
+def describe(method: str, url: str) -> str:
+    """A request for people and logs: method and path, never the query."""
+    return f"{method} {httpx.URL(url).path}"
+
+
+def is_read(method: str, options: Mapping[str, Any]) -> bool:
+    """Does this request change nothing at the peer?"""
+    return method.upper() in ("GET", "HEAD") or (options.get("extensions") or {}).get("clarus_stream_read") is True
+
+
+def failure(peer: str, request: str, error: httpx.HTTPError, *, read: bool) -> PeerError:
+    """What a request without an answer means. Reads and what never left are `Unavailable`, all else `OutcomeUnknown`."""
+    kind = Unavailable if read or isinstance(error, _NOT_SENT) else OutcomeUnknown
+    return kind(peer, request, f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
+
+
+def check(peer: str, request: str, response: httpx.Response, *, read: bool) -> None:
+    """Raise what an answer's status means: `Throttled` (429), `Unauthorised` (401, 403), `Unavailable` or `OutcomeUnknown` (5xx). All else is the connector's."""
+    status = response.status_code
+    if status < 400 or status in (400, 404, 409, 422):
+        return
+    wait = retry_after(response)
+    if status == 429:
+        raise Throttled(peer, request, "429, too many requests", retry_after=wait, status=status)
+    if status in (401, 403):
+        remedy = "renew the credentials" if status == 401 else "check the scopes of the API client"
+        raise Unauthorised(peer, request, f"{status}, {remedy}", retry_after=wait, status=status)
+    if status >= 500:
+        kind = Unavailable if read else OutcomeUnknown
+        raise kind(peer, request, f"answered {status}", retry_after=wait, status=status)
+
+
+def retry_after(response: httpx.Response) -> float | None:
+    """Seconds of a Retry-After header, given as seconds or as a date; None where there is none that can be read."""
+    value = response.headers.get("Retry-After", "").strip()
+    if not value:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        at = _http_date(value)
+        return None if at is None else max(0.0, at / 1000 - time.time())
+
+
+def json_object(peer: str, request: str, response: httpx.Response) -> dict[str, Any]:
+    """The body as a JSON object. `Malformed` where it is none: what stands in front of an API may answer in HTML."""
+    try:
+        body = response.json()
+    except ValueError as error:
+        raise Malformed(peer, request, f"{response.status_code} without JSON", status=response.status_code) from error
+    if not isinstance(body, dict):
+        raise Malformed(peer, request, "the body is not a JSON object", status=response.status_code)
+    return body
+
+
+def _http_date(value: str) -> int | None:
+    try:
+        at = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+class PeerClock:
+    """Bounds of a peer's clock, from the Date headers of its answers.
+
+    An answer stamped D (whole seconds, and up to `stale` ms old: servers refresh it once a second) was made between sending and receiving, so the peer's time
+    less our steady time lies in [D − received, D + 1 s + stale − sent]. Every answer narrows the interval; age widens it (clock rates differ); an answer that
+    contradicts it (a clock was set, or another server answers) replaces it. Our own wall clock counts only before the first answer, ± 1 minute.
+    """
+
+    def __init__(
+        self,
+        stale: int = 1000,
+        steady: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._stale, self._steady, self._wall = stale, steady, wall
+        self._low = self._high = 0.0
+        self._at: float | None = None
+
+    def mark(self) -> float:
+        """Our steady time, milliseconds: take it before a request leaves."""
+        return self._steady() * 1000
+
+    def observe(self, date: str | None, sent: float) -> None:
+        """Take in the Date header of an answer whose request left at `sent` (`mark`). Unreadable ones are passed over."""
+        stamped = _http_date(date) if date else None
+        if stamped is None:
+            return
+        received = self.mark()
+        low, high = stamped - received, stamped + 1000 + self._stale - sent
+        if self._at is not None:
+            known_low, known_high = self._bounds(received)
+            if max(low, known_low) <= min(high, known_high):
+                low, high = max(low, known_low), min(high, known_high)
+        self._low, self._high, self._at = low, high, received
+
+    def now(self) -> tuple[int, int]:
+        """Earliest and latest time it can be at the peer, milliseconds since 1970 UTC."""
+        mark = self.mark()
+        if self._at is None:
+            wall = int(self._wall() * 1000)
+            return wall - _UNKNOWN_MS, wall + _UNKNOWN_MS
+        low, high = self._bounds(mark)
+        return int(mark + low), int(mark + high) + 1
+
+    def _bounds(self, mark: float) -> tuple[float, float]:
+        widening = (mark - self._at) * _DRIFT_PPM / 1e6 if self._at is not None else 0.0
+        return self._low - widening, self._high + widening
+
+
+class DirectTransport:
+    """A `Transport` without budget, priorities or breaker: for probes before delivery runs, and for tests."""
+
+    def __init__(
+        self, peer: str, *, timeout: float = 20.0, connections: int = 20, clock: PeerClock | None = None
+    ) -> None:
+        self._peer, self._client = peer, make_client(timeout, connections)
+        self.clock = clock or PeerClock()
+
+    async def request(
+        self, method: str, url: str, *, priority: Priority, authorise: bool = True, **options: Any
+    ) -> httpx.Response:
+        """As `Transport.request`."""
+        request, read, sent = describe(method, url), is_read(method, options), self.clock.mark()
+        try:
+            response = await self._client.request(method, url, **options)
+        except httpx.HTTPError as error:
+            raise failure(self._peer, request, error, read=read) from error
+        self.clock.observe(response.headers.get("Date"), sent)
+        check(self._peer, request, response, read=read)
+        return response
+
+    def peer_time(self) -> tuple[int, int]:
+        """As `Transport.peer_time`."""
+        return self.clock.now()
+
+    async def close(self) -> None:
+        """Close the pool."""
+        await self._client.aclose()
+
+
+class Credentials(Protocol):
+    """What says who we are to one peer."""
+
+    async def headers(self, priority: Priority) -> Mapping[str, str]:
+        """Headers for the next request. `Unavailable` (or `Unauthorised`) where they cannot be had."""
+        ...
+
+    def refused(self, headers: Mapping[str, str]) -> bool:
+        """The peer answered 401 to these; True where new ones can be had."""
+        ...
+
+
+class AuthorisedTransport:
+    """A `Transport` over another one that adds credentials, and renews them once where the peer answers 401."""
+
+    def __init__(self, transport: Transport, credentials: Credentials) -> None:
+        self._transport, self._credentials = transport, credentials
+
+    async def request(
+        self, method: str, url: str, *, priority: Priority, authorise: bool = True, **options: Any
+    ) -> httpx.Response:
+        """As `Transport.request`; with `authorise` off it goes out as it is."""
+        if not authorise:
+            return await self._transport.request(method, url, priority=priority, authorise=False, **options)
+        given = dict(options.pop("headers", None) or {})
+        headers = await self._credentials.headers(priority)
+        try:
+            return await self._transport.request(
+                method, url, priority=priority, headers={**given, **headers}, **options
+            )
+        except Unauthorised as error:
+            if error.status != 401 or not self._credentials.refused(headers):
+                raise
+        headers = await self._credentials.headers(priority)
+        return await self._transport.request(method, url, priority=priority, headers={**given, **headers}, **options)
+
+    def peer_time(self) -> tuple[int, int]:
+        """As `Transport.peer_time`."""
+        return self._transport.peer_time()
+
+
+class ClientCredentials:
+    """OAuth 2.0 client credentials with HTTP Basic: a bearer token, kept until shortly before it ends, asked for by one task at a time.
+
+    `form` is the token request's form but for the grant type. `extra` headers go out with every request.
+    """
+
+    def __init__(
+        self,
+        peer: str,
+        transport: Transport,
+        url: str,
+        client: tuple[str, str],
+        form: Mapping[str, str],
+        extra: Mapping[str, str] | None = None,
+        steady: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._peer, self._transport, self._url, self._client = peer, transport, url, client
+        self._form, self._extra, self._steady = {"grant_type": "client_credentials", **form}, dict(extra or {}), steady
+        self._token, self._until = "", 0.0
+        self._lock = asyncio.Lock()
+
+    async def headers(self, priority: Priority) -> Mapping[str, str]:
+        """As `Credentials.headers`."""
+        async with self._lock:
+            if not self._token or self._steady() >= self._until:
+                await self._renew(priority)
+            return {**self._extra, "Authorization": f"Bearer {self._token}"}
+
+    def refused(self, headers: Mapping[str, str]) -> bool:
+        """As `Credentials.refused`: forgets the token unless another one has come meanwhile."""
+        if headers.get("Authorization") == f"Bearer {self._token}":
+            self._token = ""
+        return True
+
+    async def _renew(self, priority: Priority) -> None:
+        request = describe("POST", self._url)
+        response = await self._transport.request(
+            "POST",
+            self._url,
+            priority=priority,
+            authorise=False,
+            data=self._form,
+            auth=httpx.BasicAuth(*self._client),
+            extensions=dict(READ),
+        )
+        if response.status_code != 200:
+            raise Unauthorised(
+                self._peer,
+                request,
+                f"no token ({response.status_code}); check the client id, its secret and scopes",
+                status=response.status_code,
+            )
+        body = json_object(self._peer, request, response)
+        token, lifetime = body.get("access_token"), body.get("expires_in", 3600)
+        if not isinstance(token, str) or not token or not isinstance(lifetime, (int, float)):
+            raise Malformed(self._peer, request, "the answer holds no access_token")
+        self._token = token
+        self._until = self._steady() + max(0.0, lifetime - min(60.0, lifetime * 0.1))
+
+
+def iso(ms: int) -> str:
+    """Milliseconds as ISO 8601 UTC with milliseconds."""
+    return datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{ms % 1000:03d}Z"
+
+
+def from_iso(text: str) -> int:
+    """ISO 8601 with zone to milliseconds. ValueError where it is none."""
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError(f"a time without zone: {text}")
+    return int(at.timestamp()) * 1000 + at.microsecond // 1000

@@ -1,0 +1,111 @@
+"""Every metric of the product, said once: objects to count with, and the table the manual prints. It decides nothing and reads no clock.
+
+Names carry the prefix `clarus_stream_`. Labels are bounded: channels, agents, topics and kinds come from the configuration and the code, never a SKU,
+an order or a URL. Times are seconds, as Prometheus wants them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    GCCollector,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+
+PREFIX = "clarus_stream_"
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+REGISTRY = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)
+PlatformCollector(registry=REGISTRY)
+GCCollector(registry=REGISTRY)
+
+_CYCLE = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_CALL = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
+_AGE = (0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
+_SIZE = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One metric as the manual prints it."""
+
+    name: str
+    type: Literal["counter", "gauge", "histogram"]
+    labels: tuple[str, ...]
+    doc: str
+
+
+DEFINITIONS: list[Definition] = []
+
+
+def _counter(name: str, doc: str, *labels: str) -> Counter:
+    DEFINITIONS.append(Definition(f"{PREFIX}{name}_total", "counter", labels, doc))
+    return Counter(PREFIX + name, doc, labels, registry=REGISTRY)
+
+
+def _gauge(name: str, doc: str, *labels: str) -> Gauge:
+    DEFINITIONS.append(Definition(PREFIX + name, "gauge", labels, doc))
+    return Gauge(PREFIX + name, doc, labels, registry=REGISTRY)
+
+
+def _histogram(name: str, doc: str, buckets: Sequence[float], *labels: str) -> Histogram:
+    DEFINITIONS.append(Definition(PREFIX + name, "histogram", labels, doc))
+    return Histogram(PREFIX + name, doc, labels, buckets=buckets, registry=REGISTRY)
+
+
+# ---- engine ---------------------------------------------------------------------------------------------------------------------------------
+RECORDS_IN = _counter("records_in", "Input records folded and committed.", "agent")
+BATCH_RECORDS = _histogram("batch_records", "Records of one partition handed to an agent at once.", _SIZE, "agent")
+CYCLE_SECONDS = _histogram("cycle_seconds", "Length of a worker's cycle, from the first record to the commit.", _CYCLE)
+COMMIT_SECONDS = _histogram("commit_seconds", "Time of one commit of outputs, rows and positions.", _CYCLE)
+ABORTS = _counter("aborts", "Cycles that were thrown away and tried again.", "reason")
+LAG = _gauge("lag_records", "Input records not yet folded, per topic over the partitions owned here.", "topic")
+PARTITIONS_OWNED = _gauge("partitions_owned", "Partitions that are restored and run here.")
+RESTORED_ROWS = _counter("restored_rows", "Rows taken from the changelog into the local store.")
+RESTORE_REMAINING = _gauge("restore_remaining_records", "Changelog records still to be restored before work starts.")
+DEAD_LETTERS = _counter(
+    "dead_letters", "Records set aside because they could not be read or folded.", "topic", "reason"
+)
+
+# ---- delivery -------------------------------------------------------------------------------------------------------------------------------
+API_CALLS = _counter("api_calls", "HTTP requests to peers by what they were for and what came back.", *("channel", "kind", "outcome"))  # fmt: skip
+API_SECONDS = _histogram("api_seconds", "Time of HTTP requests to peers.", _CALL, "channel", "kind")
+BUDGET_LEFT = _gauge("budget_left", "Requests the channel's budget would let through at once.", "channel")
+BUDGET_RATE = _gauge("budget_rate", "Requests a second the channel's budget grows by at present.", "channel")
+BACKLOG = _gauge("backlog", "Wanted states not yet confirmed at the peer.", "channel", "kind")
+OLDEST_PENDING = _gauge("oldest_pending_seconds", "Age of the oldest wanted state not yet confirmed.", "channel")
+BREAKER = _gauge("breaker_state", "Circuit breaker of the channel: 0 closed, 1 half open, 2 open.", "channel")
+MOVEMENT_TO_CONFIRMED = _histogram(
+    "movement_to_confirmed_seconds", "From a stock movement to the storefront's confirmed quantity.", _AGE, "channel"
+)
+ORDER_TO_GOODS_OUT = _histogram(
+    "order_to_goods_out_seconds", "From an order at the storefront to its goods out at the warehouse.", _AGE, "channel"
+)
+
+# ---- ingress --------------------------------------------------------------------------------------------------------------------------------
+WEBHOOKS = _counter("webhooks", "Webhooks by channel and HTTP status of our answer.", "channel", "status")
+WEBHOOK_SECONDS = _histogram("webhook_seconds", "From a webhook's first byte to our answer.", _CALL, "channel")
+BRIDGED = _counter("bridged_records", "Records taken over from a channel's own Kafka cluster.", "channel")
+BRIDGE_ERRORS = _counter("bridge_errors", "Errors of the bridge to a channel's own Kafka cluster.", "channel")
+INGRESS_IN_FLIGHT = _gauge("ingress_in_flight", "Notifications handed to Kafka and not yet durable.")
+
+
+def render() -> bytes:
+    """All metrics in Prometheus' text format (`CONTENT_TYPE`)."""
+    return generate_latest(REGISTRY)
+
+
+def document() -> str:
+    """The table of all metrics, Markdown."""
+    rows = [
+        f"| `{d.name}` | {d.type} | {', '.join(f'`{label}`' for label in d.labels) or '-'} | {d.doc} |"
+        for d in DEFINITIONS
+    ]
+    return "\n".join(["| metric | type | labels | what it says |", "| --- | --- | --- | --- |", *rows]) + "\n"

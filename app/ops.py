@@ -1,0 +1,62 @@
+"""What operators and their tools ask of a running process: metrics, liveness, readiness, status. It answers questions and changes nothing."""
+
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from app import metrics
+from app.httpserver import BackgroundServer
+from app.settings import OpsSettings
+
+log = structlog.get_logger(__name__)
+
+
+def ops_routes(
+    live: Callable[[], bool], ready: Callable[[], bool], status: Callable[[], dict[str, Any]] | None = None
+) -> list[Route]:
+    """`/metrics`, `/live`, `/ready` and, where `status` is given, `/status`. The functions are called on the event loop and must not block."""
+
+    async def show_metrics(_: Request) -> Response:
+        return Response(metrics.render(), media_type=metrics.CONTENT_TYPE)
+
+    async def show_live(_: Request) -> Response:
+        return PlainTextResponse("live") if live() else PlainTextResponse("not live", 503)
+
+    async def show_ready(_: Request) -> Response:
+        return PlainTextResponse("ready") if ready() else PlainTextResponse("not ready", 503)
+
+    async def show_status(_: Request) -> Response:
+        return JSONResponse(status() if status is not None else {})
+
+    routes = [Route("/metrics", show_metrics), Route("/live", show_live), Route("/ready", show_ready)]
+    return [*routes, Route("/status", show_status)] if status is not None else routes
+
+
+class OpsServer:
+    """The operators' HTTP server of a worker, on its own task of the running event loop."""
+
+    def __init__(
+        self,
+        settings: OpsSettings,
+        live: Callable[[], bool],
+        ready: Callable[[], bool],
+        status: Callable[[], dict[str, Any]],
+    ) -> None:
+        self._host = settings.host
+        app = Starlette(routes=ops_routes(live, ready, status))
+        self._server = BackgroundServer(app, settings.host, settings.port, what="ops.port")
+
+    async def start(self) -> int:
+        """Serve; returns the bound port and logs it. `Problem` where the address cannot be had."""
+        port = await self._server.start()
+        log.info("operations server listens", host=self._host, port=port)
+        return port
+
+    async def stop(self) -> None:
+        """Stop serving."""
+        await self._server.stop()

@@ -1,0 +1,328 @@
+"""Orders folded event by event: one function per event, each changes the row and returns what follows. Pure.
+
+What follows is plain records: `DemandLine` for the ledger, `ReleaseOrder` and `CancelOrder` for the warehouse, `NormalisedOrder` and `ExceptionState` for
+subscribers. The caller decides topics, keys and partitions.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from schemas.records import (
+    CancelOrder,
+    DemandLine,
+    ExceptionPhase,
+    ExceptionState,
+    LineState,
+    NormalisedOrder,
+    OrderSnapshot,
+    ReleaseOrder,
+    WarehouseOrder,
+)
+from tables.catalogue import Catalogue
+from tables.orders.demand import Reading, demands_of, read, release_lines
+from tables.orders.lifecycle import AT_WAREHOUSE, OWNERS
+from tables.orders.references import reference_of
+from tables.orders.rows import Demand, OpenException, OrderRow, with_state
+
+Effect = DemandLine | ReleaseOrder | CancelOrder | NormalisedOrder | ExceptionState
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierService:
+    """What a storefront's shipping method is at Clarus."""
+
+    carrier: str
+    service: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the configuration says about orders."""
+
+    catalogue: Catalogue
+    shipping: Mapping[str, CarrierService]
+
+
+def new_row(channel: str, order_id: str) -> OrderRow:
+    """The row of an order nothing is known of yet."""
+    return OrderRow(channel=channel, order_id=order_id, reference=reference_of(channel, order_id))
+
+
+def next_revision(row: OrderRow, version: int) -> int:
+    """Rises with every change of ours and never falls behind the platform's own version, so a row that was lost does not start below its past."""
+    return max(row.revision + 1, version * 1000)
+
+
+def snapshot(row: OrderRow, seen: OrderSnapshot, rules: Rules, now: int) -> list[Effect]:
+    """A whole order as its storefront shows it. Older ones are ignored; at an equal version only a step further along, a payment or other lines count."""
+    last = row.snapshot
+    if last is not None:
+        if seen.version < row.version:
+            return []
+        if seen.version == row.version:
+            seen.state = "CANCELLED" if "CANCELLED" in (seen.state, last.state) else "OPEN"
+            seen.paid = seen.paid or last.paid
+            if seen == last:
+                return []
+    row.snapshot, row.version, row.number = seen, seen.version, seen.number
+    row.revision = next_revision(row, seen.version)
+    reading = read(seen, rules.catalogue)
+    return _advance(row, seen, reading, rules, now)
+
+
+def _advance(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules, now: int) -> list[Effect]:
+    effects: list[Effect] = []
+    before = (row.state, row.reason)
+    if seen.state == "CANCELLED":
+        effects += _cancelled(row, seen, reading, rules)
+    elif row.state == "CANCELLED" and row.released:
+        effects += _exception(
+            row,
+            "stuck_order",
+            "open again at the storefront after it was cancelled at the warehouse: enter it by hand",
+            now,
+        )
+    elif not row.released:
+        effects += _before_release(row, seen, reading, rules, now)
+    else:
+        effects += _after_release(row, seen, reading, rules, now)
+    if (row.state, row.reason) != before or row.revision == seen.version * 1000:
+        effects.append(status_of(row))
+    return effects
+
+
+def _before_release(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules, now: int) -> list[Effect]:
+    if seen.excluded is not None:
+        row.state, row.reason = "IGNORED", seen.excluded
+        return _tell(row, demands_of(seen, reading, rules.catalogue, "CLOSED"))
+    effects = _tell(row, demands_of(seen, reading, rules.catalogue, "OPEN"))
+    effects += _exception(row, "delivery_failed", "", now)
+    effects += _judge_mappings(row, seen, reading, rules, now)
+    if row.exceptions:
+        row.state, row.reason = "HELD", ", ".join(sorted(row.exceptions))
+    elif not seen.paid:
+        row.state, row.reason = "HELD", "payment is not confirmed"
+    elif not release_lines(row.demands):
+        row.state, row.reason = "IGNORED", "nothing in it leaves a warehouse"
+    else:
+        row.state, row.reason, row.released = "RELEASING", "", True
+        effects.append(_release(row, seen, reading, rules))
+    return effects
+
+
+def _judge_mappings(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules, now: int) -> list[Effect]:
+    effects: list[Effect] = []
+    skus = ", ".join(sorted(set(reading.unmapped)))
+    effects += _exception(
+        row,
+        "unmapped_sku",
+        f"no listing for SKU {skus} at {row.channel}: add it to the products and the order goes on"
+        if reading.unmapped
+        else "",
+        now,
+    )
+    method = seen.shipping_method
+    unknown = bool(method) and bool(rules.shipping) and method not in rules.shipping
+    effects += _exception(
+        row,
+        "unmapped_shipping_method",
+        f"shipping method {method!r} has no carrier and service: add it under `shipping` and the order goes on"
+        if unknown
+        else "",
+        now,
+    )
+    return effects
+
+
+def _release(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules) -> ReleaseOrder:
+    carrier = rules.shipping.get(seen.shipping_method, CarrierService("", ""))
+    return ReleaseOrder(
+        channel="clarus",
+        order_key=row.key,
+        reference=row.reference,
+        number=seen.number,
+        version=row.revision,
+        lines=release_lines(row.demands),
+        warehouse=reading.warehouse,
+        address=seen.address,
+        carrier=carrier.carrier,
+        service=carrier.service,
+        note=seen.note,
+        gift=seen.gift,
+    )
+
+
+def _after_release(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules, now: int) -> list[Effect]:
+    """Until the warehouse amends it, a released line keeps at least the eaches it was released with; what the storefront lowered follows the storefront."""
+    wanted = demands_of(seen, reading, rules.catalogue, "OPEN")
+    changed = False
+    for line_id, old in row.demands.items():
+        new = wanted.get(line_id)
+        if new is None:
+            kept = Demand(
+                old.product,
+                old.eaches,
+                0,
+                old.listing,
+                old.state,
+                old.warehouses,
+                old.taken_from,
+                old.taken_to,
+                old.restocked_at,
+            )
+            wanted[line_id], changed = kept, changed or old.units > 0
+        else:
+            changed = changed or new.eaches != old.eaches
+            new.eaches, new.state = max(new.eaches, old.eaches), old.state
+    changed = changed or any(line_id not in row.demands for line_id in wanted)
+    effects = _tell(row, wanted)
+    if changed:
+        effects += _exception(row, "late_change", "lines changed after the release: tell the warehouse", now)
+    return effects
+
+
+def _cancelled(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules) -> list[Effect]:
+    if not row.released:
+        row.state, row.reason = "CANCELLED", ""
+        effects = _tell(row, demands_of(seen, reading, rules.catalogue, "CLOSED"))
+        return [*effects, *_resolve_all(row, seen.modified_at)]
+    closing = demands_of(seen, reading, rules.catalogue, "CANCELLING")
+    for line_id, old in row.demands.items():
+        new = closing.setdefault(line_id, old)
+        new.eaches = max(new.eaches, old.eaches)
+        new.state = old.state if old.state == "CLOSED" or row.state == "CANCELLED" else "CANCELLING"
+    effects = _tell(row, closing)
+    if not row.cancel_asked and row.state not in ("CANCELLED", "MANUAL_STOP"):
+        row.cancel_asked, row.state, row.reason = True, "CANCELLING", ""
+        effects.append(CancelOrder(channel="clarus", order_key=row.key, reference=row.reference, version=row.revision))
+    return effects
+
+
+def warehouse(row: OrderRow, answer: WarehouseOrder, now: int) -> list[Effect]:
+    """What Clarus did. Its answer decides about cancels; an order it cancelled by itself is an exception for a person."""
+    row.wms_status, row.released = answer.status, answer.status != "REFUSED" or row.released
+    if row.snapshot is None:
+        row.revision += 1
+        return []
+    row.revision = next_revision(row, row.version)
+    before = (row.state, row.reason)
+    effects: list[Effect] = []
+    if answer.status in ("CANCELLED", "DELETED"):
+        effects += _set_lines(row, "CLOSED")
+        if not row.cancel_asked:
+            effects += _exception(
+                row,
+                "stuck_order",
+                "the warehouse cancelled an order that the storefront still wants: release it again by hand",
+                now,
+            )
+        row.state, row.reason = "CANCELLED", "" if row.cancel_asked else "cancelled by the warehouse"
+    elif answer.status == "CANCEL_REFUSED":
+        effects += _set_lines(row, "OPEN")
+        row.state, row.reason = "MANUAL_STOP", f"cancel refused: {answer.detail}"
+        effects += _exception(
+            row,
+            "late_change",
+            f"cancelled at the storefront, the warehouse refused: {answer.detail}. Call the warehouse",
+            now,
+        )
+    elif answer.status == "REFUSED":
+        row.state, row.reason, row.released = "HELD", f"refused by the warehouse: {answer.detail}", False
+        effects += _exception(row, "delivery_failed", f"the warehouse refused the order: {answer.detail}", now)
+    elif row.state not in ("MANUAL_STOP",) and not (row.cancel_asked and answer.status != "COMPLETED"):
+        row.state, row.reason = AT_WAREHOUSE[answer.status], ""
+        effects += _exception(row, "delivery_failed", "", now)
+    if (row.state, row.reason) != before:
+        effects.append(status_of(row))
+    return effects
+
+
+def _set_lines(row: OrderRow, state: LineState) -> list[Effect]:
+    return _tell(row, {line_id: with_state(old, state) for line_id, old in row.demands.items()})
+
+
+def _tell(row: OrderRow, wanted: dict[str, Demand]) -> list[Effect]:
+    """Demand lines that changed; a line that is gone from the order is closed and its storefront decrement taken back."""
+    effects: list[Effect] = []
+    for line_id, old in row.demands.items():
+        if line_id not in wanted and (old.state != "CLOSED" or old.units):
+            gone = Demand(
+                old.product,
+                old.eaches,
+                0,
+                old.listing,
+                "CLOSED",
+                old.warehouses,
+                old.taken_from,
+                old.taken_to,
+                old.restocked_at,
+            )
+            wanted[line_id] = gone
+    for line_id, new in wanted.items():
+        if row.demands.get(line_id) != new:
+            effects.append(_line(row, line_id, new))
+    row.demands = wanted
+    return effects
+
+
+def _line(row: OrderRow, line_id: str, demand: Demand) -> DemandLine:
+    return DemandLine(
+        sku=demand.product,
+        reference=row.reference,
+        channel=row.channel,
+        order_id=row.order_id,
+        line_id=line_id,
+        version=row.revision,
+        eaches=demand.eaches,
+        state=demand.state,
+        warehouses=demand.warehouses,
+        listing=demand.listing,
+        units=demand.units,
+        taken_from=demand.taken_from,
+        taken_to=demand.taken_to,
+        restocked_at=demand.restocked_at,
+    )
+
+
+def status_of(row: OrderRow) -> NormalisedOrder:
+    """The public state of the order."""
+    return NormalisedOrder(
+        channel=row.channel,
+        order_id=row.order_id,
+        number=row.number,
+        reference=row.reference,
+        state=row.state,
+        reason=row.reason,
+        version=row.version,
+    )
+
+
+def _exception(row: OrderRow, kind: str, detail: str, now: int) -> list[Effect]:
+    """Open the exception with this text, change its text, or resolve it where the text is empty."""
+    known = row.exceptions.get(kind)
+    if not detail:
+        if known is None:
+            return []
+        del row.exceptions[kind]
+        return [_record(row, known, "RESOLVED", now)]
+    if known is not None and known.detail == detail:
+        return []
+    row.exceptions[kind] = OpenException(kind, OWNERS[kind], detail, known.opened_at if known else now)
+    return [_record(row, row.exceptions[kind], "OPEN", now)]
+
+
+def _resolve_all(row: OrderRow, now: int) -> list[Effect]:
+    return [effect for kind in list(row.exceptions) for effect in _exception(row, kind, "", now)]
+
+
+def _record(row: OrderRow, known: OpenException, phase: ExceptionPhase, now: int) -> ExceptionState:
+    return ExceptionState(
+        exception_id=f"{known.type}:{row.entity}",
+        type=known.type,
+        entity=row.entity,
+        owner=known.owner,
+        state=phase,
+        detail=known.detail,
+        opened_at=known.opened_at,
+        changed_at=now,
+    )

@@ -1,0 +1,68 @@
+"""The row of one order: what its storefront last said, what we derived from it and what the warehouse answered. Data only."""
+
+from copy import copy
+
+import msgspec
+
+from schemas.records import LifecycleState, LineState, OrderSnapshot
+
+
+class Demand(msgspec.Struct, array_like=True):
+    """What one demand line was last told to the ledger; `product` is the SKU (or bundle code) it belongs to, quantities as in `DemandLine`."""
+
+    product: str
+    eaches: int
+    units: int
+    listing: str | None
+    state: LineState
+    warehouses: list[str]
+    taken_from: int
+    taken_to: int
+    restocked_at: int | None = None
+
+
+class OpenException(msgspec.Struct, array_like=True):
+    """An exception this order has open."""
+
+    type: str
+    owner: str
+    detail: str
+    opened_at: int
+
+
+class OrderRow(msgspec.Struct, array_like=True):
+    """Everything kept about one order. `revision` rises with every accepted change, across a lost row too (see `fold.next_revision`)."""
+
+    channel: str
+    order_id: str
+    reference: str
+    number: str = ""
+    version: int = 0
+    revision: int = 0
+    state: LifecycleState = "RECEIVED"
+    reason: str = ""
+    snapshot: OrderSnapshot | None = None
+    demands: dict[str, Demand] = {}
+    exceptions: dict[str, OpenException] = {}
+    released: bool = False
+    cancel_asked: bool = False
+    wms_status: str = ""
+
+    @property
+    def key(self) -> str:
+        """The order key: channel:order id."""
+        return f"{self.channel}:{self.order_id}"
+
+    @property
+    def entity(self) -> str:
+        """How people name the order: channel:order number."""
+        return f"{self.channel}:{self.number or self.order_id}"
+
+
+def with_state(demand: Demand, state: LineState, *, units: int | None = None) -> Demand:
+    """The same demand in another state, with other units where given."""
+    changed = copy(demand)
+    changed.state = state
+    if units is not None:
+        changed.units = units
+    return changed
