@@ -230,6 +230,9 @@ def warehouse(row: OrderRow, answer: WarehouseOrder, now: int) -> list[Effect]:
         row.state, row.reason, row.released = "HELD", f"refused by the warehouse: {answer.detail}", False
         effects += _exception(row, "delivery_failed", f"the warehouse refused the order: {answer.detail}", now)
     elif row.state not in ("MANUAL_STOP",) and not (row.cancel_asked and answer.status != "COMPLETED"):
+        if row.state == "CANCELLED":
+            effects += _set_lines(row, "OPEN")
+            effects += _exception(row, "stuck_order", "", now)
         row.state, row.reason = AT_WAREHOUSE[answer.status], ""
         effects += _exception(row, "delivery_failed", "", now)
     if (row.state, row.reason) != before:

@@ -1,0 +1,239 @@
+"""Orders folded: what the ledger, the warehouse and subscribers are told, and what happens when events repeat, overtake each other or are taken back."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.records import (
+    CancelOrder,
+    DemandLine,
+    ExceptionState,
+    OrderLine,
+    OrderSnapshot,
+    ReleaseOrder,
+    WarehouseOrder,
+)
+from tables.catalogue import Catalogue, Listing, PolicyRule, Product
+from tables.orders import fold
+from tables.orders.fold import CarrierService, Effect, Rules
+from tables.orders.references import LIMIT, reference_of
+from tables.orders.rows import OrderRow
+
+CATALOGUE = Catalogue(
+    [
+        Product(
+            "MUG",
+            {"each": 1, "case": 12},
+            {},
+            (Listing("shop", "M1", "MUG"), Listing("shop", "M12", "MUG", "case", 12)),
+        ),
+        Product("CARD", listings=(Listing("shop", "C1", "CARD"),)),
+        Product("BOX", bundle={"MUG": 2, "CARD": 1}, listings=(Listing("shop", "B1", "BOX"),)),
+    ],
+    [PolicyRule("*", "CARD", {"warehouses": ("NORTH",)})],
+    ["MAIN", "NORTH"],
+)
+RULES = Rules(CATALOGUE, {"express": CarrierService("DPD", "NEXT")})
+
+
+def line(sku: str, quantity: int, line_id: str = "1", **fields: Any) -> OrderLine:
+    return OrderLine(
+        line_id=line_id, sku=sku, quantity=quantity, tracked=True, taken_from=1000, taken_to=1000, **fields
+    )
+
+
+def order(*lines: OrderLine, version: int = 1, **fields: Any) -> OrderSnapshot:
+    given: dict[str, Any] = {"state": "OPEN", "paid": True, "status": "", **fields}
+    return OrderSnapshot(
+        channel="shop",
+        order_id="7",
+        number="A7",
+        version=version,
+        created_at=1000,
+        modified_at=1000 + version,
+        lines=list(lines),
+        **given,
+    )
+
+
+def play(*events: OrderSnapshot | WarehouseOrder, row: OrderRow | None = None) -> tuple[OrderRow, list[Effect]]:
+    row = row or fold.new_row("shop", "7")
+    effects: list[Effect] = []
+    for event in events:
+        event = msgspec.convert(msgspec.to_builtins(event), type(event))
+        if isinstance(event, OrderSnapshot):
+            effects += fold.snapshot(row, event, RULES, 5000)
+        else:
+            effects += fold.warehouse(row, event, 5000)
+        row = msgspec.msgpack.decode(msgspec.msgpack.encode(row), type=OrderRow)
+    return row, effects
+
+
+def of(kind: type[Any], effects: list[Effect]) -> list[Any]:
+    return [effect for effect in effects if isinstance(effect, kind)]
+
+
+def answer(status: str, detail: str = "") -> WarehouseOrder:
+    return WarehouseOrder(reference="shop:7", status=status, wms_id="1", detail=detail)  # type: ignore[arg-type]
+
+
+def test_a_paid_order_is_demand_in_eaches_and_one_release_line_per_product() -> None:
+    row, effects = play(order(line("M1", 2), line("M12", 1, "2"), shipping_method="express"))
+    demands = {d.line_id: (d.sku, d.eaches, d.units, d.listing) for d in of(DemandLine, effects)}
+    assert demands == {"1": ("MUG", 2, 2, "shop//M1"), "2": ("MUG", 12, 1, "shop//M12")}
+    (release,) = of(ReleaseOrder, effects)
+    assert [(x.sku, x.eaches) for x in release.lines] == [("MUG", 14)]
+    assert (release.carrier, release.service, release.reference, release.order_key) == (
+        "DPD",
+        "NEXT",
+        "shop:7",
+        "shop:7",
+    )
+    assert row.state == "RELEASING"
+
+
+def test_an_unpaid_order_counts_against_stock_and_is_released_once_when_it_is_paid() -> None:
+    row, effects = play(order(line("M1", 2), paid=False))
+    assert [d.eaches for d in of(DemandLine, effects)] == [2] and not of(ReleaseOrder, effects) and row.state == "HELD"
+    row, effects = play(
+        order(line("M1", 2), version=2), order(line("M1", 2), version=2), order(line("M1", 2), version=3), row=row
+    )
+    assert len(of(ReleaseOrder, effects)) == 1
+
+
+def test_a_bundle_is_demand_of_its_components_and_a_line_of_nothing_under_its_own_code() -> None:
+    _, effects = play(order(line("B1", 3)))
+    demands = {(d.sku, d.line_id): (d.eaches, d.units, d.listing) for d in of(DemandLine, effects)}
+    assert demands == {
+        ("MUG", "1/MUG"): (6, 3, "shop//B1"),
+        ("CARD", "1/CARD"): (3, 3, "shop//B1"),
+        ("BOX", "1"): (0, 3, "shop//B1"),
+    }
+    assert {(x.sku, x.eaches) for x in of(ReleaseOrder, effects)[0].lines} == {("MUG", 6), ("CARD", 3)}
+
+
+def test_lines_with_one_common_warehouse_bind_the_order_to_it() -> None:
+    _, effects = play(order(line("M1", 1), line("C1", 1, "2")))
+    assert of(ReleaseOrder, effects)[0].warehouse == "NORTH"
+    assert {tuple(d.warehouses) for d in of(DemandLine, effects)} == {("NORTH",)}
+    _, effects = play(order(line("M1", 1)))
+    assert of(ReleaseOrder, effects)[0].warehouse is None
+
+
+def test_an_unknown_sku_is_held_with_an_exception_that_goes_away_when_it_is_mapped() -> None:
+    row, effects = play(order(line("GHOST", 1), line("M1", 1, "2")))
+    (opened,) = of(ExceptionState, effects)
+    assert (opened.type, opened.owner, opened.state, opened.entity) == ("unmapped_sku", "ecommerce", "OPEN", "shop:A7")
+    assert "GHOST" in opened.detail and not of(ReleaseOrder, effects)
+    assert [d.sku for d in of(DemandLine, effects)] == ["MUG"], "the mapped line counts meanwhile"
+    _, effects = play(order(line("M1", 1, "2"), version=2), row=row)
+    assert [e.state for e in of(ExceptionState, effects)] == ["RESOLVED"] and of(ReleaseOrder, effects)
+
+
+def test_an_unknown_shipping_method_holds_the_order() -> None:
+    _, effects = play(order(line("M1", 1), shipping_method="drone"))
+    assert [e.type for e in of(ExceptionState, effects)] == ["unmapped_shipping_method"] and not of(
+        ReleaseOrder, effects
+    )
+
+
+def test_a_cancel_before_the_release_closes_the_demand_at_once_and_keeps_what_the_storefront_took() -> None:
+    _, effects = play(order(line("M1", 2), paid=False), order(line("M1", 2), version=2, state="CANCELLED"))
+    last = of(DemandLine, effects)[-1]
+    assert (last.state, last.units) == ("CLOSED", 2) and not of(CancelOrder, effects)
+
+
+def test_a_cancel_after_the_release_counts_until_the_warehouse_confirms() -> None:
+    row, effects = play(order(line("M1", 2)), answer("PENDING"), order(line("M1", 2), version=2, state="CANCELLED"))
+    assert of(DemandLine, effects)[-1].state == "CANCELLING" and len(of(CancelOrder, effects)) == 1
+    row, effects = play(answer("DELETED"), row=row)
+    assert of(DemandLine, effects)[-1].state == "CLOSED" and row.state == "CANCELLED"
+
+
+def test_a_refused_cancel_counts_on_and_calls_a_person() -> None:
+    row, effects = play(
+        order(line("M1", 2)),
+        order(line("M1", 2), version=2, state="CANCELLED"),
+        answer("CANCEL_REFUSED", "already dispatched"),
+    )
+    assert of(DemandLine, effects)[-1].state == "OPEN" and row.state == "MANUAL_STOP"
+    assert of(ExceptionState, effects)[-1].type == "late_change"
+
+
+def test_an_order_first_seen_cancelled_still_tells_what_the_storefront_took() -> None:
+    _, effects = play(order(line("M1", 2), state="CANCELLED", version=4))
+    assert [(d.state, d.units) for d in of(DemandLine, effects)] == [("CLOSED", 2)]
+
+
+def test_an_order_that_is_excluded_from_release_counts_only_what_the_storefront_took() -> None:
+    row, effects = play(order(line("M1", 2), excluded="test order"))
+    assert [(d.state, d.units) for d in of(DemandLine, effects)] == [("CLOSED", 2)] and row.state == "IGNORED"
+
+
+def test_an_edit_before_the_release_replaces_and_after_it_never_lowers_the_demand() -> None:
+    row, effects = play(order(line("M1", 3), paid=False), order(line("M1", 1), version=2, paid=False))
+    assert [(d.eaches, d.units) for d in of(DemandLine, effects)] == [(3, 3), (1, 1)]
+    row, effects = play(order(line("M1", 1), version=3), order(version=4), row=row)
+    assert (of(DemandLine, effects)[-1].eaches, of(DemandLine, effects)[-1].units) == (1, 0)
+    assert [e.type for e in of(ExceptionState, effects)] == ["late_change"]
+
+
+def test_an_answer_of_the_warehouse_that_overtakes_its_order_prevents_a_second_release() -> None:
+    _, effects = play(answer("PENDING"), order(line("M1", 1)))
+    assert not of(ReleaseOrder, effects) and of(DemandLine, effects)
+
+
+def test_a_cancel_at_equal_version_wins_over_open() -> None:
+    row, _ = play(order(line("M1", 1), state="CANCELLED"), order(line("M1", 1)))
+    assert row.state == "CANCELLED"
+
+
+def test_references_are_unique_and_short_enough() -> None:
+    long = reference_of("a-very-long-channel-name", "5f0c2c1e-9f3a-4d7e-8a53-0f6d1f6f2b7c")
+    assert len(long) <= LIMIT and long != reference_of(
+        "a-very-long-channel-name", "5f0c2c1e-9f3a-4d7e-8a53-0f6d1f6f2b7d"
+    )
+    assert reference_of("shop", "7") == "shop:7"
+
+
+EVENTS = st.one_of(
+    st.builds(
+        lambda v, q, paid, state: order(line("M1", q), version=v, paid=paid, state=state),
+        st.integers(1, 6),
+        st.integers(1, 4),
+        st.booleans(),
+        st.sampled_from(["OPEN", "OPEN", "CANCELLED"]),
+    ),
+    st.sampled_from(["PENDING", "ALLOCATED", "PICK", "COMPLETED", "CANCELLED", "DELETED", "CANCEL_REFUSED"]).map(
+        answer
+    ),
+)
+
+
+@given(st.lists(EVENTS, max_size=12))
+def test_revisions_rise_effects_happen_once_and_an_open_order_is_never_uncounted(
+    events: list[OrderSnapshot | WarehouseOrder],
+) -> None:
+    row = fold.new_row("shop", "7")
+    releases = cancels = 0
+    last: dict[str, int] = {}
+    for event in events:
+        row, effects = play(event, row=row)
+        releases += len(of(ReleaseOrder, effects))
+        cancels += len(of(CancelOrder, effects))
+        for demand in of(DemandLine, effects):
+            assert demand.version > last.get(demand.line_id, 0)
+            last[demand.line_id] = demand.version
+        wanted = row.snapshot is not None and row.snapshot.state == "OPEN" and not row.cancel_asked
+        if wanted and row.wms_status not in ("CANCELLED", "DELETED"):
+            assert all(d.state != "CLOSED" for d in row.demands.values())
+    assert releases <= 1 and cancels <= 1
+
+
+@pytest.mark.parametrize("status", ["PENDING", "ALLOCATED", "PART_ALLOCATED", "PICK", "COMPLETED"])
+def test_every_status_of_a_goods_out_is_shown_to_subscribers(status: str) -> None:
+    row, effects = play(order(line("M1", 1)), answer(status))
+    assert effects[-1].state == row.state  # type: ignore[union-attr]
