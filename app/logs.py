@@ -14,7 +14,8 @@ import structlog
 from app.settings import OpsSettings
 
 _BLANKED = frozenset(
-    "password secret token access_token client_secret authorization api_secret path_secret address email phone postcode body".split()
+    ["password", "secret", "token", "access_token", "client_secret", "api_secret", "path_secret", "authorization"]
+    + ["address", "email", "phone", "postcode", "body"]
 )
 _CHATTY = ("httpx", "httpcore", "faust", "mode", "aiokafka", "asyncio", "uvicorn")
 

@@ -1,0 +1,53 @@
+"""Which connector belongs to which channel. Connectors are imported when they are asked for, so that a process loads what it uses."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from app.connectors.bigcommerce.settings import BigCommerceSettings
+from app.connectors.commercetools.settings import CommercetoolsSettings
+
+if TYPE_CHECKING:
+    from app.connectors.contract import Intake, Storefront, Transport, Warehouse
+    from app.settings import Settings
+
+CLARUS = "clarus"
+"""The warehouse's channel name."""
+
+
+def intake_for(channel: str, settings: "Settings") -> "Intake":
+    """The pure side of a configured channel, or of `clarus`. KeyError where the configuration has no such channel."""
+    if channel == CLARUS:
+        from app.connectors.clarus import ClarusIntake
+
+        return ClarusIntake(settings.clarus)
+    match settings.channels[channel]:
+        case CommercetoolsSettings() as given:
+            from app.connectors.commercetools import CommercetoolsIntake
+
+            return CommercetoolsIntake(channel, given)
+        case BigCommerceSettings() as given:
+            from app.connectors.bigcommerce import BigCommerceIntake
+
+            return BigCommerceIntake(channel, given)
+
+
+def storefront_for(
+    name: str, settings: CommercetoolsSettings | BigCommerceSettings, transport: "Transport"
+) -> "Storefront":
+    """The connected storefront of a channel, talking through its owner's transport."""
+    match settings:
+        case CommercetoolsSettings():
+            from app.connectors.commercetools import CommercetoolsStorefront
+
+            return CommercetoolsStorefront(name, settings, transport)
+        case BigCommerceSettings():
+            from app.connectors.bigcommerce import BigCommerceStorefront
+
+            return BigCommerceStorefront(name, settings, transport)
+
+
+def warehouse_for(settings: "Settings", transport: "Transport", warehouses: Sequence[str]) -> "Warehouse":
+    """The connected WMS, for the warehouses of the configuration."""
+    from app.connectors.clarus import ClarusWarehouse
+
+    return ClarusWarehouse(settings.clarus, transport, warehouses)

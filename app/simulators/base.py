@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import Any, Literal
 
 import uvicorn
@@ -92,7 +93,7 @@ class Journal:
 
     calls: list[Call] = field(default_factory=list)
     entries: list[dict[str, Any]] = field(default_factory=list)
-    under_way: int = 0
+    under_way: int = 0  # requests that may change something
     changed_at: float = field(default_factory=time.monotonic)
 
     def note(self, what: str, **fields: Any) -> None:
@@ -129,6 +130,10 @@ class Hosted:
         """`stock`, `orders` or `other`, for the report."""
         return "other"
 
+    def is_read(self, method: str, path: str) -> bool:
+        """A request that changes nothing: sweeps and polls go on for ever and say nothing about quiet."""
+        return method in ("GET", "HEAD") or path.endswith(("/graphql", "/oauth/token"))
+
     def limit(self, request: Request) -> Response | None:
         """The peer's own limit: a 429 answer, or None to let the request in."""
         return None
@@ -145,6 +150,7 @@ class Hosted:
             access_log=False,
             interface="asgi3",
             proxy_headers=False,
+            date_header=False,
         )
         self._server = uvicorn.Server(config)
         self._task = asyncio.create_task(self._server._serve(None), name=f"simulator {self.name}")
@@ -168,18 +174,19 @@ class Hosted:
         request = Request(scope, receive)
         call = Call(now_ms(), self.group(request.method, request.url.path), request.method, request.url.path, 0)
         self.journal.calls.append(call)
-        self.journal.under_way += 1
+        changes = not self.is_read(request.method, request.url.path)
+        self.journal.under_way += changes
 
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 call.status = message["status"]
+                message["headers"] = [*message.get("headers", []), (b"date", formatdate(usegmt=True).encode())]
             await send(message)
 
         try:
             await self._answer(request, call, scope, receive, counted)
         finally:
-            self.journal.under_way -= 1
-            self.journal.changed_at = time.monotonic()
+            self.journal.under_way -= changes
 
     async def _answer(self, request: Request, call: Call, scope: Scope, receive: Receive, send: Send) -> None:
         faults = self.faults

@@ -1,6 +1,6 @@
 """Settings of a BigCommerce channel, declared beside the code that reads them."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -18,4 +18,18 @@ class BigCommerceSettings(BaseModel):
     webhook_secret: SecretStr = Field(
         SecretStr(""), description="Value of the custom header given when the hooks were created."
     )
+    webhook_header: str = Field(
+        "X-Clarus-Stream-Secret", min_length=1, description="Name of the custom header that carries it."
+    )
+    webhook_window: int = Field(
+        300, ge=1, description="Seconds that the time in a signed webhook may differ from ours; older ones are refused."
+    )
     location_id: int = Field(1, ge=1, description="Location that the storefront sells from; 1 is the default one.")
+    paid_statuses: list[Annotated[int, Field(ge=0, le=14)]] = Field(
+        default_factory=lambda: [2, 3, 8, 9, 10, 11, 14],
+        description="Order status ids that mean the payment is confirmed.",
+    )
+    inline_lines: bool = Field(
+        True,
+        description="Ask for an order's lines and addresses together with the order; off: one request for each.",
+    )

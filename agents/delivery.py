@@ -1,0 +1,98 @@
+"""The DELIVERY agent: folds `channel.commands` into the rows of what each channel shall have. It calls nobody: `app/delivery` does, from the rows.
+
+Every rule is in `tables/deliveries`; here is only which row a command belongs to, and who is told that it changed.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from app.engine.api import Batch, Table
+from schemas import catalogue as topics
+from schemas.codec import Codecs, UndecodableRecord
+from schemas.records import CancelOrder, Correction, FetchOrder, ReadStock, ReleaseOrder, StockTarget
+from tables.deliveries import fetches, listing, reads, releases
+from tables.deliveries.fetches import FetchRow
+from tables.deliveries.listing import ListingRow
+from tables.deliveries.polls import PollRow
+from tables.deliveries.reads import ReadRow
+from tables.deliveries.releases import ReleaseRow
+from tables.deliveries.troubles import TroubleRow
+
+Kind = Literal["listing", "read", "release", "fetch"]
+OnChange = Callable[[str, Kind, str], None]
+"""Channel, kind and key of a row that changed. Called before the commit: look through `engine.submit`."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryTables:
+    """The tables of delivery, all in the partition of their channel."""
+
+    listings: Table[ListingRow]  # by listing id
+    corrections: Table[Correction]  # by listing id: the newest judgement that is not applied yet
+    reads: Table[ReadRow]  # by SKU
+    releases: Table[ReleaseRow]  # by reference
+    fetches: Table[FetchRow]  # by channel/order id
+    polls: Table[PollRow]  # by channel
+    troubles: Table[TroubleRow]  # by channel/exception id
+
+
+def silent(channel: str, kind: Kind, key: str) -> None:
+    """An `OnChange` for a worker without delivery."""
+
+
+class Delivery:
+    """One worker's DELIVERY agent. `on_change` is set by whoever owns the channels."""
+
+    def __init__(self, codecs: Codecs, tables: DeliveryTables) -> None:
+        self._codecs, self._tables = codecs, tables
+        self.on_change: OnChange = silent
+
+    def fold(self, batch: Batch) -> None:
+        """All commands of one partition of one poll."""
+        codec = self._codecs[topics.CHANNEL_COMMANDS]
+        for record in batch.records:
+            try:
+                body = codec.decode(record.value).body
+            except UndecodableRecord as error:
+                batch.dead_letter(record, str(error))
+                continue
+            match body:
+                case StockTarget():
+                    self._target(batch, body)
+                case Correction():
+                    batch.put(self._tables.corrections, body.listing, body)
+                    self.on_change(body.channel, "listing", body.listing)
+                case ReadStock():
+                    read = batch.get(self._tables.reads, body.sku) or ReadRow(body.sku)
+                    reads.want(read)
+                    batch.put(self._tables.reads, body.sku, read)
+                    self.on_change(body.channel, "read", body.sku)
+                case FetchOrder():
+                    fetch = FetchRow(body.channel, body.order_id)
+                    fetch = batch.get(self._tables.fetches, fetch.key) or fetch
+                    fetches.want(fetch, batch.now_ms)
+                    batch.put(self._tables.fetches, fetch.key, fetch)
+                    self.on_change(body.channel, "fetch", fetch.key)
+                case ReleaseOrder() | CancelOrder():
+                    self._order(batch, body)
+
+    def _target(self, batch: Batch, target: StockTarget) -> None:
+        row = batch.get(self._tables.listings, target.listing)
+        if row is None:
+            row = ListingRow(target.listing, target.channel, target.sku)
+        listing.want(row, target, batch.now_ms)
+        batch.put(self._tables.listings, target.listing, row)
+        self.on_change(target.channel, "listing", target.listing)
+
+    def _order(self, batch: Batch, command: ReleaseOrder | CancelOrder) -> None:
+        row = batch.get(self._tables.releases, command.reference)
+        if row is None:
+            row = ReleaseRow(command.reference, command.order_key)
+        if isinstance(command, ReleaseOrder):
+            changed = releases.want_release(row, command, batch.now_ms)
+        else:
+            changed = releases.want_cancel(row, command, batch.now_ms)
+        if changed:
+            batch.put(self._tables.releases, command.reference, row)
+            self.on_change(command.channel, "release", command.reference)

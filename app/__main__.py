@@ -1,0 +1,5 @@
+"""`python -m app`: the same as `clarus-stream`."""
+
+from app.cli import main
+
+main()

@@ -1,0 +1,125 @@
+"""What pydantic found wrong, in words for people: the setting, where it was given, what is allowed. One line a fault, never a secret's value."""
+
+import difflib
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from app.config import shape
+from app.config.document import Document, Path_, dotted
+
+_KINDS = {
+    "string": "text, in quotes where it looks like a number",
+    "int": "a whole number",
+    "float": "a number",
+    "decimal": "a number",
+    "bool": "true or false",
+    "list": "a list",
+    "dict": "a mapping",
+    "model": "a mapping",
+    "finite": "a finite number",
+}
+_BOUNDS = {
+    "greater_than_equal": ("ge", "at least"),
+    "greater_than": ("gt", "more than"),
+    "less_than_equal": ("le", "at most"),
+    "less_than": ("lt", "less than"),
+}
+
+
+Detail = dict[str, Any]
+
+
+def faults_of(error: ValidationError, document: Document, model: type[BaseModel]) -> list[str]:
+    """One line for every wrong setting."""
+    found: dict[Path_, list[Detail]] = {}
+    details = [dict(detail) for detail in error.errors(include_url=False)]
+    meant = [detail for detail in details if _meant(detail, document.data)]
+    for detail in meant or details:
+        found.setdefault(_place(detail, document.data)[0], []).append(detail)
+    lines: list[str] = []
+    for path, several in found.items():
+        allowed = "; or ".join(dict.fromkeys(_allowed(detail, path, model) for detail in several))
+        lines.append(f"{document.source(path)}: {dotted(path)}{_shown(path, several[0], model)}{allowed}")
+    return lines
+
+
+def _place(detail: Detail, data: Any) -> tuple[Path_, list[tuple[str, Any]]]:
+    """The path in the file without the names that pydantic gives to the alternatives of a union; those names, each with the value it stands at."""
+    path: list[str | int] = []
+    names: list[tuple[str, Any]] = []
+    value = data
+    for part in detail["loc"]:
+        if (isinstance(value, dict) and part in value) or (isinstance(value, list) and isinstance(part, int)):
+            path.append(part)
+            value = value[part]
+        elif detail["type"] == "missing" and part == detail["loc"][-1]:
+            path.append(part)
+        elif part != "[key]":
+            names.append((str(part), value))
+    return tuple(path), names
+
+
+def _meant(detail: Detail, data: Any) -> bool:
+    """False for what pydantic says of an alternative of a union that a value of this form was never meant to be."""
+    for name, value in _place(detail, data)[1]:
+        if isinstance(value, dict):
+            fits = name != "str" and not name.startswith("list[")
+        else:
+            fits = name.startswith("list[") if isinstance(value, list) else name == "str"
+        if not fits:
+            return False
+    return True
+
+
+def _allowed(detail: Detail, path: Path_, model: type[BaseModel]) -> str:
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind == "missing":
+        return "is missing; allowed: " + _type_words(path, model)
+    if kind == "extra_forbidden":
+        return _unknown(path, model)
+    if kind in ("literal_error", "enum"):
+        return f"allowed: {context['expected']}"
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        return f"allowed: system: {context.get('expected_tags', 'commercetools or bigcommerce')}"
+    if kind in _BOUNDS:
+        key, words = _BOUNDS[kind]
+        return f"allowed: {words} {context[key]}"
+    if kind == "value_error":
+        return f"allowed: {context['error']}"
+    if kind == "string_too_short":
+        return "allowed: text that is not empty"
+    for prefix, words in _KINDS.items():
+        if kind.startswith(prefix):
+            return f"allowed: {words}"
+    return f"allowed: {detail['msg'][:1].lower()}{detail['msg'][1:]}"
+
+
+def _unknown(path: Path_, model: type[BaseModel]) -> str:
+    names = [n for kind in shape.at(model, path[:-1]) for m in shape.models(kind) for n in m.model_fields]
+    close = difflib.get_close_matches(str(path[-1]), names, 1)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    return f"is no setting{hint}; allowed: {', '.join(dict.fromkeys(names))}"
+
+
+def _type_words(path: Path_, model: type[BaseModel]) -> str:
+    for kind in shape.at(model, path):
+        bare = shape.strip(kind)
+        if shape.is_text(kind):
+            return " or ".join(map(repr, get_args(bare))) if get_args(bare) else "text"
+        if bare in (int, float):
+            return "a number"
+    return "a value"
+
+
+def _shown(path: Path_, detail: Detail, model: type[BaseModel]) -> str:
+    """` is '…'; ` for a value that may be shown, ` is not allowed; ` for secrets and groups, a blank for what is missing or unknown."""
+    if "[key]" in detail["loc"]:
+        return ": this name is not allowed; "
+    if detail["type"] in ("missing", "extra_forbidden"):
+        return " "
+    value = detail.get("input")
+    if isinstance(value, dict | list) or any(shape.is_secret(kind) for kind in shape.at(model, path)):
+        return " is not allowed; "
+    text = repr(value)
+    return f" is {text if len(text) <= 60 else text[:57] + '…'}; "

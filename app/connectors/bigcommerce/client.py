@@ -1,0 +1,143 @@
+"""Requests to the BigCommerce API and what its answers have in common: URLs, credentials, pages, error texts, rate headers (bigcommerce.md 1).
+
+What a request means to stock or orders is not decided here.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from app.connectors.bigcommerce.settings import BigCommerceSettings
+from app.connectors.contract import Priority, RateHint, Transport
+from app.connectors.errors import Malformed, Refused, Unavailable
+from app.connectors.http import retry_after
+
+_TEXT = 300
+
+
+class Client:
+    """The API of one store over the channel's transport. Paths begin with `/v2` or `/v3`."""
+
+    def __init__(self, name: str, settings: BigCommerceSettings, transport: Transport) -> None:
+        self.name = name
+        self._transport = transport
+        self._base = f"{settings.api_url.rstrip('/')}/stores/{settings.store_hash}"
+        self._headers = {
+            "X-Auth-Token": settings.access_token.get_secret_value(),
+            "Accept": "application/json",
+            "User-Agent": "clarus-stream",
+        }
+
+    def peer_time(self) -> tuple[int, int]:
+        """Bounds of the platform's clock now, milliseconds."""
+        return self._transport.peer_time()
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        priority: Priority,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        json: Any = None,
+    ) -> httpx.Response:
+        """One request; the transport's errors pass through."""
+        options: dict[str, Any] = {"headers": self._headers}
+        if params is not None:
+            options["params"] = dict(params)
+        if json is not None:
+            options["json"] = json
+        return await self._transport.request(method, self._base + path, priority=priority, **options)
+
+    async def get(self, path: str, priority: Priority, params: Mapping[str, str | int] | None = None) -> Any:
+        """Read; None for 204 and 404. `Refused` for another 4xx, `Malformed` where the body is not JSON."""
+        response = await self.send("GET", path, priority, params=params)
+        if response.status_code in (204, 404):
+            return None
+        request = f"GET {path}"
+        if response.status_code >= 500:
+            raise Unavailable(self.name, request, f"answered {response.status_code}")
+        if response.status_code != 200:
+            raise Refused(self.name, request, f"{response.status_code}: {error_text(response)}")
+        try:
+            return response.json()
+        except ValueError as error:
+            raise Malformed(self.name, request, "the answer is not JSON") from error
+
+    async def list_v3(
+        self, path: str, priority: Priority, params: Mapping[str, str | int], limit: int = 250
+    ) -> list[dict[str, Any]]:
+        """All rows of a V3 list (1.4)."""
+        rows: list[dict[str, Any]] = []
+        page = 1
+        while True:
+            body = await self.get(path, priority, {**params, "limit": limit, "page": page})
+            if body is None:
+                return rows
+            try:
+                rows += [row for row in body["data"] if isinstance(row, dict)]
+                pages = int(body.get("meta", {}).get("pagination", {}).get("total_pages", 1))
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                raise Malformed(self.name, f"GET {path}", "not a V3 list") from error
+            if page >= pages:
+                return rows
+            page += 1
+
+    async def list_v2(self, path: str, priority: Priority, limit: int = 250) -> list[dict[str, Any]]:
+        """All rows of a V2 list; an empty one is 204 (1.4)."""
+        rows: list[dict[str, Any]] = []
+        page = 1
+        while True:
+            body = rows_v2(self.name, path, await self.get(path, priority, {"limit": limit, "page": page}))
+            rows += body
+            if len(body) < limit:
+                return rows
+            page += 1
+
+
+def rows_v2(name: str, path: str, body: Any) -> list[dict[str, Any]]:
+    """The rows of one V2 page; `Malformed` where it is no list of objects."""
+    if body is None:
+        return []
+    if not isinstance(body, list) or not all(isinstance(row, dict) for row in body):
+        raise Malformed(name, f"GET {path}", "not a V2 list")
+    return body
+
+
+def error_text(response: httpx.Response) -> str:
+    """What an error says, in either family's shape (1.5), cut to a length for logs."""
+    try:
+        body = response.json()
+    except ValueError:
+        return response.reason_phrase or "no text"
+    if isinstance(body, list):
+        body = body[0] if body else {}
+    if not isinstance(body, dict):
+        return "no text"
+    text = next((str(body[name]) for name in ("message", "title", "detail") if body.get(name)), "no text")
+    errors = body.get("errors")
+    if isinstance(errors, dict) and errors:
+        text += " (" + "; ".join(f"{field}: {what}" for field, what in errors.items()) + ")"
+    return text[:_TEXT]
+
+
+def rate_hint(response: httpx.Response) -> RateHint | None:
+    """The four rate headers, and on a 429 the longer of the window's rest and `X-Retry-After` (1.2); a 429 may come without any."""
+    headers = response.headers
+    left, quota = _whole(headers.get("X-Rate-Limit-Requests-Left")), _whole(headers.get("X-Rate-Limit-Requests-Quota"))
+    reset = _whole(headers.get("X-Rate-Limit-Time-Reset-Ms"))
+    throttled = response.status_code == 429
+    if left is None and quota is None and reset is None and not throttled:
+        return None
+    seconds = None if reset is None else reset / 1000
+    wait: float | None = None
+    if throttled:
+        after = _whole(headers.get("X-Retry-After"))
+        waits = [w for w in (seconds, after, retry_after(response)) if w is not None]
+        wait = max(waits, default=None)
+    return RateHint(remaining=left, quota=quota, reset_after=seconds, retry_after=wait, throttled=throttled)
+
+
+def _whole(text: str | None) -> int | None:
+    return int(text) if text is not None and text.strip().isdecimal() else None

@@ -1,0 +1,38 @@
+"""Input records as agents see them. A thin view: nothing is decoded or copied before somebody asks."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class InputRecord:
+    """One message of librdkafka behind the interface of `api.Record`."""
+
+    __slots__ = ("_message",)
+
+    def __init__(self, message: Any) -> None:
+        self._message = message
+
+    @property
+    def key(self) -> bytes:
+        """The key; empty where the producer sent none."""
+        return self._message.key() or b""
+
+    @property
+    def value(self) -> bytes | None:
+        value: bytes | None = self._message.value()
+        return value
+
+    @property
+    def offset(self) -> int:
+        offset: int = self._message.offset()
+        return offset
+
+    @property
+    def timestamp(self) -> int:
+        """Milliseconds; 0 where the record carries none."""
+        kind, value = self._message.timestamp()
+        return int(value) if kind else 0
+
+    @property
+    def headers(self) -> Mapping[str, bytes]:
+        return {name: value if value is not None else b"" for name, value in self._message.headers() or ()}

@@ -1,0 +1,274 @@
+"""The durable row of one order at the warehouse and its rules: exactly one goods out for it, whatever is lost, repeated or killed (design section 6). Pure.
+
+Clarus has no idempotency key (findings 29 and 30 of ledger.md). So the reference is looked up before any create; an intent is committed before a
+request leaves; a create whose outcome is unknown is looked up again and again until it is found or Clarus cannot be working on it any more; and a cancel
+that comes meanwhile waits for that. Times are our milliseconds.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, cast, get_args
+
+import msgspec
+
+from schemas.records import CancelOrder, ReleaseOrder, WarehouseOrder, WarehouseStatus
+
+GONE: Final = frozenset({"CANCELLED", "DELETED"})
+FINAL: Final = frozenset({"CANCELLED", "DELETED", "COMPLETED"})
+DELETABLE: Final = frozenset({"DRAFT", "PENDING"})
+_KNOWN: Final = frozenset(get_args(WarehouseStatus))
+_LOOK_FIRST: Final = 1_000
+_LOOK_LONGEST: Final = 15_000
+
+
+class Intent(msgspec.Struct, array_like=True, frozen=True):
+    """A request that was committed before it left."""
+
+    kind: Literal["create", "cancel"]
+    at: int
+    version: int
+
+
+class ReleaseRow(msgspec.Struct, array_like=True):
+    """One order at the warehouse. `version` is the newest command's, `answered` the newest one the ORDERS agent has an answer for."""
+
+    reference: str
+    order_key: str
+    version: int = 0
+    answered: int = 0
+    order: ReleaseOrder | None = None  # what is wanted; dropped when it is over: it holds an address
+    cancel: bool = False
+    intent: Intent | None = None
+    wms_id: str = ""
+    status: str = ""  # Clarus' own, REFUSED or empty
+    warehouse: str = ""
+    looked: bool = False  # looked up since the last command, request or change of owner
+    deleting: bool = False  # we asked to cancel it while Clarus would delete it
+    skus: list[str] = []
+    attempts: int = 0
+    looks: int = 0
+    next_at: int = 0
+    since: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    """Look the reference up and hand what is there to `found`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """`begin`, commit, create."""
+
+    order: ReleaseOrder
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """`begin`, commit, cancel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Nothing to do at the warehouse: hand the answer over (`report`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """Nothing to do before `until`, or before a new command (None)."""
+
+    until: int | None
+
+
+Step = LookUp | Create | Cancel | Report | Idle
+
+
+@dataclass(frozen=True, slots=True)
+class AtWarehouse:
+    """One goods out as Clarus shows it."""
+
+    wms_id: str
+    status: str
+    warehouse: str
+    skus: tuple[str, ...] = ()
+
+
+# ---- commands -------------------------------------------------------------------------------------------------------------------------------
+
+
+def want_release(row: ReleaseRow, command: ReleaseOrder, now: int) -> bool:
+    """The order shall be at the warehouse. False where the command is not newer. An intent whose outcome is open survives."""
+    if command.version <= row.version:
+        return False
+    _newer(row, command.order_key, command.version, now)
+    row.order, row.cancel = command, False
+    row.skus = sorted({line.sku for line in command.lines})
+    return True
+
+
+def want_cancel(row: ReleaseRow, command: CancelOrder, now: int) -> bool:
+    """The order shall not be at the warehouse. False where the command is not newer. An intent whose outcome is open survives."""
+    if command.version <= row.version:
+        return False
+    _newer(row, command.order_key, command.version, now)
+    row.cancel = True
+    return True
+
+
+def _newer(row: ReleaseRow, order_key: str, version: int, now: int) -> None:
+    row.order_key, row.version, row.since = order_key, version, now
+    row.attempts, row.looked = 0, False
+    if row.intent is None:
+        row.next_at = now
+        row.status = "" if row.status == "REFUSED" else row.status
+
+
+# ---- what to do next ------------------------------------------------------------------------------------------------------------------------
+
+
+def next_step(row: ReleaseRow, now: int) -> Step:
+    """What to do now. The caller keeps one request per row."""
+    if row.intent is None and row.answered >= row.version:
+        return Idle(None)
+    if now < row.next_at:
+        return Idle(row.next_at)
+    if row.intent is not None:
+        return LookUp()
+    if row.status and not (row.cancel and at_work(row)):
+        return Report()
+    if not row.looked:
+        return LookUp()
+    if row.cancel or row.order is None:
+        return Cancel() if row.status else Report()
+    return Create(row.order)
+
+
+def begin(row: ReleaseRow, step: Create | Cancel, now: int) -> Intent:
+    """An attempt: the caller commits the row before the request leaves."""
+    row.attempts += 1
+    row.looks, row.looked = 0, False
+    if isinstance(step, Cancel):
+        row.deleting = row.deleting or row.status in DELETABLE
+    row.intent = Intent("cancel" if isinstance(step, Cancel) else "create", now, row.version)
+    return row.intent
+
+
+# ---- answers --------------------------------------------------------------------------------------------------------------------------------
+
+
+def created(row: ReleaseRow, made: AtWarehouse, now: int) -> list[WarehouseOrder]:
+    """Clarus made it."""
+    row.intent = None
+    return _seen(row, made, now)
+
+
+def refused(row: ReleaseRow, detail: str) -> list[WarehouseOrder]:
+    """Clarus said no to the create: over until a newer command. Where one is there already, that one is tried."""
+    if row.intent is not None and row.intent.version < row.version:
+        row.intent = None
+        return []
+    row.intent, row.status, row.wms_id, row.order = None, "REFUSED", "", None
+    return report(row, detail)
+
+
+def cancelled(row: ReleaseRow, answer: str, detail: str, now: int) -> list[WarehouseOrder]:
+    """Clarus' answer to a cancel: DELETED, CANCELLED or CANCEL_REFUSED. It decides."""
+    row.intent, row.next_at = None, now
+    if answer in GONE:
+        row.status, row.order = answer, None
+        return report(row, detail)
+    row.answered, row.deleting = row.version, False
+    return [_answer(row, "CANCEL_REFUSED", detail)]
+
+
+def not_sent(row: ReleaseRow, wait: int, now: int) -> None:
+    """It certainly had no effect: the same step again after `wait`."""
+    row.intent = None
+    row.next_at = now + wait
+
+
+def unknown(row: ReleaseRow, now: int) -> None:
+    """It may have had its effect: the intent stays, look-ups follow."""
+    row.next_at = now + _look_wait(row)
+
+
+def foreign(row: ReleaseRow, now: int) -> None:
+    """Taken over from another owner or an earlier life: an intent is an unknown outcome, and its request may still be on its way (`found` waits for that)."""
+    row.looked = False
+    if row.intent is not None:
+        row.next_at = now
+
+
+def found(
+    row: ReleaseRow, there: Sequence[AtWarehouse], looked_at: int, create_unknown: int, now: int
+) -> list[WarehouseOrder]:
+    """What the look-up that began at `looked_at` showed. `create_unknown`: how long Clarus may still be working on a lost create."""
+    row.looks += 1
+    if there:
+        alive = [one for one in there if one.status not in GONE]
+        return _there(row, (alive or list(there))[0], now)
+    if row.intent is not None and row.intent.kind == "create":
+        if looked_at < row.intent.at + create_unknown:
+            row.next_at = min(now + _look_wait(row), row.intent.at + create_unknown)
+            return []
+        row.intent, row.looked, row.next_at = None, True, now
+        return report(row, "") if row.cancel else []
+    if row.intent is not None or (row.cancel and row.deleting):
+        row.intent, row.status, row.order = None, "DELETED", None
+        return report(row, "")
+    if row.wms_id:
+        row.next_at = now + _look_wait(row)
+        return []
+    row.looked = True
+    return report(row, "") if row.cancel else []
+
+
+def _there(row: ReleaseRow, one: AtWarehouse, now: int) -> list[WarehouseOrder]:
+    row.intent, row.next_at = None, now
+    if row.cancel and one.status not in FINAL and row.answered < row.version:
+        row.wms_id, row.status, row.warehouse = one.wms_id, one.status, one.warehouse or row.warehouse
+        row.skus, row.looked = row.skus or list(one.skus), True
+        row.next_at = now + (_look_wait(row) if row.attempts else 0)
+        return []
+    return _seen(row, one, now)
+
+
+def _seen(row: ReleaseRow, one: AtWarehouse, now: int) -> list[WarehouseOrder]:
+    news = one.status != row.status or one.wms_id != row.wms_id or row.answered < row.version
+    row.wms_id, row.status, row.warehouse = one.wms_id, one.status, one.warehouse or row.warehouse
+    row.skus = row.skus or list(one.skus)
+    row.next_at = now
+    if row.status in FINAL:
+        row.order = None
+    if row.cancel and row.status not in FINAL and row.answered < row.version:
+        return []
+    return report(row, "") if news else []
+
+
+def report(row: ReleaseRow, detail: str) -> list[WarehouseOrder]:
+    """The answer to the newest command, as the row shows it: nothing there counts as deleted."""
+    row.answered = row.version
+    status = row.status or "DELETED"
+    if status not in _KNOWN:
+        return []
+    if not row.status:
+        row.status, row.order = status, None
+    return [_answer(row, cast(WarehouseStatus, status), detail)]
+
+
+def _answer(row: ReleaseRow, status: WarehouseStatus, detail: str) -> WarehouseOrder:
+    return WarehouseOrder(reference=row.reference, status=status, wms_id=row.wms_id, detail=detail)
+
+
+def _look_wait(row: ReleaseRow) -> int:
+    return int(min(_LOOK_LONGEST, _LOOK_FIRST * 2 ** min(row.looks, 6)))
+
+
+def pending(row: ReleaseRow) -> bool:
+    """Is an answer still owed or an outcome open?"""
+    return row.intent is not None or row.answered < row.version
+
+
+def at_work(row: ReleaseRow) -> bool:
+    """Is it at the warehouse and not over: does its status still change?"""
+    return bool(row.wms_id) and row.status not in FINAL
