@@ -89,10 +89,11 @@ class Delivery:
         row = batch.get(self._tables.releases, command.reference)
         if row is None:
             row = ReleaseRow(command.reference, command.order_key)
-        if isinstance(command, ReleaseOrder):
-            changed = releases.want_release(row, command, batch.now_ms)
-        else:
-            changed = releases.want_cancel(row, command, batch.now_ms)
+        match command:
+            case ReleaseOrder():
+                changed = releases.want_release(row, command, batch.now_ms)
+            case CancelOrder():
+                changed = releases.want_cancel(row, command, batch.now_ms)
         if changed:
             batch.put(self._tables.releases, command.reference, row)
             self.on_change(command.channel, "release", command.reference)

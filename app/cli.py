@@ -198,9 +198,9 @@ def _topics(config_file: Path | None, as_json: bool, *, create: bool) -> None:
     from app import topics as work
     from app.config import load
 
-    settings = load(config_file, os.environ).settings.settings
+    settings = load(config_file, os.environ).settings
     report = work.ensure(settings) if create else work.check(settings)
-    if settings.kafka.schema_registry_url:
+    if settings.settings.kafka.schema_registry_url:
         report.schemas = registry.ensure(settings) if create else registry.check(settings)
     click.echo(json.dumps(report.as_dict(), indent=2) if as_json else report.as_text())
     if not report.ok:
@@ -214,7 +214,7 @@ def topics_asyncapi(config_file: Path | None) -> None:
     from app.asyncapi import document
     from app.config import load
 
-    settings = load(config_file, os.environ).settings.settings
+    settings = load(config_file, os.environ).settings
     click.echo(json.dumps(document(settings), indent=2, ensure_ascii=False))
 
 

@@ -1,37 +1,40 @@
 """Client properties of librdkafka from the settings: where the cluster is, how to log in, how keys find their partition. It opens no connection."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from app.settings import KafkaSettings
 
+LOGGER = logging.getLogger("librdkafka")
+"""Where librdkafka's own lines go."""
+
 PARTITIONER = "murmur2_random"
 """Of every producer: Java clients choose the same partition for the same key."""
 
 
-def client(settings: KafkaSettings, **more: Any) -> dict[str, Any]:
-    """Properties of any client of the product's own cluster; `more` (with `_` for `.`) stands above them."""
+def client(settings: KafkaSettings, properties: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Properties of any client of the product's own cluster; the given ones stand above them."""
     return {
         "bootstrap.servers": settings.bootstrap,
         "socket.keepalive.enable": True,
+        "log.connection.close": False,
+        "logger": LOGGER,
         **login(settings.security, settings.username, settings.password.get_secret_value()),
-        **{name.replace("_", "."): value for name, value in more.items()},
+        **(properties or {}),
     }
 
 
-def producer(settings: KafkaSettings, **more: Any) -> dict[str, Any]:
+def producer(settings: KafkaSettings, properties: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Properties of a durable producer: idempotent, acknowledged by all replicas in sync, Java's partitioner."""
-    return client(
-        settings,
-        **{
-            "enable_idempotence": True,
-            "acks": "all",
-            "partitioner": PARTITIONER,
-            "compression_type": "lz4",
-            "linger_ms": 5,
-            **more,
-        },
-    )
+    durable = {
+        "enable.idempotence": True,
+        "acks": "all",
+        "partitioner": PARTITIONER,
+        "compression.type": "lz4",
+        "linger.ms": 5,
+    }
+    return client(settings, {**durable, **(properties or {})})
 
 
 def login(security: Mapping[str, str], username: str, password: str) -> dict[str, str]:

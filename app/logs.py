@@ -13,10 +13,18 @@ import structlog
 
 from app.settings import OpsSettings
 
-_BLANKED = frozenset(
-    ["password", "secret", "token", "access_token", "client_secret", "api_secret", "path_secret", "authorization"]
-    + ["address", "email", "phone", "postcode", "body"]
+_SECRETS = (
+    "password",
+    "secret",
+    "token",
+    "access_token",
+    "client_secret",
+    "api_secret",
+    "path_secret",
+    "authorization",
 )
+_PERSONAL = ("address", "email", "phone", "postcode", "body")
+_BLANKED = frozenset((*_SECRETS, *_PERSONAL))
 _CHATTY = ("httpx", "httpcore", "faust", "mode", "aiokafka", "asyncio", "uvicorn")
 
 

@@ -102,9 +102,9 @@ def _near(name: str, model: type[BaseModel]) -> str:
     known = []
     for path, _ in shape.fields(model):
         parts = path[1:] if path[0] == "settings" else path
-        known.append(PREFIX + "__".join(p.upper() for p in parts))
-    close = difflib.get_close_matches(name, known, 1)
-    return f"; did you mean {close[0]}?" if close else "; see `clarus-stream config reference`"
+        known.append("__".join(p.upper() for p in parts))
+    close = difflib.get_close_matches(name[len(PREFIX) :], known, 1)
+    return f"; did you mean {PREFIX}{close[0]}?" if close else "; see `clarus-stream config reference`"
 
 
 def _put(document: Document, path: Path_, value: Any, source: str) -> None:

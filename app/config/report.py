@@ -12,6 +12,8 @@ from app.config.document import Path_, dotted
 MASK = "******"
 _SECRET_PROPERTY = re.compile(r"password|secret|pem$|oauthbearer\.config")
 """Client properties of librdkafka that hold secrets."""
+_USER_INFO = re.compile(r"://[^/@]*@")
+"""User name and password in an address."""
 
 
 def as_rows(loaded: Loaded) -> list[dict[str, Any]]:
@@ -49,4 +51,7 @@ def _values(value: Any, path: Path_, loaded: Loaded) -> Iterator[tuple[Path_, An
         for index, inner in enumerate(value):
             yield from _values(inner, (*path, index), loaded)
     else:
-        yield path, value if isinstance(value, int | float | str | bool | list | dict) else str(value)
+        plain = (
+            value if isinstance(value, int | float | bool | list | dict) else _USER_INFO.sub(f"://{MASK}@", str(value))
+        )
+        yield path, plain

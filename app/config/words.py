@@ -39,7 +39,7 @@ def faults_of(error: ValidationError, document: Document, model: type[BaseModel]
         found.setdefault(_place(detail, document.data)[0], []).append(detail)
     lines: list[str] = []
     for path, several in found.items():
-        allowed = "; or ".join(dict.fromkeys(_allowed(detail, path, model) for detail in several))
+        allowed = "; or ".join(dict.fromkeys(_allowed(detail, path, model, document.data) for detail in several))
         lines.append(f"{document.source(path)}: {dotted(path)}{_shown(path, several[0], model)}{allowed}")
     return lines
 
@@ -72,12 +72,12 @@ def _meant(detail: Detail, data: Any) -> bool:
     return True
 
 
-def _allowed(detail: Detail, path: Path_, model: type[BaseModel]) -> str:
+def _allowed(detail: Detail, path: Path_, model: type[BaseModel], data: Any) -> str:
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "missing":
         return "is missing; allowed: " + _type_words(path, model)
     if kind == "extra_forbidden":
-        return _unknown(path, model)
+        return _unknown(path, model, {name for name, _ in _place(detail, data)[1]})
     if kind in ("literal_error", "enum"):
         return f"allowed: {context['expected']}"
     if kind in ("union_tag_invalid", "union_tag_not_found"):
@@ -95,8 +95,13 @@ def _allowed(detail: Detail, path: Path_, model: type[BaseModel]) -> str:
     return f"allowed: {detail['msg'][:1].lower()}{detail['msg'][1:]}"
 
 
-def _unknown(path: Path_, model: type[BaseModel]) -> str:
-    names = [n for kind in shape.at(model, path[:-1]) for m in shape.models(kind) for n in m.model_fields]
+def _unknown(path: Path_, model: type[BaseModel], chosen: set[str]) -> str:
+    """`chosen`: which alternatives of a union (the systems of channels) were meant."""
+    found = [m for kind in shape.at(model, path[:-1]) for m in shape.models(kind)]
+    systems = [
+        m for m in found if "system" in m.model_fields and chosen & set(get_args(m.model_fields["system"].annotation))
+    ]
+    names = [n for m in systems or found for n in m.model_fields]
     close = difflib.get_close_matches(str(path[-1]), names, 1)
     hint = f"; did you mean {close[0]}?" if close else ""
     return f"is no setting{hint}; allowed: {', '.join(dict.fromkeys(names))}"

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import httpx
 
 from app.connectors.contract import Priority, Transport
-from app.connectors.errors import Malformed, Unauthorised
+from app.connectors.errors import Malformed, Unauthorised, Unavailable
 from app.connectors.http import READ, describe, json_object
 
 
@@ -59,7 +59,7 @@ class AuthorisedTransport:
 class ClientCredentials:
     """OAuth 2.0 client credentials with HTTP Basic: a bearer token, kept until shortly before it ends, asked for by one task at a time.
 
-    `form` is the token request's form but for the grant type. `extra` headers go out with every request.
+    `form` is the token request's form but for the grant type. `extra` headers go out with every request. `scope` is what the last token was granted, as told.
     """
 
     def __init__(
@@ -75,6 +75,7 @@ class ClientCredentials:
         self._peer, self._transport, self._url, self._client = peer, transport, url, client
         self._form, self._extra, self._steady = {"grant_type": "client_credentials", **form}, dict(extra or {}), steady
         self._token, self._until = "", 0.0
+        self.scope = ""
         self._lock = asyncio.Lock()
 
     async def headers(self, priority: Priority) -> Mapping[str, str]:
@@ -108,9 +109,12 @@ class ClientCredentials:
                 f"no token ({response.status_code}); check the client id, its secret and scopes",
                 status=response.status_code,
             )
-        body = json_object(self._peer, request, response)
+        try:
+            body = json_object(self._peer, request, response)
+        except Malformed as error:
+            raise Unavailable(self._peer, request, error.detail) from error
         token, lifetime = body.get("access_token"), body.get("expires_in", 3600)
         if not isinstance(token, str) or not token or not isinstance(lifetime, (int, float)):
-            raise Malformed(self._peer, request, "the answer holds no access_token")
-        self._token = token
+            raise Unavailable(self._peer, request, "the answer holds no access_token")
+        self._token, self.scope = token, str(body.get("scope", ""))
         self._until = self._steady() + max(0.0, lifetime - min(60.0, lifetime * 0.1))

@@ -1,4 +1,4 @@
-"""The product's configuration for a drill, made from the file as it was written: a drill's own time bounds, then the file's settings, then what only the drill can know."""
+"""The product's configuration for a drill: a drill's own time bounds, the file's settings over them, and over those what only the drill can know."""
 
 from collections.abc import Mapping
 from pathlib import Path

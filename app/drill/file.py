@@ -187,7 +187,7 @@ class Movement(Model):
 class Adjustment(Movement):
     """A correction, up or down."""
 
-    qty: int = Field(description="Eaches; negative takes stock away.")  # type: ignore[assignment]
+    qty: int = Field(description="Eaches; negative takes stock away.")
 
 
 class Move(Model):
@@ -339,7 +339,9 @@ def _one_given(model: M, fields: list[str]) -> M:
 def _names(value: dict[str, Any]) -> dict[str, Any]:
     for name in value:
         if not _NAME.match(name) or name in RESERVED:
-            raise ValueError(f"{name!r} is no name for a channel: letters, digits, - _ . only, and not {' or '.join(RESERVED)}")
+            raise ValueError(
+                f"{name!r} is no name for a channel: letters, digits, - _ . only, and not {' or '.join(RESERVED)}"
+            )
     return value
 
 

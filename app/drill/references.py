@@ -84,7 +84,8 @@ def _withheld(raw: Mapping[str, Any]) -> Iterator[Reference]:
         inner = settings.get(group) if isinstance(settings, dict) else None
         if isinstance(inner, dict) and field_name in inner:
             yield Reference(
-                ("settings", group, field_name), " is set by the drill itself; allowed: leave it out (--broker names a broker)"
+                ("settings", group, field_name),
+                " is set by the drill itself; allowed: leave it out (--broker names a broker)",
             )
 
 
@@ -94,7 +95,9 @@ def _stock(file: DrillFile, names: _Names) -> Iterator[Reference]:
             if warehouse not in names.warehouses:
                 yield Reference(("products", index, "stock", warehouse), _no("warehouse", warehouse, names.warehouses))
         if product.bundle and product.stock:
-            yield Reference(("products", index, "stock"), ": a bundle has no stock of its own; allowed: stock of its components")
+            yield Reference(
+                ("products", index, "stock"), ": a bundle has no stock of its own; allowed: stock of its components"
+            )
 
 
 def _no(kind: str, name: str, allowed: Any) -> str:
@@ -126,8 +129,12 @@ def _order(order: OrderStep, names: _Names, file: DrillFile) -> Iterator[Referen
     if order.channel not in names.channels:
         yield Reference(("order", "channel"), _no("channel", order.channel, names.channels))
     if names.orders[order.channel, order.id] > 1:
-        yield Reference(("order", "id"), f": {order.id!r} is placed more than once at {order.channel}; allowed: every id once")
-    if isinstance(channel, BigCommerceChannel) and not (order.id.isascii() and order.id.isdigit() and order.id[0] != "0"):
+        yield Reference(
+            ("order", "id"), f": {order.id!r} is placed more than once at {order.channel}; allowed: every id once"
+        )
+    if isinstance(channel, BigCommerceChannel) and not (
+        order.id.isascii() and order.id.isdigit() and order.id[0] != "0"
+    ):
         yield Reference(("order", "id"), f": {order.id!r} is no order id of BigCommerce; allowed: a positive integer")
 
 
@@ -136,19 +143,25 @@ def _order_ref(kind: str, ref: OrderRef, names: _Names, file: DrillFile) -> Iter
         yield Reference((kind, "channel"), _no("channel", ref.channel, names.channels))
         return
     if (ref.channel, ref.id) not in names.orders:
-        placed = [number for channel, number in names.orders if channel == ref.channel]
-        yield Reference((kind, "id"), f": no step places an order {ref.id!r} at {ref.channel}; allowed: {', '.join(placed) or 'none'}")
+        known = [number for channel, number in names.orders if channel == ref.channel]
+        yield Reference(
+            (kind, "id"),
+            f": no step places an order {ref.id!r} at {ref.channel}; allowed: {', '.join(known) or 'none'}",
+        )
     if not isinstance(ref, EditStep):
         return
     if ref.lines is None and ref.address is None:
         yield Reference((kind,), ": changes nothing; allowed: lines, address or both")
-    if file.channels[ref.channel].system == "commercetools" if ref.channel in file.channels else False:
+    channel = file.channels.get(ref.channel)
+    if channel is not None and channel.system == "commercetools" and ref.lines is not None:
         tracked = {sku for sku, _ in names.listings.get(ref.channel, set())}
-        placed_lines = [
-            line for s in file.steps if s.order and (s.order.channel, s.order.id) == (ref.channel, ref.id) for line in s.order.lines
-        ]
-        if ref.address is not None or any(line.sku in tracked for line in [*(ref.lines or []), *placed_lines]):
-            yield Reference((kind,), ": commercetools changes no order once it is placed; allowed: lines of untracked products")
+        placed = [s.order for s in file.steps if s.order and (s.order.channel, s.order.id) == (ref.channel, ref.id)]
+        lines = [*ref.lines, *(line for order in placed for line in order.lines)]
+        if any(line.sku in tracked for line in lines):
+            yield Reference(
+                (kind, "lines"),
+                ": commercetools edits no order with tracked lines; allowed: lines of untracked products",
+            )
 
 
 def _wms(wms: WmsStep, names: _Names) -> Iterator[Reference]:
@@ -190,9 +203,15 @@ def _product(path: Path_, sku: str, names: _Names) -> Iterator[Reference]:
 def _wms_order(path: Path_, order: str, names: _Names) -> Iterator[Reference]:
     matching = resolve(order, names.orders)
     if not matching:
-        yield Reference(path, f": no step places an order {order!r}; allowed: {', '.join(sorted(f'{c}:{i}' for c, i in names.orders)) or 'none'}")
+        yield Reference(
+            path,
+            f": no step places an order {order!r}; allowed: {', '.join(sorted(f'{c}:{i}' for c, i in names.orders)) or 'none'}",
+        )
     elif len(matching) > 1:
-        yield Reference(path, f": {order!r} is an order of several channels; allowed: {' or '.join(f'{c}:{i}' for c, i in matching)}")
+        yield Reference(
+            path,
+            f": {order!r} is an order of several channels; allowed: {' or '.join(f'{c}:{i}' for c, i in matching)}",
+        )
 
 
 def resolve(order: str, orders: Mapping[tuple[str, str], int]) -> list[tuple[str, str]]:

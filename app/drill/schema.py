@@ -8,8 +8,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from app.drill.file import DrillFile
 from app.config.document import Path_ as Path
+from app.drill.file import DrillFile
 from app.settings import ProductSettingsTree, parse_duration
 
 DURATION = {

@@ -85,7 +85,11 @@ def _meant(detail: Detail, data: Any) -> bool:
             fits = name.startswith("list[")
         else:
             fits = name in ("str", "constrained-int", "int") or name.startswith("literal[")
-        if not fits and name != "[key]" and not name.startswith(("function-", "tagged-union", *("commercetools", "bigcommerce"))):
+        if (
+            not fits
+            and name != "[key]"
+            and not name.startswith(("function-", "tagged-union", *("commercetools", "bigcommerce")))
+        ):
             return False
     return True
 

@@ -162,10 +162,6 @@ class Trial(ScopeContext):
         self._scope.outputs.extend(self._own_outputs)
 
     @property
-    def wrote(self) -> bool:
-        return bool(self._own_changes or self._own_outputs)
-
-    @property
     def _changes(self) -> dict[bytes, Change]:
         return self._own_changes
 

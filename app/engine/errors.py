@@ -27,6 +27,10 @@ class DeadLetterLimit(EngineError):
     """Too many unreadable records: the topic looks wrong rather than the record. Nothing of the batch was committed."""
 
 
+class OutputRefused(EngineError):
+    """The broker will never take a record of this cycle: too large, no such topic, no permission. Nothing of the cycle was committed."""
+
+
 class JournalDamaged(EngineError):
     """The journal of a partition does not hold what its markers promise."""
 
@@ -47,6 +51,7 @@ __all__ = [
     "EngineError",
     "Fenced",
     "JournalDamaged",
+    "OutputRefused",
     "PartitionLost",
     "PoisonBatch",
 ]

@@ -11,7 +11,7 @@ from app.engine.errors import EngineConfigError
 _SEPARATOR = b"\x00"
 
 
-class EngineTable(faust.Table):
+class EngineTable(faust.Table):  # type: ignore[misc]
     """A declared table. Faust's own dict interface, changelog and windows are not used: rows are reached through `api.Context`."""
 
     def __init__(self, app: Any, *, name: str, row: type[Any], **options: Any) -> None:
@@ -32,7 +32,7 @@ class EngineTable(faust.Table):
         return self.decode(self.encode(row))
 
 
-class EngineTableManager(TableManager):
+class EngineTableManager(TableManager):  # type: ignore[misc]
     """Keeps the list of tables. Recovery is the engine's own, partition by partition, so Faust's is switched off."""
 
     def add(self, table: EngineTable) -> EngineTable:
@@ -56,4 +56,3 @@ class EngineTableManager(TableManager):
 
     async def wait_until_recovery_completed(self) -> bool:
         return False
-

@@ -7,6 +7,7 @@ Source: fact sheet commercetools section 6.1 (Confluent Cloud destination: SASL_
 """
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -32,9 +33,7 @@ _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
 def consumer_config(settings: CommercetoolsSettings) -> dict[str, Any]:
     """Client properties for the foreign cluster."""
     return {
-        **kafka.login(
-            settings.kafka_security, settings.kafka_api_key, settings.kafka_api_secret.get_secret_value()
-        ),
+        **kafka.login(settings.kafka_security, settings.kafka_api_key, settings.kafka_api_secret.get_secret_value()),
         "bootstrap.servers": settings.kafka_bootstrap,
         "group.id": settings.kafka_group,
         "client.id": "clarus-stream-bridge",
@@ -43,6 +42,8 @@ def consumer_config(settings: CommercetoolsSettings) -> dict[str, Any]:
         "isolation.level": "read_committed",
         "allow.auto.create.topics": False,
         "socket.keepalive.enable": True,
+        "log.connection.close": False,
+        "logger": kafka.LOGGER,
     }
 
 
@@ -92,7 +93,7 @@ class Bridge:
     async def _take_over(self, messages: list[Message]) -> None:
         """Return when every one of them is durable in our cluster."""
         left = messages
-        for attempt in range(1_000_000_000):
+        for attempt in itertools.count():
             results = await asyncio.gather(*(self._put(m) for m in left), return_exceptions=True)
             refused: list[Message] = []
             for message, result in zip(left, results, strict=True):

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import structlog
 
@@ -95,9 +95,9 @@ class Ingress:
         log.info("ingress ended")
 
 
-def run(settings: Settings, codecs: Callable[[], TopicCodec] | None = None) -> None:
+def run(settings: Settings) -> None:
     """Run ingress until SIGTERM or SIGINT. `Problem` where it cannot start."""
-    codec = codecs() if codecs else registry.codecs_for(settings.settings)[INGRESS_WEBHOOKS]
+    codec = registry.codecs_for(settings)[INGRESS_WEBHOOKS]
     intakes = {name: intake_for(name, settings) for name in (*settings.channels, CLARUS)}
     asyncio.run(_serve(Ingress(settings, intakes, codec)))
 

@@ -46,18 +46,21 @@ class KafkaSink:
         topic: str,
         max_value: int,
         *,
+        timeout: float = DELIVERY_TIMEOUT_S,
         make: Callable[[dict[str, Any]], Producer] = Producer,
     ) -> None:
+        self._timeout = timeout
         self._topic = kafka.topic(settings, topic)
         self._config = kafka.producer(
             settings,
-            client_id="clarus-stream-ingress",
-            message_max_bytes=max_value + 65_536,
-            delivery_timeout_ms=round(DELIVERY_TIMEOUT_S * 1000),
-            queue_buffering_max_kbytes=131_072,
-            error_cb=self._on_error,
+            {
+                "client.id": "clarus-stream-ingress",
+                "message.max.bytes": max(1_000_000, max_value + 65_536),
+                "delivery.timeout.ms": round(timeout * 1000),
+                "queue.buffering.max.kbytes": 131_072,
+                "error_cb": self._on_error,
+            },
         )
-        self._config["error_cb"] = self._config.pop("error.cb")
         self._make = make
         self._producer = make(self._config)
         self._down = True
@@ -102,7 +105,7 @@ class KafkaSink:
         if self._prober is not None:
             self._prober.cancel()
             await asyncio.gather(self._prober, return_exceptions=True)
-        left = await asyncio.to_thread(self._producer.flush, DELIVERY_TIMEOUT_S)
+        left = await asyncio.to_thread(self._producer.flush, self._timeout)
         if left:
             log.warning("records were not durable when ingress ended; their senders were not answered", records=left)
         self._ending.set()

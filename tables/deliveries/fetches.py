@@ -4,7 +4,7 @@ import msgspec
 
 
 class FetchRow(msgspec.Struct, array_like=True):
-    """An order to fetch. `wanted` rises with every notification; the row is removed when a fetch that began at it is folded."""
+    """An order to fetch. `wanted` counts the notifications; the row is removed when a fetch that began after the last of them is folded."""
 
     channel: str
     order_id: str
@@ -21,8 +21,3 @@ def want(row: FetchRow, now: int) -> None:
     """It changed (again) at the storefront."""
     row.wanted += 1
     row.asked_at = row.asked_at or now
-
-
-def done(row: FetchRow, began: int) -> bool:
-    """Is everything answered that was asked for, by a fetch that began when `wanted` was `began`?"""
-    return row.wanted <= began

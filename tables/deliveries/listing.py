@@ -131,10 +131,11 @@ def next_step(row: ListingRow, kind: PeerKind, bounds: Bounds, now: int, sweep_d
             return Tell()
         if now >= row.unsure_until:
             return LookUp()
-    if (row.verify or sweep_due) and (row.asked != row.pver or sweep_due):
-        return CheckBack() if now >= settled else Wait(settled)
-    if kind is PeerKind.VERSIONED and row.told < row.version and row.unsure_until > now:
         return Wait(row.unsure_until)
+    if (row.verify or sweep_due) and (row.asked != row.pver or sweep_due):
+        if now < settled:
+            return Wait(settled)
+        return LookUp() if kind is PeerKind.VERSIONED and row.unsure_until else CheckBack()
     return Wait(None)
 
 
@@ -313,11 +314,16 @@ def read_back(
 def corrected(
     row: ListingRow, correction: Correction, kind: PeerKind, bounds: Bounds, now: int, at: int
 ) -> list[StockOutcome]:
-    """The ledger's judgement of a read-back. It counts only while nothing was written or corrected since the read; else the read is due again."""
+    """The ledger's judgement of a read-back. It counts only while nothing was written or corrected since the read; else the read is due again.
+
+    Not final and without drift means that the read came too close to an order to tell: it is due again.
+    """
     if correction.epoch != row.epoch or correction.pver != row.pver or row.intent is not None or row.look_up:
         return []
     if correction.final:
         row.hold, row.asked = False, -1
+    elif correction.drift == 0:
+        row.asked = -1
     if correction.drift or (correction.final and row.high != row.published):
         row.published += correction.drift
         row.high = row.published if correction.final else max(row.high, row.published)

@@ -1,7 +1,7 @@
 """Stock writes at BigCommerce: adjustments of many rows, and what an answer says about each row (bigcommerce.md 3.2, 3.3, 3.6; ledger.md R5, R6).
 
-A 422 applied nothing: the rows it names are judged by its words, all others were not applied and are answered NOT_SENT; one that names no row is narrowed
-down by halves, within a bound.
+A 422 applied nothing: the rows it names are judged by its words and the others are sent again without them; one that names no row is narrowed down by halves.
+Both within a bound of requests; what is left over is answered NOT_SENT.
 """
 
 import re
@@ -13,7 +13,7 @@ import httpx
 from app.connectors.bigcommerce.client import Client, error_text
 from app.connectors.bigcommerce.stock import StockReader
 from app.connectors.contract import AnswerKind, Priority, StockAnswer, StockRequest
-from app.connectors.errors import OutcomeUnknown, PeerError, Unavailable
+from app.connectors.errors import PeerError, Unavailable
 
 _ADDRESS = re.compile(r"^(variant_id|product_id):(\d+)$")
 _LOCATIONS = re.compile(r"location[^\[]*\[([\d,\s]+)\]", re.IGNORECASE)
@@ -27,7 +27,8 @@ _WORDS = (
 )
 _OTHER_KIND = re.compile(r"tracked by", re.IGNORECASE)
 _NOTHING_DONE = (401, 403, 404, 409, 423, 429)
-_REQUESTS = 32
+_REQUESTS = 24
+_TEXT = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ class Adjuster:
                 if reading.missing:
                     answers[listing_id] = StockAnswer(listing_id, AnswerKind.FAILED, detail=reading.missing)
                 addresses[listing_id] = reading.peer_id
+                self._outdated.discard(reading.peer_id)
         rows: list[_Row] = []
         taken: dict[tuple[str, int, int], str] = {}
         for request in requests:
@@ -101,31 +103,28 @@ class Adjuster:
         if not rows:
             return {}
         if left[0] == 0:
-            return _none(rows, "not tried: too many halves of a refused batch")
+            return _none(rows, "not sent: narrowing down a refused batch was stopped")
         left[0] -= 1
         method, path = ("PUT", "absolute") if zero else ("POST", "relative")
         body = {"reason": "clarus-stream", "items": [row.json() for row in rows]}
-        at_from = self._client.peer_time()[0]
         try:
             response = await self._client.send(method, f"/v3/inventory/adjustments/{path}", priority, json=body)
-        except Unavailable as error:
-            return _none(rows, error.detail, error.retry_after)
-        except OutcomeUnknown as error:
-            return _every(rows, AnswerKind.UNKNOWN, error.detail)
         except PeerError as error:
-            return _every(rows, AnswerKind.UNKNOWN, error.detail)
-        at_to = self._client.peer_time()[1]
+            left[0] = 0
+            kind = AnswerKind.NOT_SENT if isinstance(error, Unavailable) else AnswerKind.UNKNOWN
+            return _every(rows, kind, error.detail, error.retry_after)
+        at_from, at_to = self._client.time_of(response)
         status, text = response.status_code, error_text(response)
         if status == 200 and _accepted(response):
             return {
                 row.request.listing.id: StockAnswer(row.request.listing.id, AnswerKind.OK, at_from, at_to)
                 for row in rows
             }
-        if status in _NOTHING_DONE:
-            return _none(rows, f"{status}: {text}")
-        if status < 400 or status >= 500 or status == 408:
-            return _every(rows, AnswerKind.UNKNOWN, f"{status}: {text}")
-        return await self._refused(rows, zero, f"{status}: {text}", priority, left)
+        if 400 <= status < 500 and status not in (*_NOTHING_DONE, 408):
+            return await self._refused(rows, zero, text, priority, left)
+        left[0] = 0
+        kind = AnswerKind.NOT_SENT if status in _NOTHING_DONE else AnswerKind.UNKNOWN
+        return _every(rows, kind, f"{status}: {text[:_TEXT]}")
 
     async def _refused(
         self, rows: Sequence[_Row], zero: bool, text: str, priority: Priority, left: list[int]
@@ -138,28 +137,27 @@ class Adjuster:
         if not named and len(rows) > 1:
             return await self._halves(rows, zero, priority, left)
         named = named or list(rows)
-        answers = _none([row for row in rows if row not in named], "not applied: another row was refused")
+        answers = dict[str, StockAnswer]()
         for row in named:
             kind = _meaning(row.request, text)
             if kind is AnswerKind.FAILED and _OTHER_KIND.search(text):
                 kind = AnswerKind.NOT_SENT
                 self._outdated.add(f"{row.kind}:{row.number}")
-                self._reader.forget(row.kind, row.number)
-            answers[row.request.listing.id] = StockAnswer(row.request.listing.id, kind, detail=text)
-        return answers
+                self._reader.forget()
+            answers[row.request.listing.id] = StockAnswer(row.request.listing.id, kind, detail=text[:_TEXT])
+        rest = [row for row in rows if row.request.listing.id not in answers]
+        return answers | await self._send(rest, zero, priority, left)
 
     async def _halves(
         self, rows: Sequence[_Row], zero: bool, priority: Priority, left: list[int]
     ) -> dict[str, StockAnswer]:
         middle = len(rows) // 2
-        answers = await self._send(rows[:middle], zero, priority, left)
-        if any(answer.kind is AnswerKind.UNKNOWN for answer in answers.values()):
-            return answers | _none(rows[middle:], "not sent: the outcome of the request before is unknown")
-        return answers | await self._send(rows[middle:], zero, priority, left)
+        first = await self._send(rows[:middle], zero, priority, left)
+        return first | await self._send(rows[middle:], zero, priority, left)
 
 
 def _meaning(request: StockRequest, text: str) -> AnswerKind:
-    """What a refusal's words say of one row. Words that are not known mean, for a decrease, that it would go below zero: that wording is not documented (3.6)."""
+    """What a refusal's words say of one row. Unknown words mean, for a decrease, that it would go below zero: that wording is not documented (3.6)."""
     for words, kind in _WORDS:
         if words.search(text) and not (kind is AnswerKind.NEEDS_ABSOLUTE and request.zero):
             return kind

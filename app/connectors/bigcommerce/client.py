@@ -3,7 +3,9 @@
 What a request means to stock or orders is not decided here.
 """
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -13,7 +15,14 @@ from app.connectors.contract import Priority, RateHint, Transport
 from app.connectors.errors import Malformed, Refused, Unavailable
 from app.connectors.http import retry_after
 
-_TEXT = 300
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """All rows of a list, and the bounds of the platform's time at which they were read."""
+
+    rows: list[dict[str, Any]]
+    at_from: int
+    at_to: int
 
 
 class Client:
@@ -32,6 +41,11 @@ class Client:
     def peer_time(self) -> tuple[int, int]:
         """Bounds of the platform's clock now, milliseconds."""
         return self._transport.peer_time()
+
+    def time_of(self, response: httpx.Response) -> tuple[int, int]:
+        """Bounds of the platform's time at which it worked on this answer, just received: what the request waited for before it left does not count."""
+        earliest, latest = self._transport.peer_time()
+        return earliest - math.ceil(response.elapsed.total_seconds() * 1000), latest
 
     async def send(
         self,
@@ -52,36 +66,41 @@ class Client:
 
     async def get(self, path: str, priority: Priority, params: Mapping[str, str | int] | None = None) -> Any:
         """Read; None for 204 and 404. `Refused` for another 4xx, `Malformed` where the body is not JSON."""
-        response = await self.send("GET", path, priority, params=params)
+        return self._body(await self.send("GET", path, priority, params=params), path)
+
+    def _body(self, response: httpx.Response, path: str) -> Any:
         if response.status_code in (204, 404):
             return None
         request = f"GET {path}"
         if response.status_code >= 500:
-            raise Unavailable(self.name, request, f"answered {response.status_code}")
+            raise Unavailable(self.name, request, f"answered {response.status_code}", status=response.status_code)
         if response.status_code != 200:
-            raise Refused(self.name, request, f"{response.status_code}: {error_text(response)}")
+            text = f"{response.status_code}: {error_text(response)}"
+            raise Refused(self.name, request, text, status=response.status_code)
         try:
             return response.json()
         except ValueError as error:
             raise Malformed(self.name, request, "the answer is not JSON") from error
 
-    async def list_v3(
-        self, path: str, priority: Priority, params: Mapping[str, str | int], limit: int = 250
-    ) -> list[dict[str, Any]]:
+    async def list_v3(self, path: str, priority: Priority, params: Mapping[str, str | int], limit: int = 250) -> Listed:
         """All rows of a V3 list (1.4)."""
         rows: list[dict[str, Any]] = []
+        began: int | None = None
         page = 1
         while True:
-            body = await self.get(path, priority, {**params, "limit": limit, "page": page})
+            response = await self.send("GET", path, priority, params={**params, "limit": limit, "page": page})
+            at_from, at_to = self.time_of(response)
+            began = at_from if began is None else began
+            body = self._body(response, path)
             if body is None:
-                return rows
+                return Listed(rows, began, at_to)
             try:
                 rows += [row for row in body["data"] if isinstance(row, dict)]
                 pages = int(body.get("meta", {}).get("pagination", {}).get("total_pages", 1))
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 raise Malformed(self.name, f"GET {path}", "not a V3 list") from error
             if page >= pages:
-                return rows
+                return Listed(rows, began, at_to)
             page += 1
 
     async def list_v2(self, path: str, priority: Priority, limit: int = 250) -> list[dict[str, Any]]:
@@ -106,7 +125,7 @@ def rows_v2(name: str, path: str, body: Any) -> list[dict[str, Any]]:
 
 
 def error_text(response: httpx.Response) -> str:
-    """What an error says, in either family's shape (1.5), cut to a length for logs."""
+    """What an error says, in either family's shape (1.5)."""
     try:
         body = response.json()
     except ValueError:
@@ -119,7 +138,7 @@ def error_text(response: httpx.Response) -> str:
     errors = body.get("errors")
     if isinstance(errors, dict) and errors:
         text += " (" + "; ".join(f"{field}: {what}" for field, what in errors.items()) + ")"
-    return text[:_TEXT]
+    return text
 
 
 def rate_hint(response: httpx.Response) -> RateHint | None:

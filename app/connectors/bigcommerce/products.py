@@ -36,20 +36,19 @@ class Products:
         for start in range(0, len(missing), _BATCH):
             batch = missing[start : start + _BATCH]
             params = {"id:in": ",".join(map(str, batch)), "include_fields": "inventory_tracking,base_variant_id"}
-            for row in await self._client.list_v3("/v3/catalog/products", priority, params):
+            for row in (await self._client.list_v3("/v3/catalog/products", priority, params)).rows:
                 if isinstance(number := row.get("id"), int):
                     found[number] = self._known[number] = _facts(row)
         return found
 
-    def forget(self, product_ids: Iterable[int]) -> None:
-        """Read these again when they are asked for: an answer contradicted what was known."""
-        for product_id in product_ids:
-            self._known.pop(product_id, None)
+    def forget(self) -> None:
+        """Read everything again when it is asked for: an answer contradicted what was known."""
+        self._known.clear()
 
     async def variant_ids(self, sku: str, priority: Priority) -> list[int]:
         """Variants with exactly this SKU: for SKUs that a list filter cannot express."""
-        rows = await self._client.list_v3("/v3/catalog/variants", priority, {"sku": sku, "include_fields": "sku"})
-        return [row["id"] for row in rows if row.get("sku") == sku and isinstance(row.get("id"), int)]
+        found = await self._client.list_v3("/v3/catalog/variants", priority, {"sku": sku, "include_fields": "sku"})
+        return [row["id"] for row in found.rows if row.get("sku") == sku and isinstance(row.get("id"), int)]
 
 
 def _facts(row: dict[str, Any]) -> ProductFacts:

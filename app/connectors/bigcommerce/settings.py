@@ -33,3 +33,6 @@ class BigCommerceSettings(BaseModel):
         True,
         description="Ask for an order's lines and addresses together with the order; off: one request for each.",
     )
+    rate_per_second: float = Field(
+        15.0, gt=0, description="Requests a second at most; what the rate headers of the plan leave counts on top."
+    )

@@ -46,19 +46,21 @@ class StockReader:
                 readings |= {x.id: _judge(x, [], {}, self.location(x), at_from, at_to) for x in part}
         return readings
 
+    def forget(self) -> None:
+        """Look up again how items are addressed."""
+        self._products.forget()
+
     async def _read(
         self, listings: Sequence[Listing], filter_name: str, values: str, priority: Priority
     ) -> dict[str, StockReading]:
-        at_from = self._client.peer_time()[0]
-        rows = await self._client.list_v3(_ITEMS, priority, {filter_name: values}, _PAGE)
-        at_to = self._client.peer_time()[1]
+        found = await self._client.list_v3(_ITEMS, priority, {filter_name: values}, _PAGE)
         by_sku: dict[str, list[dict[str, Any]]] = {}
-        for row in rows:
+        for row in found.rows:
             by_sku.setdefault(str(row.get("identity", {}).get("sku", "")).casefold(), []).append(row)
-        facts = await self._products.facts(_product_ids(rows), priority)
+        facts = await self._products.facts(_product_ids(found.rows), priority)
         try:
             return {
-                x.id: _judge(x, by_sku.get(x.sku.casefold(), []), facts, self.location(x), at_from, at_to)
+                x.id: _judge(x, by_sku.get(x.sku.casefold(), []), facts, self.location(x), found.at_from, found.at_to)
                 for x in listings
             }
         except (KeyError, TypeError, ValueError) as error:

@@ -1,6 +1,6 @@
 """Settings of the Clarus connector, declared beside the code that reads them."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -18,6 +18,24 @@ class ClarusSettings(BaseModel):
     rest_prefix: str = Field(
         "/api", description="Prefix of the REST operations; two samples of the documentation use /api/v1."
     )
+    graphql_path: str = Field("/graphql", description="Path of GraphQL.")
+    token_path: str = Field("/oauth/token", description="Path of the token endpoint.")
+    oauth_encoding: Literal["form", "json"] = Field(
+        "form", description="Encoding of the token request, which is undocumented; form is the OAuth standard."
+    )
+    scopes: str = Field("", description="Scopes to ask for, space-separated; the specification lists none.")
+    token_margin_s: int = Field(
+        60, ge=0, description="Seconds before its end at which a token is renewed; at most a tenth of its lifetime."
+    )
+    token_lifetime_s: int = Field(
+        600, ge=1, description="Lifetime in seconds to reckon with where the token's answer does not say."
+    )
+    page_size: int = Field(
+        100, ge=1, le=1000, description="`first` of every list; default and maximum are undocumented."
+    )
+    read_skus: int = Field(
+        50, ge=1, description="SKUs in one joint read; fewer where their balances would not fit on one page."
+    )
     line_quantities: Literal["exclusive", "cumulative"] = Field(
         "exclusive",
         description="Are allocated, pick and dispatch quantity of a line parts of it (exclusive) or does each contain the next (cumulative)?",
@@ -25,9 +43,51 @@ class ClarusSettings(BaseModel):
     release_point: Literal["created", "allocated", "despatched"] = Field(
         "allocated", description="From which step on `available` no longer contains an order's units."
     )
+    open_statuses: list[str] = Field(
+        default_factory=lambda: ["ALLOCATED", "PART_ALLOCATED", "PICK"],
+        description="Order statuses in which an order holds stock; tenants may have others.",
+    )
+    statuses: dict[str, str] = Field(
+        default_factory=lambda: {"PART": "PART_ALLOCATED"},
+        description="The tenant's status codes, in upper case, to the standard ones: PART is a legacy one.",
+    )
+    created_status: Literal["PENDING", "DRAFT"] = Field(
+        "PENDING", description="Status of an order just created by API; the first look-up shows the true one."
+    )
+    sellable_statuses: list[str] = Field(
+        default_factory=lambda: ["available"], description="Stock statuses that may be sold, as the API writes them."
+    )
+    held_statuses: list[str] = Field(
+        default_factory=lambda: ["held"], description="Stock statuses that count as held, as the API writes them."
+    )
+    process_picks: Literal["adapter", "warehouse"] = Field(
+        "warehouse",
+        description="Who has orders allocated: the warehouse (its people or an automation) or this adapter after it created one.",
+    )
+    goods_out_type: str = Field("sales_order", description="Type of the orders that are created.")
+    dispatch_within_s: int = Field(
+        86_400, ge=0, description="Seconds from the creation of an order to its expected date of dispatch."
+    )
+    order_attributes: dict[str, str | int | bool] = Field(
+        default_factory=dict,
+        description="Further header attributes of every order, such as order_type_id, priority, dispatch_strategy, string1.",
+    )
+    delivery_note_field: str = Field("delivery_notes", description="Order attribute for the customer's note.")
+    gift_note_field: str = Field("packing_notes", description="Order attribute for the gift message.")
+    feed_overlap_s: int = Field(
+        120, ge=0, description="Seconds of transactions that are read again each time, for those that were booked late."
+    )
+    retryable_statuses: list[Annotated[int, Field(ge=400, le=499)]] = Field(
+        default_factory=lambda: [409, 425],
+        description="HTTP statuses that mean: nothing happened, try again. Undocumented ones, as Clarus names only 401, 403, 404 and 422.",
+    )
     webhook_secret: SecretStr = Field(
         SecretStr(""), description="Unguessable part of the webhook path: Clarus signs nothing."
     )
     automations: dict[str, str] = Field(
-        default_factory=dict, description="Automation id to event, for example 43: stock.positively_adjusted."
+        default_factory=dict,
+        description="Automation id to event, for example 43: stock.positively_adjusted. Webhooks of other automations are refused; empty: none is.",
+    )
+    rate_per_second: float = Field(
+        50.0, gt=0, description="Requests a second at most; Clarus publishes no limit. Fewer after a 429."
     )

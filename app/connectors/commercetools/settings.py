@@ -1,4 +1,4 @@
-"""Settings of a commercetools channel, declared beside the code that reads them."""
+"""Settings of a commercetools channel, declared beside the code that reads them. What the platform leaves to each project is a setting here."""
 
 from typing import Literal
 
@@ -29,3 +29,35 @@ class CommercetoolsSettings(BaseModel):
     kafka_api_key: str = Field("", description="User name at that cluster.")
     kafka_api_secret: SecretStr = Field(SecretStr(""), description="Password at that cluster.")
     rate_per_second: float = Field(20.0, gt=0, description="Requests a second; commercetools publishes no limit.")
+    parallel_writes: int = Field(
+        8, ge=1, le=20, description="Inventory writes at a time; the vendor advises at most 20."
+    )
+    supply_channels: dict[str, str] = Field(
+        default_factory=dict,
+        description="Supply channel key to its id. Without an entry the key is looked up, and orders from that channel are fetched instead of taken from the"
+        " notification.",
+    )
+    marker_type: str = Field(
+        "clarus-stream", min_length=2, description="Key of our custom type for inventory entries; made at start-up."
+    )
+    marker_field: str = Field(
+        "clarusStream",
+        pattern=r"^[a-zA-Z0-9_-]{2,36}$",
+        description="Field of that type that says which of our writes landed last. Entries with a type of their own need this field in it (String).",
+    )
+    paid_states: list[str] = Field(
+        default_factory=lambda: ["Paid"], description="Payment states that count as paid: the order may be released."
+    )
+    release_states: list[str] = Field(
+        default_factory=list, description="Order states that release an order whatever its payment state."
+    )
+    restocks_on_cancel: bool = Field(
+        False,
+        description="Something in the project puts a cancelled order's units back on stock; the platform does not.",
+    )
+    imported_field: str = Field(
+        "", description="Custom field that imported orders carry; orders with completedAt count as imported anyway."
+    )
+    imported_lower_stock: bool = Field(False, description="Imported orders lower the stock as others do.")
+    note_field: str = Field("deliveryNote", description="Order custom field with the customer's delivery note.")
+    gift_field: str = Field("giftMessage", description="Order custom field with the gift message.")

@@ -45,7 +45,7 @@ class MemoryStore:
         self._mark = None
 
     def rest(self) -> None:
-        self.wipe()
+        return
 
     def close(self) -> None:
         self.wipe()

@@ -15,8 +15,9 @@ def v2_error(status: int, message: str) -> Response:
 
 
 def v3_error(status: int, title: str, errors: Mapping[str, str] | None = None) -> Response:
-    """V3: an object."""
-    return JSONResponse({"status": status, "title": title, "type": DOCS, "errors": dict(errors or {})}, status)
+    """V3: an object; `errors` only where there are any."""
+    body: dict[str, Any] = {"status": status, "title": title, "type": DOCS}
+    return JSONResponse(body | ({"errors": dict(errors)} if errors else {}), status)
 
 
 def problem(status: int, title: str, errors: Mapping[str, str] | None = None) -> Response:

@@ -93,6 +93,7 @@ class Inventory:
         self.items: dict[str, Item] = {}
         self._by_id: dict[tuple[str, int], Item] = {}
         self.locations: dict[int, bool] = {1: True}
+        self.pending = 0  # adjustments accepted and not applied
 
     def add(self, sku: str, location: int, tracking: Tracking) -> Item:
         """Create an item with no level at that location."""
@@ -104,10 +105,6 @@ class Inventory:
         self.locations.setdefault(location, True)
         item.level(location)
         return item
-
-    def pending(self) -> int:
-        """Adjustments accepted and not applied."""
-        return sum(len(level.queue) for item in self.items.values() for level in item.levels.values())
 
     def adjust(self, body: Any, *, absolute: bool) -> None:
         """Take a whole request in, or refuse it as a whole with `Unprocessable`."""
@@ -184,6 +181,7 @@ class Inventory:
         due = loop.time() + self._rng.uniform(0, self.apply_max)
         if level.queue:
             due = max(due, level.queue[-1].due)
+        self.pending += 1
         level.queue.append(Adjustment(absolute, row.quantity, due))
         self._journal.note(
             "adjustment accepted", sku=row.item.sku, location=row.location, quantity=row.quantity, absolute=absolute
@@ -193,6 +191,7 @@ class Inventory:
     def _apply(self, item: Item, location: int) -> None:
         level = item.level(location)
         change = level.queue.pop(0)
+        self.pending -= 1
         took = level.settle(change)
         self._journal.note(
             "adjustment applied" if took else "adjustment dropped",

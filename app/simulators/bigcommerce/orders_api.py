@@ -151,7 +151,7 @@ class OrdersApi:
     async def statuses(self, request: Request) -> Response:
         """The fixed statuses."""
         rows = [
-            {"id": n, "name": name, "system_label": name, "custom_label": name, "system_description": "", "order": n}
+            {"id": n, "name": name, "system_label": name, "custom_label": name, "system_description": ""}
             for n, name in STATUSES.items()
         ]
         return JSONResponse(rows)

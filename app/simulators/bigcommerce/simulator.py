@@ -181,7 +181,7 @@ class BigCommerceSimulator(Hosted):
 
     def quiet(self) -> bool:
         """No notification undelivered, no request under way, no adjustment still to be applied."""
-        return not (self.notifier.pending or self.journal.under_way or self.inventory.pending())
+        return not (self.notifier.pending or self.journal.under_way or self.inventory.pending)
 
     def _changed(self, order: Order, new: bool, before: int) -> None:
         """The webhooks of one change (bigcommerce.md 7.3): `created` or `updated`, and `statusUpdated` where the status moved."""

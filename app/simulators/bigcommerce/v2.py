@@ -36,7 +36,6 @@ def header(order: Order, base_url: str) -> dict[str, Any]:
         "date_shipped": date(order.modified) if order.status_id == 2 else "",
         "status_id": order.status_id,
         "status": STATUSES[order.status_id],
-        "custom_status": STATUSES[order.status_id],
         **zero,
         **{f"{name}_{tax}": total for name in ("subtotal", "total") for tax in ("ex_tax", "inc_tax")},
         "subtotal_tax": money(0),

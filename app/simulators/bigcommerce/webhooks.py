@@ -1,5 +1,6 @@
 """Webhooks of the simulated store: the hooks that were registered, the thin envelope, its signature, and its delivery (bigcommerce.md 7.1, 7.2, 7.4)."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -12,6 +13,8 @@ from typing import Any
 import httpx
 
 from app.simulators.base import Notifier
+
+_PARALLEL = 20
 
 
 def sign(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
@@ -48,6 +51,7 @@ class Webhooks:
         self.hooks: dict[int, Hook] = {}
         self._next = 18_048_287
         self._client: httpx.AsyncClient | None = None
+        self._gate = asyncio.Semaphore(_PARALLEL)
 
     def register(self, scope: str, destination: str, headers: dict[str, str], is_active: bool = True) -> Hook:
         """Add a hook."""
@@ -77,8 +81,12 @@ class Webhooks:
 
     async def _send(self, hook: Hook, message_id: str, body: bytes, *, forged: bool) -> bool:
         """One callback: signed afresh at every try. A forged one is signed with, and carries, secrets of somebody else."""
+        async with self._gate:
+            return await self._post(hook, message_id, body, forged=forged)
+
+    async def _post(self, hook: Hook, message_id: str, body: bytes, *, forged: bool) -> bool:
         if self._client is None:
-            self._client = httpx.AsyncClient(timeout=10, limits=httpx.Limits(max_connections=50))
+            self._client = httpx.AsyncClient(timeout=10, trust_env=False)
         timestamp = int(time.time())
         headers = {
             **{name: "forged" if forged else value for name, value in hook.headers.items()},

@@ -65,7 +65,7 @@ class Floor:
 
     def raised(self, product: Product) -> None:
         """More of a product is available: those who wait for it are tried again, oldest first."""
-        if self.speed.allocate is None or product.id in self._retrying or not self._book.waiting_for(product):
+        if self.speed.allocate is None or product.id in self._retrying or not self._book.is_waited_for(product):
             return
         self._retrying.add(product.id)
         self.after(self._jitter(self.speed.allocate), lambda: self._retry(product))

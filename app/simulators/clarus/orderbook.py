@@ -68,6 +68,10 @@ class OrderBook:
             for status in wanted:
                 yield from self._lines_by.get((product, status), {}).values()
 
+    def is_waited_for(self, product: Product) -> bool:
+        """Does any order want more of this product than it got?"""
+        return bool(self._waiting.get(product.id))
+
     def waiting_for(self, product: Product) -> list[GoodsOut]:
         """Orders that want more of a product than they got, oldest first."""
         return [order for _, order in sorted(self._waiting.get(product.id, {}).items())]
@@ -164,7 +168,9 @@ class OrderBook:
         for code, quantity in _summed(contents).items():
             ready = sum(line.allocated + line.picked for line in order.lines if line.product.code == code)
             if ready < quantity:
-                raise Denied(f"goods out {order.reference}: {quantity} of {code} to despatch, {ready} allocated or picked")
+                raise Denied(
+                    f"goods out {order.reference}: {quantity} of {code} to despatch, {ready} allocated or picked"
+                )
         for code, quantity in _summed(contents).items():
             self._despatch(order, code, quantity)
         shipment = Shipment(next(self._ids), f"SHP-{order.id}-{len(order.parcels) + 1}", order, now_ms())
@@ -217,7 +223,9 @@ class OrderBook:
         if order.status in ("DRAFT", "PENDING"):
             return self.delete(order)
         if order.status in ("COMPLETED", "CANCELLED"):
-            raise Denied(f"goods out {order.reference} is {order.status} and cannot be cancelled", 9059, "not_cancellable")
+            raise Denied(
+                f"goods out {order.reference} is {order.status} and cannot be cancelled", 9059, "not_cancellable"
+            )
         if any(line.despatched for line in order.lines):
             raise Denied(f"goods out {order.reference} is despatched in part and cannot be cancelled", 9059)
         self._give_back(order)

@@ -18,8 +18,12 @@ class Tenant(Protocol):
     book: OrderBook
     carriers: dict[str, Carrier]
     services: dict[tuple[str, str], CarrierService]
-    automations: dict[int, Automation]
     pick_requests: dict[str, PickRequest]
+
+    @property
+    def automations(self) -> dict[int, Automation]:
+        """The webhooks, by id."""
+        ...
 
 
 def _id(row: Any) -> str:

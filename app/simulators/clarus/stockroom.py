@@ -112,14 +112,14 @@ class Stockroom:
         return booked
 
     def transfer(self, source: Balance, target: Balance, quantity: int) -> int:
-        """Move between warehouses, at most what is available. Returns what was booked."""
+        """Move between warehouses, at most what is available (its events are inferred). Returns what was booked."""
         booked = min(quantity, source.available)
         if booked <= 0:
             return 0
         self._take(source, booked)
         self._put(target, self._bays[target.warehouse.code, "RACK-01"], booked, "available")
-        self._book("moved out", "TRAN", source, -booked)
-        self._book("moved in", "TRAN", target, booked)
+        self._book("moved out", "TRAN", source, -booked, "unreceived")
+        self._book("moved in", "TRAN", target, booked, "received")
         return booked
 
     def relocate(self, stock: Stock, location: Location, quantity: int) -> None:

@@ -31,6 +31,11 @@ def iso(ms: int) -> str:
     return datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{ms % 1000:03d}Z"
 
 
+def milliseconds(text: str) -> int:
+    """The reverse of `iso`."""
+    return round(datetime.fromisoformat(text).timestamp() * 1000)
+
+
 @dataclass(slots=True)
 class Factory:
     """Ids and versions of one project, drawn from the seed."""

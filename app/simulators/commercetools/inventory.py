@@ -67,7 +67,7 @@ class Inventory:
         self._swallows = rng.random() < 0.5
         self.entries: dict[str, Entry] = {}
         self._by_sku: dict[str, dict[str, Entry]] = {}
-        self._lagging: list[Entry] = []
+        self._lagging: dict[str, Entry] = {}
 
     # ---- what the shop does ------------------------------------------------------------------------------------------------------------
 
@@ -93,7 +93,7 @@ class Inventory:
         if entry.pending:
             due = max(due, entry.pending[-1].due)
         entry.pending.append(Pending(due, units, self._rng.random() < 0.5))
-        self._lagging.append(entry)
+        self._lagging[entry.doc["id"]] = entry
 
     def set_by_hand(self, entry: Entry, quantity: int) -> int:
         """A person types a quantity; returns by how much what can be sold was raised."""
@@ -106,9 +106,9 @@ class Inventory:
 
     def lagging(self) -> bool:
         """Is a decided change still not visible?"""
-        for entry in self._lagging:
+        for entry in self._lagging.values():
             self.settle(entry)
-        self._lagging = [entry for entry in self._lagging if entry.pending]
+        self._lagging = {id: entry for id, entry in self._lagging.items() if entry.pending}
         return bool(self._lagging)
 
     def settle(self, entry: Entry) -> None:
@@ -141,10 +141,8 @@ class Inventory:
 
     def visible(self, skus: Iterable[Any] | None) -> list[Doc]:
         """Documents as they are visible now, of these SKUs or all."""
-        if skus is None:
-            entries = list(self.entries.values())
-        else:
-            entries = [entry for sku in skus for entry in self._by_sku.get(sku, {}).values()]
+        wanted = self._by_sku if skus is None else skus
+        entries = [entry for sku in wanted for entry in self._by_sku.get(sku, {}).values()]
         for entry in entries:
             self.settle(entry)
         return [entry.doc for entry in entries]

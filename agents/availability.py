@@ -1,0 +1,114 @@
+"""The AVAILABILITY agent: folds `inventory.events` into the stock ledger; tells listings their targets and corrections, subscribers what is available.
+
+Every rule is in `tables/stock`; here is only how the rules reach the rows of a partition and where each effect goes. Targets are sent once a batch: a
+listing whose figure moved up and down again within it costs nothing.
+"""
+
+from collections.abc import Iterable
+
+from agents.emit import Emitter, Place
+from app.engine.api import Batch, Context, Record, Table
+from schemas import catalogue as topics
+from schemas.codec import Codecs, UndecodableRecord
+from schemas.records import AvailableToSell, ComponentStock, Correction, Event, StockTarget
+from schemas.records import Record as Body
+from tables.stock import fold
+from tables.stock.publish import publish
+from tables.stock.rows import Effect, OrderLines, Rules, SkuRow, WatermarkRow
+
+
+class PartitionState:
+    """The stock rows of one partition inside a cycle (`tables.stock.rows.StockState`)."""
+
+    def __init__(
+        self,
+        context: Context,
+        stock: Table[SkuRow],
+        lines: Table[OrderLines],
+        watermarks: Table[WatermarkRow],
+    ) -> None:
+        self._context, self._stock, self._lines, self._watermarks = context, stock, lines, watermarks
+
+    def sku(self, sku: str) -> SkuRow | None:
+        return self._context.get(self._stock, sku)
+
+    def put_sku(self, row: SkuRow) -> None:
+        self._context.put(self._stock, row.sku, row)
+
+    def lines(self, sku: str, reference: str) -> OrderLines | None:
+        return self._context.get(self._lines, f"{sku}/{reference}")
+
+    def put_lines(self, sku: str, reference: str, row: OrderLines) -> None:
+        self._context.put(self._lines, f"{sku}/{reference}", row)
+
+    def watermark(self, channel: str) -> WatermarkRow:
+        return self._context.get(self._watermarks, f"mark/{channel}") or WatermarkRow()
+
+    def put_watermark(self, channel: str, row: WatermarkRow) -> None:
+        self._context.put(self._watermarks, f"mark/{channel}", row)
+
+    def waiting(self, channel: str) -> Iterable[tuple[str, int]]:
+        prefix = f"wait/{channel}/"
+        return [(key.removeprefix(prefix), row.due) for key, row in self._context.scan(self._watermarks, prefix)]
+
+    def wait(self, channel: str, sku: str, due: int | None) -> None:
+        key = f"wait/{channel}/{sku}"
+        known = self._context.get(self._watermarks, key)
+        if due is None:
+            if known is not None:
+                self._context.delete(self._watermarks, key)
+        elif known is None or known.due != due:
+            self._context.put(self._watermarks, key, WatermarkRow(due=due))
+
+
+class Availability:
+    """One worker's AVAILABILITY agent, over the tables `stock`, `stock_lines` and `watermarks`."""
+
+    def __init__(
+        self,
+        rules: Rules,
+        codecs: Codecs,
+        stock: Table[SkuRow],
+        lines: Table[OrderLines],
+        watermarks: Table[WatermarkRow],
+        place: Place,
+    ) -> None:
+        self._rules, self._codecs, self._place = rules, codecs, place
+        self._stock, self._lines, self._watermarks = stock, lines, watermarks
+
+    def fold(self, batch: Batch) -> None:
+        """All records of one partition of one poll, then every SKU they touched."""
+        state = PartitionState(batch, self._stock, self._lines, self._watermarks)
+        codec = self._codecs[topics.INVENTORY_EVENTS]
+        touched: dict[str, tuple[str, Record, Event[Body]]] = {}
+        for record in batch.records:
+            try:
+                event = codec.decode(record.value)
+            except UndecodableRecord as error:
+                batch.dead_letter(record, str(error))
+                continue
+            folded = fold.apply(state, self._rules, event.body, event.occurred_at)
+            self._send(self._emitter(batch, record, event, ""), folded.effects)
+            for sku, cause in folded.touched.items():
+                touched[sku] = cause, record, event
+        for sku, (cause, record, event) in touched.items():
+            effects = publish(state, self._rules, sku, cause)
+            self._send(self._emitter(batch, record, event, f":{sku}"), effects)
+
+    def _emitter(self, batch: Batch, record: Record, event: Event[Body], suffix: str) -> Emitter:
+        origin = f"{batch.topic}:{batch.partition}:{record.offset}{suffix}"
+        return Emitter(self._codecs, batch, origin, event, "availability", event.received_at)
+
+    def _send(self, emit: Emitter, effects: list[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case StockTarget():
+                    partition = self._place(effect.channel)
+                    emit.send(topics.CHANNEL_COMMANDS, f"stock/{effect.listing}", effect, partition=partition)
+                case Correction():
+                    partition = self._place(effect.channel)
+                    emit.send(topics.CHANNEL_COMMANDS, f"correct/{effect.listing}", effect, partition=partition)
+                case AvailableToSell():
+                    emit.send(topics.INVENTORY_AVAILABILITY, effect.sku, effect)
+                case ComponentStock():
+                    emit.send(topics.INVENTORY_EVENTS, effect.sku, effect)

@@ -1,0 +1,63 @@
+"""The connected Clarus as `app.connectors.contract.Warehouse`: joins the parts of this folder, decides nothing itself."""
+
+from collections.abc import Mapping, Sequence
+
+import httpx
+
+from app.connectors.clarus.client import ClarusClient
+from app.connectors.clarus.feed import Feed
+from app.connectors.clarus.lookups import Lookups
+from app.connectors.clarus.orders import Orders
+from app.connectors.clarus.probe import Probe
+from app.connectors.clarus.settings import ClarusSettings
+from app.connectors.clarus.stock import StockReader
+from app.connectors.contract import Finding, GoodsOut, JointRead, Priority, RateHint, Transport
+from schemas.records import ReleaseOrder
+
+
+class ClarusWarehouse:
+    """One Clarus tenant, account and set of warehouses (their codes)."""
+
+    def __init__(self, settings: ClarusSettings, transport: Transport, warehouses: Sequence[str]) -> None:
+        self._client = ClarusClient(settings, transport)
+        lookups = Lookups(self._client, warehouses)
+        self._stock = StockReader(self._client, lookups, len(warehouses))
+        self._orders = Orders(self._client, lookups)
+        self._feed = Feed(self._client, lookups)
+        self._probe = Probe(self._client, lookups)
+        self.max_read = self._stock.max_read
+
+    async def read_stock(self, skus: Sequence[str], priority: Priority) -> Mapping[str, JointRead]:
+        """As `Warehouse.read_stock`."""
+        return await self._stock.read(skus, priority)
+
+    async def find_orders(self, references: Sequence[str], priority: Priority) -> Mapping[str, list[GoodsOut]]:
+        """As `Warehouse.find_orders`."""
+        return await self._orders.find(references, priority)
+
+    async def create_order(self, order: ReleaseOrder, priority: Priority) -> GoodsOut:
+        """As `Warehouse.create_order`."""
+        return await self._orders.create(order, priority)
+
+    async def cancel_order(self, order: GoodsOut, priority: Priority) -> str:
+        """As `Warehouse.cancel_order`."""
+        return await self._orders.cancel(order, priority)
+
+    async def process_picks(self, orders: Sequence[GoodsOut], priority: Priority) -> list[str]:
+        """Have these orders allocated; the process references."""
+        return await self._orders.process_picks([order.wms_id for order in orders], priority)
+
+    async def changes_since(self, cursor: str, priority: Priority) -> tuple[set[str], str]:
+        """As `Warehouse.changes_since`."""
+        return await self._feed.since(cursor, priority)
+
+    async def probe(self, priority: Priority) -> list[Finding]:
+        """As `Warehouse.probe`."""
+        return await self._probe.run(priority)
+
+    def rate_hint(self, response: httpx.Response) -> RateHint | None:
+        """As `Warehouse.rate_hint`."""
+        return self._client.rate_hint(response)
+
+    async def close(self) -> None:
+        """Nothing is held but caches; the transport is its owner's."""

@@ -1,0 +1,113 @@
+"""From a commercetools order to our snapshot (fact sheet 5.2, 5.3). Pure; what the platform leaves to the project comes from the settings."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.connectors.commercetools.settings import CommercetoolsSettings
+from app.connectors.times import from_iso
+from schemas.records import Address, OrderLine, OrderSnapshot
+
+Doc = Mapping[str, Any]
+
+_LOWERS_STOCK = frozenset({"TrackOnly", "ReserveOnOrder", "ReserveOnCart"})
+_NUMBER_FIRST = frozenset({"AU", "CA", "FR", "GB", "IE", "LU", "NZ", "US"})
+
+
+def supply_channels(order: Doc) -> set[str]:
+    """Ids of the supply channels its lines draw from."""
+    return {line["supplyChannel"]["id"] for line in order.get("lineItems", []) if line.get("supplyChannel")}
+
+
+def snapshot(channel: str, settings: CommercetoolsSettings, order: Doc, locations: Mapping[str, str]) -> OrderSnapshot:
+    """The order as it is at its version. `locations` maps supply channel ids to keys. ValueError where something that every order has is missing."""
+    try:
+        return _snapshot(channel, settings, order, locations)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"order {order.get('id', '')}: not as documented: {type(error).__name__} {error}") from error
+
+
+def _snapshot(channel: str, settings: CommercetoolsSettings, order: Doc, locations: Mapping[str, str]) -> OrderSnapshot:
+    created, modified = from_iso(order["createdAt"]), from_iso(order["lastModifiedAt"])
+    cancelled = order["orderState"] == "Cancelled"
+    custom = (order.get("custom") or {}).get("fields", {})
+    imported = "completedAt" in order or bool(settings.imported_field and custom.get(settings.imported_field))
+    lowers = settings.imported_lower_stock or not imported
+    lines = [_line(line, order.get("inventoryMode", "None"), lowers, created, locations) for line in order["lineItems"]]
+    if cancelled and settings.restocks_on_cancel:
+        for line in lines:
+            line.restocked_at = modified if line.tracked else None
+    lines += [
+        OrderLine(
+            line_id=line["id"],
+            sku="",
+            quantity=line["quantity"],
+            name=_text(line.get("name")),
+            tracked=False,
+            taken_from=created,
+            taken_to=created,
+            shippable=False,
+        )
+        for line in order.get("customLineItems", [])
+    ]
+    shipping: Doc = next(iter(order.get("shipping", [])), {})
+    info = order.get("shippingInfo") or shipping.get("shippingInfo") or {}
+    address = order.get("shippingAddress") or shipping.get("shippingAddress")
+    return OrderSnapshot(
+        channel=channel,
+        order_id=order["id"],
+        number=order.get("orderNumber") or order["id"],
+        version=order["version"],
+        state="CANCELLED" if cancelled else "OPEN",
+        status=order["orderState"],
+        paid=order.get("paymentState") in settings.paid_states or order["orderState"] in settings.release_states,
+        created_at=created,
+        modified_at=modified,
+        lines=lines,
+        shipping_method=info.get("shippingMethodName", ""),
+        address=_address(address) if address else None,
+        note=str(custom.get(settings.note_field) or ""),
+        gift=str(custom.get(settings.gift_field) or ""),
+    )
+
+
+def _line(line: Doc, mode: str, lowers: bool, created: int, locations: Mapping[str, str]) -> OrderLine:
+    """Stock falls when the order is placed (fact sheet 3.7): the take's time is the order's creation, exactly. Gift lines ship like all others."""
+    supplier = (line.get("supplyChannel") or {}).get("id", "")
+    return OrderLine(
+        line_id=line["id"],
+        sku=line["variant"].get("sku") or "",
+        location=locations.get(supplier, supplier),
+        quantity=line["quantity"],
+        name=_text(line.get("name")),
+        tracked=lowers and line.get("inventoryMode", mode) in _LOWERS_STOCK,
+        taken_from=created,
+        taken_to=created,
+    )
+
+
+def _text(localized: Any) -> str:
+    if not isinstance(localized, Mapping) or not localized:
+        return ""
+    return str(localized.get("en") or next(iter(localized.values())))
+
+
+def _address(given: Doc) -> Address:
+    street, number = given.get("streetName", ""), given.get("streetNumber", "")
+    parts = (number, street) if given.get("country") in _NUMBER_FIRST else (street, number)
+    second = (given.get(name, "") for name in ("additionalStreetInfo", "building", "apartment", "pOBox"))
+    return Address(
+        name=_join(given.get("firstName", ""), given.get("lastName", "")),
+        company=given.get("company", ""),
+        line1=_join(*parts),
+        line2=", ".join(filter(None, second)),
+        city=given.get("city", ""),
+        region=given.get("region") or given.get("state", ""),
+        postcode=given.get("postalCode", ""),
+        country=given.get("country", ""),
+        phone=given.get("phone") or given.get("mobile", ""),
+        email=given.get("email", ""),
+    )
+
+
+def _join(*parts: str) -> str:
+    return " ".join(filter(None, parts))

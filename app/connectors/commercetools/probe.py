@@ -1,0 +1,113 @@
+"""Start-up checks of a commercetools project: may we do what we need, is our custom type there, does the shop refuse what it does not have."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from urllib.parse import quote
+
+from app.connectors.commercetools.client import Client, Doc
+from app.connectors.contract import Finding, Priority
+from app.connectors.errors import PeerError, Refused, Unauthorised
+
+_PRIORITY = Priority.SWEEP
+_READS = {"inventory": "view_products", "orders": "view_orders", "channels": "view_channels"}
+_NAMED = 5
+
+
+class Probe:
+    """The checks. `create` of the type is the one thing they change."""
+
+    def __init__(self, client: Client, project: str, marker_type: str, marker_field: str) -> None:
+        self._client, self._project, self._type, self._field = client, project, marker_type, marker_field
+
+    async def run(self) -> list[Finding]:
+        """All findings; later checks are left out where the project cannot be reached."""
+        findings = [await self._reached()]
+        if not findings[0].ok:
+            return findings
+        for resource, scope in _READS.items():
+            findings.append(await self._guarded(f"read {resource}", partial(self._readable, resource), scope))
+        findings.append(self._may_write())
+        findings.append(await self._guarded("marker type", self._marker_type, "manage_types"))
+        findings.append(await self._guarded("out-of-stock guard", self._guard, "view_products"))
+        return findings
+
+    async def _reached(self) -> Finding:
+        try:
+            await self._client.credentials.headers(_PRIORITY)
+        except PeerError as error:
+            remedy = "check auth_url, client_id and client_secret of the channel"
+            return Finding("credentials", False, str(error), remedy)
+        return Finding("credentials", True, "a token was issued")
+
+    async def _guarded(self, check: str, look: Callable[[], Awaitable[Finding]], scope: str) -> Finding:
+        try:
+            return await look()
+        except Unauthorised as error:
+            return Finding(check, False, str(error), f"give the API client the scope {scope}:{self._project}")
+        except PeerError as error:
+            return Finding(check, False, str(error), "check api_url and project_key of the channel")
+
+    async def _readable(self, resource: str) -> Finding:
+        page = await self._client.get(resource, _PRIORITY, {"limit": 1, "withTotal": "false"})
+        if page is None:
+            text = f"no project {self._project} at this host"
+            return Finding(f"read {resource}", False, text, "check api_url and project_key of the channel")
+        return Finding(f"read {resource}", True, "allowed")
+
+    def _may_write(self) -> Finding:
+        """By the scopes of the token: the only way to know without writing."""
+        granted = self._client.credentials.scope.split()
+        needed = {f"manage_products:{self._project}", f"manage_project:{self._project}"}
+        if not granted or needed & set(granted):
+            return Finding("write inventory", True, "the token holds manage_products" if granted else "scopes not told")
+        remedy = f"give the API client the scope manage_products:{self._project}"
+        return Finding("write inventory", False, "the token does not hold manage_products", remedy)
+
+    async def _marker_type(self) -> Finding:
+        path = f"types/key={quote(self._type, safe='')}"
+        kind = await self._client.get(path, _PRIORITY)
+        if kind is None:
+            draft = {
+                "key": self._type,
+                "name": {"en": "clarus-stream"},
+                "resourceTypeIds": ["inventory-entry"],
+                "fieldDefinitions": [self._definition()],
+            }
+            await self._write("types", draft)
+            return Finding("marker type", True, f"the custom type {self._type} was created")
+        if "inventory-entry" not in kind["resourceTypeIds"]:
+            remedy = "name another key in marker_type"
+            return Finding("marker type", False, f"the type {self._type} is not for inventory entries", remedy)
+        field = next((d for d in kind["fieldDefinitions"] if d["name"] == self._field), None)
+        if field is None:
+            action = {"action": "addFieldDefinition", "fieldDefinition": self._definition()}
+            await self._write(f"types/{kind['id']}", {"version": kind["version"], "actions": [action]})
+            return Finding("marker type", True, f"the field {self._field} was added to the custom type {self._type}")
+        if field["type"]["name"] != "String":
+            remedy = "name another field in marker_field"
+            return Finding("marker type", False, f"the field {self._field} is not of the type String", remedy)
+        return Finding("marker type", True, f"the custom type {self._type} is there")
+
+    def _definition(self) -> Doc:
+        label = {"en": "Last write of clarus-stream"}
+        return {"name": self._field, "label": label, "required": False, "type": {"name": "String"}}
+
+    async def _write(self, path: str, body: Doc) -> None:
+        response = await self._client.send("POST", path, _PRIORITY, json=body)
+        try:
+            self._client.read("POST", path, response)
+        except Refused as error:
+            # Another worker may have made it a moment ago.
+            if error.status != 409 and "DuplicateField" not in error.detail:
+                raise
+
+    async def _guard(self) -> Finding:
+        """An entry with `restockableInDays`, even 0, accepts orders beyond its stock (fact sheet 3.6): the shop oversells by itself."""
+        entries = await self._client.query("inventory", _PRIORITY, "restockableInDays is defined", limit=500)
+        if not entries:
+            return Finding("out-of-stock guard", True, "no inventory entry has restockableInDays", blocking=False)
+        named = ", ".join(sorted(entry["sku"] for entry in entries)[:_NAMED])
+        more = f"{len(entries)}{' or more' if len(entries) == 500 else ''}"
+        text = f"{more} inventory entries have restockableInDays and take orders beyond their stock: {named}"
+        remedy = "remove restockableInDays from them, unless back-orders are wanted"
+        return Finding("out-of-stock guard", False, text, remedy, blocking=False)

@@ -1,0 +1,86 @@
+"""A connected commercetools project, as delivery sees it: puts client, stock, orders and probe together."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from urllib.parse import quote
+
+import httpx
+
+from app.connectors.commercetools.client import Client, Doc, rate_hint
+from app.connectors.commercetools.orders import snapshot, supply_channels
+from app.connectors.commercetools.probe import Probe
+from app.connectors.commercetools.settings import CommercetoolsSettings
+from app.connectors.commercetools.stock import Stock
+from app.connectors.contract import (
+    Finding,
+    OrderPage,
+    Priority,
+    RateHint,
+    StockAnswer,
+    StockReading,
+    StockRequest,
+    Transport,
+)
+from app.connectors.errors import Malformed
+from app.connectors.times import iso
+from schemas.records import OrderSnapshot
+from tables.catalogue import Listing
+from tables.deliveries.peers import PeerKind
+
+
+class CommercetoolsStorefront:
+    """As `contract.Storefront`. Writes are version-checked differences with a marker, one entry per request."""
+
+    kind = PeerKind.VERSIONED
+    max_rows = 1
+    max_read = 200
+    order_resolution_ms = 0
+
+    def __init__(self, name: str, settings: CommercetoolsSettings, transport: Transport) -> None:
+        self._name, self._settings = name, settings
+        self.parallel_writes = settings.parallel_writes
+        self._client = Client(name, settings, transport)
+        self._stock = Stock(self._client, settings.marker_type, settings.marker_field)
+
+    async def read_stock(self, listings: Sequence[Listing], priority: Priority) -> Mapping[str, StockReading]:
+        """As `Storefront.read_stock`; compares `quantityOnStock`. The errors of the transport, `Refused` or `Malformed`."""
+        return await self._stock.read(listings, priority)
+
+    async def write_stock(self, requests: Sequence[StockRequest], priority: Priority) -> Mapping[str, StockAnswer]:
+        """As `Storefront.write_stock`."""
+        answers = await asyncio.gather(*(self._stock.write(request, priority) for request in requests))
+        return {answer.listing: answer for answer in answers}
+
+    async def poll_orders(self, since: int, priority: Priority) -> AsyncIterator[OrderPage]:
+        """As `Storefront.poll_orders`: keyset paging on `lastModifiedAt` and id (fact sheet 6.5)."""
+        started = self._client.peer_time()[0]
+        async for page, last in self._client.all("orders", priority, "lastModifiedAt", iso(max(0, since))):
+            orders = [await self._snapshot(order, priority) for order in page]
+            yield OrderPage(orders, started, last)
+
+    async def fetch_order(self, order_id: str, priority: Priority) -> OrderSnapshot | None:
+        """As `Storefront.fetch_order`."""
+        order = await self._client.get(f"orders/{quote(order_id, safe='')}", priority)
+        return None if order is None else await self._snapshot(order, priority)
+
+    async def probe(self) -> list[Finding]:
+        """As `Storefront.probe`; makes our custom type where the project has none."""
+        settings = self._settings
+        return await Probe(self._client, settings.project_key, settings.marker_type, settings.marker_field).run()
+
+    def rate_hint(self, response: httpx.Response) -> RateHint | None:
+        """As `Storefront.rate_hint`."""
+        return rate_hint(response)
+
+    async def close(self) -> None:
+        """Nothing is held: the transport belongs to delivery."""
+
+    async def _snapshot(self, order: Doc, priority: Priority) -> OrderSnapshot:
+        locations = dict[str, str]()
+        for id in supply_channels(order):
+            if key := await self._client.channel_key(id, priority):
+                locations[id] = key
+        try:
+            return snapshot(self._name, self._settings, order, locations)
+        except ValueError as error:
+            raise Malformed(self._name, "GET orders", str(error)) from error

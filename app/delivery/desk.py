@@ -1,0 +1,189 @@
+"""What the parts of one channel's owner share: commits through the engine, open exceptions, back-off, waking up.
+
+It makes no calls and knows no rules of stock or orders.
+"""
+
+import asyncio
+import heapq
+import random
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import TypeVar
+
+import structlog
+
+from agents.delivery import DeliveryTables
+from agents.emit import Emitter
+from app.connectors.errors import PeerError, Unauthorised
+from app.delivery.gate import Gate
+from app.engine.api import Context, Engine
+from app.settings import ProductSettingsTree
+from schemas import catalogue as topics
+from schemas.codec import Codecs
+from schemas.records import ExceptionPhase
+from tables.catalogue import Catalogue
+from tables.deliveries import troubles
+from tables.deliveries.troubles import TroubleRow
+
+Result = TypeVar("Result")
+Work = Callable[[Context, Emitter], Result]
+"""Runs inside a cycle, perhaps more than once: everything it does is derived from its context, and what it found is its result."""
+
+
+class Desk:
+    """One channel's owner at work in one partition."""
+
+    def __init__(
+        self,
+        channel: str,
+        partition: int,
+        engine: Engine,
+        gate: Gate,
+        catalogue: Catalogue,
+        settings: ProductSettingsTree,
+        codecs: Codecs,
+        tables: DeliveryTables,
+        clock: Callable[[], float],
+        rng: random.Random,
+    ) -> None:
+        self.channel, self.partition, self.engine, self.gate = channel, partition, engine, gate
+        self.catalogue, self.settings, self.tables, self.rng = catalogue, settings, tables, rng
+        self.log = structlog.get_logger(__name__).bind(channel=channel)
+        self.may_write = False
+        self.failures = 0
+        self._codecs, self._clock = codecs, clock
+        self._open: set[str] = set()
+
+    def now(self) -> int:
+        """Our wall clock, milliseconds."""
+        return int(self._clock() * 1000)
+
+    async def commit(self, work: Work[Result]) -> Result:
+        """Run `work` in the next cycle and return its result when that cycle is committed. Raises `PartitionLost`."""
+        origin = f"{self.channel}:{self.rng.getrandbits(64):016x}"
+        results: list[Result] = []
+
+        def run(context: Context) -> None:
+            results.append(work(context, Emitter(self._codecs, context, origin, None, self.channel, context.now_ms)))
+
+        await self.engine.submit(self.partition, run)
+        return results[-1]
+
+    # ---- exceptions ----
+
+    async def load_troubles(self) -> None:
+        """Learn which exceptions an earlier owner left open."""
+        prefix = f"{self.channel}/"
+        self._open = set(
+            await self.commit(lambda context, _: [key for key, _ in context.scan(self.tables.troubles, prefix)])
+        )
+
+    def open_trouble(self, context: Context, emit: Emitter, kind: str, entity: str, detail: str) -> None:
+        """Open the exception, or change its text; nothing happens where both are known."""
+        key = self._trouble_key(kind, entity)
+        row, news = troubles.raised(context.get(self.tables.troubles, key), kind, entity, detail, context.now_ms)
+        self._open.add(key)
+        if news:
+            context.put(self.tables.troubles, key, row)
+            self._send(emit, row, "OPEN", context.now_ms)
+
+    def resolve_trouble(self, context: Context, emit: Emitter, kind: str, entity: str) -> None:
+        """It works again: resolve the exception where it is open."""
+        key = self._trouble_key(kind, entity)
+        if key not in self._open:
+            return
+        row = context.get(self.tables.troubles, key)
+        if row is None:
+            self._open.discard(key)
+            return
+        context.delete(self.tables.troubles, key)
+        self._send(emit, row, "RESOLVED", context.now_ms)
+
+    def is_open(self, kind: str, entity: str) -> bool:
+        """Is (or was a moment ago) this exception open? Keys go when they are found resolved, so that an aborted cycle forgets none."""
+        return self._trouble_key(kind, entity) in self._open
+
+    def _trouble_key(self, kind: str, entity: str) -> str:
+        return f"{self.channel}/{kind}:{entity}"
+
+    def _send(self, emit: Emitter, row: TroubleRow, phase: ExceptionPhase, now: int) -> None:
+        record = troubles.record(row, phase, now)
+        emit.send(topics.INTEGRATION_EXCEPTIONS, record.exception_id, record)
+
+    # ---- failures ----
+
+    @property
+    def away(self) -> bool:
+        """Nothing has worked for so long that the channel itself is at fault."""
+        return self.failures >= self.settings.delivery.attempts
+
+    async def failed(self, error: PeerError) -> None:
+        """A call failed for a reason that is the channel's, not the entity's. After the configured attempts in a row an exception is opened."""
+        self.failures += 1
+        if (self.away or isinstance(error, Unauthorised)) and not self.is_open("delivery_failed", self.channel):
+            detail = f"{error.request}: {error.detail}"
+            await self.commit(
+                lambda context, emit: self.open_trouble(context, emit, "delivery_failed", self.channel, detail)
+            )
+
+    async def worked(self) -> None:
+        """A call worked: the channel is back."""
+        self.failures = 0
+        if self.is_open("delivery_failed", self.channel):
+            await self.commit(
+                lambda context, emit: self.resolve_trouble(context, emit, "delivery_failed", self.channel)
+            )
+
+    def backoff(self, failures: int, at_least: float | None = None) -> int:
+        """Milliseconds to wait after this many failures in a row: doubling, with jitter of a half; `at_least` seconds where the peer said so."""
+        delivery = self.settings.delivery
+        wait = min(delivery.backoff_max, delivery.backoff * 2 ** min(max(failures, 1) - 1, 16))
+        jittered = wait * self.rng.uniform(0.5, 1.0)
+        return int(max(jittered, (at_least or 0.0) * 1000, 1))
+
+
+class Alarm:
+    """Keys that are due at a time (milliseconds), and an event that wakes who waits for the next of them or for `ring`."""
+
+    def __init__(self, now: Callable[[], int]) -> None:
+        self._now = now
+        self._event = asyncio.Event()
+        self._heap: list[tuple[int, str]] = []
+        self._at: dict[str, int] = {}
+
+    def ring(self) -> None:
+        """Wake up at once."""
+        self._event.set()
+
+    def set(self, key: str, at: int) -> None:
+        """`key` is due at `at`; the time given last counts."""
+        self._at[key] = at
+        heapq.heappush(self._heap, (at, key))
+        self._event.set()
+
+    def clear(self, key: str) -> None:
+        """`key` is not due any more."""
+        self._at.pop(key, None)
+
+    def due(self) -> Iterator[str]:
+        """Keys whose time has come; each once."""
+        now = self._now()
+        while self._heap and self._heap[0][0] <= now:
+            at, key = heapq.heappop(self._heap)
+            if self._at.get(key) == at:
+                del self._at[key]
+                yield key
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._at
+
+    async def wait(self, longest: float) -> None:
+        """Until something is due, somebody rings, or `longest` seconds are over."""
+        while self._heap and self._at.get(self._heap[0][1]) != self._heap[0][0]:
+            heapq.heappop(self._heap)
+        if self._heap:
+            longest = min(longest, max(0.0, (self._heap[0][0] - self._now()) / 1000))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(longest):
+                await self._event.wait()
+        self._event.clear()

@@ -1,0 +1,243 @@
+"""The order side of a storefront's owner: polls that make the channel's watermark, and orders fetched whole because a notification named them.
+
+Orders go to `orders.events` page by page; after the last page the watermark goes into every partition of it, in the commit that moves the poll's cursor.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Final
+
+import msgspec
+
+from agents.emit import Emitter
+from app.connectors.contract import Priority, Storefront
+from app.connectors.errors import Malformed, PeerError
+from app.delivery.desk import Alarm, Desk
+from app.engine.api import Context
+from schemas import catalogue as topics
+from schemas.records import OrderSnapshot, OrderWatermark
+from tables.deliveries import polls
+from tables.deliveries.polls import PollRow
+
+SHORTEST_GAP: Final = 1000
+"""Milliseconds between two polls, however much waits for a watermark."""
+FETCHES_AT_ONCE: Final = 4
+LONGEST_SLEEP: Final = 5.0
+
+
+class SentOrders:
+    """Which orders this owner has handed on lately, so that an overlapping poll does not send them again.
+
+    By content: two changes in one second share a version at BigCommerce.
+    """
+
+    def __init__(self) -> None:
+        self._sent: dict[str, tuple[int, bytes]] = {}
+
+    def news(self, orders: Sequence[OrderSnapshot]) -> list[OrderSnapshot]:
+        """Those that were not handed on as they stand."""
+        return [order for order in orders if self._sent.get(order.order_id, (0, b""))[1] != _digest(order)]
+
+    def remember(self, orders: Sequence[OrderSnapshot]) -> None:
+        """They are committed."""
+        for order in orders:
+            self._sent[order.order_id] = (order.modified_at, _digest(order))
+
+    def forget(self, before: int) -> None:
+        """Changes before this peer time come in no overlap any more."""
+        self._sent = {key: sent for key, sent in self._sent.items() if sent[0] >= before}
+
+
+def _digest(order: OrderSnapshot) -> bytes:
+    return blake2b(msgspec.msgpack.encode(order), digest_size=16).digest()
+
+
+class OrderIntake:
+    """Polls and fetches of one channel."""
+
+    def __init__(self, desk: Desk, connector: Storefront) -> None:
+        self._desk, self._connector = desk, connector
+        self._row = PollRow(desk.channel)
+        self._sent = SentOrders()
+        self._wanted = 0
+        self._bell = asyncio.Event()
+        self._next_whole = 0
+        self._last = 0
+        self._failures = 0
+        self._alarm = Alarm(desk.now)
+        self._fetching: set[str] = set()
+        self._again: set[str] = set()
+        self._fetch_failures: dict[str, int] = {}
+        self._backlog: dict[str, None] = {}
+
+    # ---- seen from outside ----
+
+    def known(self, at: int) -> None:
+        """Something waits until every order up to this storefront time is folded: poll as soon as that can be told."""
+        margin = self._desk.settings.bounds.consistency_margin
+        self._wanted = max(self._wanted, at + margin + self._connector.order_resolution_ms)
+        self._bell.set()
+
+    def changed(self, key: str) -> None:
+        """An order is to be fetched."""
+        if key in self._fetching:
+            self._again.add(key)
+        self._backlog.setdefault(key)
+        self._alarm.ring()
+
+    def pending(self) -> int:
+        """Orders still to be fetched."""
+        return len(self._backlog.keys() | self._fetching)
+
+    async def load(self) -> None:
+        """Take over where the last owner stood."""
+        desk = self._desk
+
+        def read(context: Context, _: Emitter) -> tuple[PollRow, list[str]]:
+            row = context.get(desk.tables.polls, desk.channel) or PollRow(desk.channel)
+            return row, [key for key, _ in context.scan(desk.tables.fetches, f"{desk.channel}/")]
+
+        row, waiting = await desk.commit(read)
+        self._row = msgspec.structs.replace(row)
+        for key in waiting:
+            self._backlog.setdefault(key)
+
+    # ---- polls ----
+
+    async def run_polls(self) -> None:
+        """Until cancelled: a whole poll every `sweeps.orders`, a short one when something waits for the watermark."""
+        while True:
+            await self._until_due()
+            whole = polls.whole_needed(self._row) or self._desk.now() >= self._next_whole
+            self._last = self._desk.now()
+            if whole:
+                self._next_whole = self._last + self._desk.settings.sweeps.orders
+            try:
+                await self._poll(whole)
+            except PeerError as error:
+                self._failures += 1
+                wait = self._desk.backoff(self._failures, error.retry_after)
+                self._next_whole = self._desk.now() + wait
+                await self._desk.failed(error)
+                await asyncio.sleep(wait / 1000)
+            else:
+                self._failures = 0
+                await self._desk.worked()
+
+    async def _until_due(self) -> None:
+        while True:
+            self._bell.clear()
+            due = self._next_whole
+            if self._wanted > self._row.started_at:
+                ahead = self._wanted - self._desk.gate.peer_time()[0]
+                due = min(due, max(self._last + SHORTEST_GAP, self._desk.now() + ahead))
+            wait = (due - self._desk.now()) / 1000
+            if wait <= 0:
+                return
+            try:
+                async with asyncio.timeout(wait):
+                    await self._bell.wait()
+            except TimeoutError:
+                return
+
+    async def _poll(self, whole: bool) -> None:
+        settings, complete = self._desk.settings, False
+        since = polls.since(
+            self._row,
+            self._desk.gate.peer_time()[0],
+            whole=whole,
+            overlap=settings.sweeps.order_overlap,
+            margin=settings.bounds.consistency_margin,
+            resolution=self._connector.order_resolution_ms,
+        )
+        async for page in self._connector.poll_orders(since, Priority.RELEASE):
+            await self._hand_on(page.orders)
+            if page.last:
+                await self._complete(page.started_at, whole)
+                complete = True
+        if not complete:
+            raise Malformed(self._desk.channel, "poll orders", "it ended without its last page")
+        self._sent.forget(self._row.whole_at - 2 * settings.sweeps.order_overlap)
+
+    async def _hand_on(self, orders: Sequence[OrderSnapshot]) -> None:
+        news = self._sent.news(orders)
+        if news:
+            await self._desk.commit(lambda _, emit: _send_orders(emit, news))
+            self._sent.remember(news)
+
+    async def _complete(self, started_at: int, whole: bool) -> None:
+        desk, margin = self._desk, self._desk.settings.bounds.consistency_margin
+
+        def work(context: Context, emit: Emitter) -> PollRow:
+            row = context.get(desk.tables.polls, desk.channel) or PollRow(desk.channel)
+            known = OrderWatermark(
+                channel=desk.channel, up_to=polls.completed(row, started_at, whole=whole, margin=margin)
+            )
+            context.put(desk.tables.polls, desk.channel, row)
+            for partition in range(desk.engine.partitions):
+                emit.send(topics.ORDERS_EVENTS, f"watermark/{desk.channel}", known, partition=partition)
+            return msgspec.structs.replace(row)
+
+        self._row = await desk.commit(work)
+
+    # ---- fetches ----
+
+    async def run_fetches(self, group: asyncio.TaskGroup) -> None:
+        """Until cancelled: every order that was asked for, a few at a time."""
+        while True:
+            for key in self._alarm.due():
+                self._backlog.setdefault(key)
+            for key in list(self._backlog):
+                if len(self._fetching) >= FETCHES_AT_ONCE or self._desk.gate.wait() > 0:
+                    break
+                if key not in self._fetching and key not in self._alarm:
+                    del self._backlog[key]
+                    self._fetching.add(key)
+                    group.create_task(self._fetch(key))
+            await self._alarm.wait(min(LONGEST_SLEEP, self._desk.gate.wait() or LONGEST_SLEEP))
+
+    async def _fetch(self, key: str) -> None:
+        desk = self._desk
+        order_id = key.removeprefix(f"{desk.channel}/")
+        try:
+            order = await self._connector.fetch_order(order_id, Priority.RELEASE)
+            news = self._sent.news([order] if order is not None else [])
+            await desk.commit(lambda context, emit: self._fetched(context, emit, key, news))
+        except PeerError as error:
+            failures = self._fetch_failures[key] = self._fetch_failures.get(key, 0) + 1
+            self._alarm.set(key, desk.now() + desk.backoff(failures, error.retry_after))
+            await self._fetch_failed(key, failures, error)
+        else:
+            self._sent.remember(news)
+            self._fetch_failures.pop(key, None)
+            await desk.worked()
+        finally:
+            self._fetching.discard(key)
+            self._again.discard(key)
+            self._alarm.ring()
+
+    def _fetched(self, context: Context, emit: Emitter, key: str, news: Sequence[OrderSnapshot]) -> None:
+        """Hand the order on; the row goes unless a notification came since the fetch began."""
+        if key not in self._again:
+            context.delete(self._desk.tables.fetches, key)
+        _send_orders(emit, news)
+        self._desk.resolve_trouble(context, emit, "delivery_failed", _entity(key))
+
+    async def _fetch_failed(self, key: str, failures: int, error: PeerError) -> None:
+        await self._desk.failed(error)
+        if failures >= self._desk.settings.delivery.attempts and not self._desk.away:
+            detail = f"cannot be fetched, {error.request}: {error.detail}"
+            await self._desk.commit(
+                lambda context, emit: self._desk.open_trouble(context, emit, "delivery_failed", _entity(key), detail)
+            )
+
+
+def _entity(key: str) -> str:
+    """How people name the order: channel:order id."""
+    return key.replace("/", ":", 1)
+
+
+def _send_orders(emit: Emitter, orders: Sequence[OrderSnapshot]) -> None:
+    for order in orders:
+        emit.send(topics.ORDERS_EVENTS, f"{order.channel}:{order.order_id}", order)

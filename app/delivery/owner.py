@@ -1,0 +1,63 @@
+"""An owner of one channel: what every owner has in common.
+
+It is started when its partition is ready, starts over where it breaks, and ends with the partition (`app.delivery.runtime`).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from agents.delivery import Kind
+from app.connectors.contract import Finding
+from app.connectors.errors import PeerError
+from app.delivery.desk import Desk
+
+
+class Owner(Protocol):
+    """The owner of one channel in one partition."""
+
+    desk: Desk
+    findings: list[Finding]
+
+    def changed(self, kind: Kind, key: str) -> None:
+        """A row of the channel changed: look at it."""
+        ...
+
+    def pending(self) -> int:
+        """Wanted states not yet confirmed."""
+        ...
+
+    async def run(self) -> None:
+        """Load the rows and work until cancelled. Raises `PartitionLost` when the partition has gone."""
+        ...
+
+    async def close(self) -> None:
+        """Release connector and connections."""
+        ...
+
+
+async def prove(desk: Desk, probe: Callable[[], Awaitable[list[Finding]]], findings: list[Finding]) -> None:
+    """Run the start-up checks until nothing blocking is left; `desk.may_write` says so. The last results are kept in `findings`."""
+    entity, failures = f"{desk.channel}/start-check", 0
+    while True:
+        wait: float | None = None
+        try:
+            findings[:] = await probe()
+        except PeerError as error:
+            findings[:] = [
+                Finding("reachable", False, f"{error.request}: {error.detail}", "check address and credentials")
+            ]
+            wait = error.retry_after
+        blocking = [one for one in findings if not one.ok and one.blocking]
+        if not blocking:
+            await desk.commit(lambda context, emit: desk.resolve_trouble(context, emit, "delivery_failed", entity))
+            desk.may_write = True
+            return
+        failures += 1
+        detail = "; ".join(f"{one.check}: {one.detail}{f' ({one.remedy})' if one.remedy else ''}" for one in blocking)
+        desk.log.warning("start_check_failed", findings=detail)
+        text = f"nothing is written until the start check agrees: {detail}"
+        await desk.commit(
+            lambda context, emit, text=text: desk.open_trouble(context, emit, "delivery_failed", entity, text)  # type: ignore[misc]
+        )
+        await asyncio.sleep(desk.backoff(failures, wait) / 1000)

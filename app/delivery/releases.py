@@ -1,0 +1,342 @@
+"""The order side of the warehouse's owner: releases and cancels, one goods out for each order, and what became of those that are at the warehouse.
+
+What to do next and what an answer means is decided by `tables/deliveries/releases.py`; here intents are committed before requests leave, and look-ups are
+made for many references at once.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from agents.emit import Emitter
+from app.connectors.contract import GoodsOut, Priority, Warehouse
+from app.connectors.errors import Malformed, OutcomeUnknown, PeerError, Refused
+from app.delivery.desk import Alarm, Desk
+from app.delivery.stock import mark_dirty
+from app.engine.api import Context
+from schemas import catalogue as topics
+from schemas.records import ReleaseOrder, WarehouseOrder
+from tables.deliveries import releases as rules
+from tables.deliveries.releases import AtWarehouse, Cancel, Create, Idle, LookUp, ReleaseRow, Report
+
+ROWS_AT_ONCE: Final = 500
+WRITES_AT_ONCE: Final = 4
+LOOKS_AT_ONCE: Final = 2
+CHECK_GAP: Final = 1.0
+"""Seconds between two looks at the status of orders whose lines moved."""
+LONGEST_SLEEP: Final = 5.0
+
+
+@dataclass(slots=True)
+class Round:
+    """What one look at the rows found."""
+
+    looks: list[str] = field(default_factory=list)
+    creates: list[ReleaseOrder] = field(default_factory=list)
+    cancels: list[GoodsOut] = field(default_factory=list)
+    later: list[str] = field(default_factory=list)
+    waits: dict[str, int] = field(default_factory=dict)
+    pending: dict[str, bool] = field(default_factory=dict)
+
+
+class Releases:
+    """`touched` tells the stock side which SKUs an answer concerns."""
+
+    def __init__(self, desk: Desk, connector: Warehouse, touched: Callable[[str], None]) -> None:
+        self._desk, self._connector, self._touched = desk, connector, touched
+        self._alarm = Alarm(desk.now)
+        self._todo: dict[str, None] = {}
+        self._looks: dict[str, None] = {}
+        self._busy: set[str] = set()
+        self._pending: set[str] = set()
+        self._at_work: dict[str, None] = {}
+        self._to_check: set[str] = set()
+        self._shown: dict[str, GoodsOut] = {}
+        self._writes = 0
+        self._look_tasks = 0
+        settings = desk.settings
+        self._create_unknown = max(settings.delivery.create_unknown, settings.bounds.late_max)
+
+    # ---- seen from outside ----
+
+    def changed(self, reference: str) -> None:
+        """Its row changed: look at it."""
+        self._todo.setdefault(reference)
+        self._alarm.ring()
+
+    def moved(self, references: Iterable[str]) -> None:
+        """Lines of these orders changed at the warehouse: their status may have."""
+        self._to_check.update(name for name in references if name in self._at_work)
+
+    def pending(self) -> int:
+        """Orders whose release or cancel is not answered."""
+        return len(self._pending | self._todo.keys() | self._busy)
+
+    async def load(self) -> None:
+        """Take the rows over: intents found in them are unknown outcomes."""
+        desk = self._desk
+
+        def take_over(context: Context, _: Emitter) -> tuple[list[str], list[str]]:
+            todo, at_work = list[str](), list[str]()
+            for key, row in context.scan(desk.tables.releases):
+                if rules.pending(row):
+                    rules.foreign(row, context.now_ms)
+                    context.put(desk.tables.releases, key, row)
+                    todo.append(key)
+                if rules.at_work(row):
+                    at_work.append(key)
+            return todo, at_work
+
+        todo, at_work = await desk.commit(take_over)
+        self._todo.update(dict.fromkeys(todo))
+        self._at_work.update(dict.fromkeys(at_work))
+
+    async def run(self, group: asyncio.TaskGroup) -> None:
+        """Until cancelled."""
+        while True:
+            for key in self._alarm.due():
+                self._todo.setdefault(key)
+            if self._desk.may_write and self._desk.gate.wait() == 0:
+                await self._round(group)
+                self._start_looks(group)
+            await self._alarm.wait(min(LONGEST_SLEEP, self._desk.gate.wait() or LONGEST_SLEEP))
+
+    # ---- one round ----
+
+    async def _round(self, group: asyncio.TaskGroup) -> None:
+        ready = [key for key in self._todo if key not in self._busy][:ROWS_AT_ONCE]
+        if not ready:
+            return
+        for key in ready:
+            del self._todo[key]
+            self._alarm.clear(key)
+        slots = WRITES_AT_ONCE - self._writes
+        found = await self._desk.commit(lambda context, emit: self._look(context, emit, ready, slots))
+        for key, pending in found.pending.items():
+            (self._pending.add if pending else self._pending.discard)(key)
+        for key, at in found.waits.items():
+            self._alarm.set(key, at)
+        self._looks.update(dict.fromkeys(found.looks))
+        self._busy.update(found.looks)
+        self._todo.update(dict.fromkeys(key for key in found.later if key not in self._todo))
+        for order in found.creates:
+            self._writes += 1
+            self._busy.add(order.reference)
+            group.create_task(self._create(order))
+        for goods_out in found.cancels:
+            self._writes += 1
+            self._busy.add(goods_out.reference)
+            group.create_task(self._cancel(goods_out))
+        if self._todo and self._writes < WRITES_AT_ONCE:
+            self._alarm.ring()
+
+    def _look(self, context: Context, emit: Emitter, keys: Sequence[str], slots: int) -> Round:
+        found = Round()
+        for key in keys:
+            row = context.get(self._desk.tables.releases, key)
+            if row is None:
+                continue
+            found.pending[key] = rules.pending(row)
+            step = rules.next_step(row, context.now_ms)
+            match step:
+                case LookUp():
+                    found.looks.append(key)
+                case Report():
+                    self._answer(context, emit, row, rules.report(row, ""))
+                    found.pending[key] = False
+                case Idle():
+                    if step.until is not None:
+                        found.waits[key] = step.until
+                case Create() | Cancel():
+                    if slots <= 0:
+                        found.later.append(key)
+                        continue
+                    slots -= 1
+                    if isinstance(step, Create):
+                        found.creates.append(step.order)
+                    else:
+                        unseen = GoodsOut(row.wms_id, key, row.status, row.warehouse, {})
+                        found.cancels.append(self._shown.get(key, unseen))
+                    rules.begin(row, step, context.now_ms)
+                    context.put(self._desk.tables.releases, key, row)
+        return found
+
+    # ---- writing ----
+
+    async def _create(self, order: ReleaseOrder) -> None:
+        made: GoodsOut | PeerError
+        try:
+            made = await self._connector.create_order(order, Priority.RELEASE)
+        except PeerError as error:
+            made = error
+
+        def fold(row: ReleaseRow, now: int) -> list[WarehouseOrder]:
+            if isinstance(made, GoodsOut):
+                return rules.created(row, _seen(made), now)
+            if isinstance(made, Refused):
+                return rules.refused(row, made.detail)
+            return self._failed(row, made, now)
+
+        await self._written(order.reference, made, fold)
+
+    async def _cancel(self, goods_out: GoodsOut) -> None:
+        answer: str | PeerError
+        try:
+            answer = await self._connector.cancel_order(goods_out, Priority.RELEASE)
+        except PeerError as error:
+            answer = error
+
+        def fold(row: ReleaseRow, now: int) -> list[WarehouseOrder]:
+            if isinstance(answer, str):
+                return rules.cancelled(row, answer, "", now)
+            if isinstance(answer, Refused):
+                return rules.cancelled(row, "CANCEL_REFUSED", answer.detail, now)
+            return self._failed(row, answer, now)
+
+        self._shown.pop(goods_out.reference, None)
+        await self._written(goods_out.reference, answer, fold)
+
+    def _failed(self, row: ReleaseRow, error: PeerError, now: int) -> list[WarehouseOrder]:
+        if isinstance(error, OutcomeUnknown | Malformed):
+            rules.unknown(row, now)
+        else:
+            rules.not_sent(row, self._desk.backoff(row.attempts, error.retry_after), now)
+        return []
+
+    async def _written(
+        self, reference: str, answer: object, fold: Callable[[ReleaseRow, int], list[WarehouseOrder]]
+    ) -> None:
+        """Commit what an answer makes of the row."""
+        desk = self._desk
+
+        def work(context: Context, emit: Emitter) -> tuple[list[str], bool]:
+            row = context.get(desk.tables.releases, reference)
+            if row is None or row.intent is None:
+                return [], False
+            self._answer(context, emit, row, fold(row, context.now_ms))
+            if isinstance(answer, PeerError) and row.attempts >= desk.settings.delivery.attempts and not desk.away:
+                desk.open_trouble(context, emit, "delivery_failed", row.order_key, f"{answer.request}: {answer.detail}")
+            return row.skus, rules.at_work(row)
+
+        try:
+            skus, at_work = await desk.commit(work)
+        finally:
+            self._writes -= 1
+            self._busy.discard(reference)
+        self._settled(reference, skus, at_work)
+        if isinstance(answer, PeerError) and not isinstance(answer, Refused):
+            await desk.failed(answer)
+        else:
+            await desk.worked()
+
+    def _answer(self, context: Context, emit: Emitter, row: ReleaseRow, answers: Sequence[WarehouseOrder]) -> None:
+        """Commit the row, tell ORDERS, have the SKUs read again."""
+        context.put(self._desk.tables.releases, row.reference, row)
+        for answer in answers:
+            emit.send(topics.ORDERS_EVENTS, row.order_key, answer)
+        if answers:
+            mark_dirty(self._desk, context, row.skus)
+            self._desk.resolve_trouble(context, emit, "delivery_failed", row.order_key)
+
+    def _settled(self, reference: str, skus: Iterable[str], at_work: bool) -> None:
+        if at_work:
+            self._at_work.setdefault(reference)
+        else:
+            self._at_work.pop(reference, None)
+        for sku in skus:
+            self._touched(sku)
+        self.changed(reference)
+
+    # ---- looking up ----
+
+    def _start_looks(self, group: asyncio.TaskGroup) -> None:
+        size = self._connector.max_read
+        while self._looks and self._look_tasks < LOOKS_AT_ONCE:
+            names = list(self._looks)[:size]
+            for name in names:
+                del self._looks[name]
+            self._look_tasks += 1
+            group.create_task(self._look_up(names))
+
+    async def _look_up(self, names: Sequence[str]) -> None:
+        began = self._desk.now()
+        try:
+            orders = await self._connector.find_orders(names, Priority.RELEASE)
+            await self._found(names, orders, began)
+        except PeerError as error:
+            for name in names:
+                self._alarm.set(name, self._desk.now() + self._desk.backoff(self._desk.failures + 1, error.retry_after))
+            await self._desk.failed(error)
+        else:
+            await self._desk.worked()
+        finally:
+            self._look_tasks -= 1
+            self._busy.difference_update(names)
+            self._alarm.ring()
+
+    async def _found(self, names: Sequence[str], orders: Mapping[str, Sequence[GoodsOut]], began: int) -> None:
+        def work(context: Context, emit: Emitter) -> dict[str, tuple[list[str], bool]]:
+            return self._fold_found(context, emit, {name: orders.get(name, []) for name in names}, began)
+
+        changed = await self._desk.commit(work)
+        for name in names:
+            there = orders.get(name)
+            if there:
+                self._shown[name] = there[0]
+            skus, at_work = changed.get(name, ([], False))
+            self._settled(name, skus, at_work)
+
+    def _fold_found(
+        self, context: Context, emit: Emitter, orders: Mapping[str, Sequence[GoodsOut]], began: int
+    ) -> dict[str, tuple[list[str], bool]]:
+        result: dict[str, tuple[list[str], bool]] = {}
+        for name, there in orders.items():
+            row = context.get(self._desk.tables.releases, name)
+            if row is None:
+                continue
+            answers = rules.found(row, [_seen(one) for one in there], began, self._create_unknown, context.now_ms)
+            self._answer(context, emit, row, answers)
+            result[name] = (row.skus if answers else [], rules.at_work(row))
+        return result
+
+    # ---- status of what is at the warehouse ----
+
+    def looked_up(self, context: Context, emit: Emitter, orders: Mapping[str, Sequence[GoodsOut]]) -> None:
+        """Goods outs seen by the stock side, inside its commit. An order with something under way has look-ups of its own."""
+        shown = {name: there for name, there in orders.items() if there and name not in self._busy}
+        self._fold_found(context, emit, shown, context.now_ms)
+        self._to_check.difference_update(shown)
+
+    async def run_checks(self) -> None:
+        """Until cancelled: the status of orders whose lines moved, and of all that are at the warehouse within the stock sweep."""
+        turn, started = 0, self._desk.now()
+        while True:
+            await asyncio.sleep(CHECK_GAP)
+            if not self._desk.may_write or self._desk.gate.wait() > 0:
+                continue
+            open_now = list(self._at_work)
+            share = (self._desk.now() - started) / max(1, self._desk.settings.sweeps.stock)
+            while open_now and turn < share * len(open_now):
+                self._to_check.add(open_now[turn % len(open_now)])
+                turn += 1
+            if turn >= len(open_now):
+                turn, started = 0, self._desk.now()
+            names = sorted(name for name in self._to_check if name not in self._busy)[: self._connector.max_read]
+            if names:
+                await self._check(names)
+
+    async def _check(self, names: Sequence[str]) -> None:
+        self._to_check.difference_update(names)
+        began = self._desk.now()
+        try:
+            orders = await self._connector.find_orders(names, Priority.SWEEP)
+        except PeerError as error:
+            self._to_check.update(names)
+            await self._desk.failed(error)
+            return
+        await self._found([name for name in names if name not in self._busy], orders, began)
+
+
+def _seen(order: GoodsOut) -> AtWarehouse:
+    return AtWarehouse(order.wms_id, order.status, order.warehouse, tuple(sorted(order.lines)))

@@ -1,0 +1,267 @@
+"""The stock side of the warehouse's owner: joint reads of dirty SKUs, the sweep over all of them, and the transactions feed for what no webhook told.
+
+One read of a SKU at a time; lines that are gone are looked up before a read is told (ledger.md R1). What a read means is decided by
+`tables/deliveries/reads.py`.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final
+
+from agents.emit import Emitter
+from app.connectors.contract import GoodsOut, JointRead, Priority, Warehouse
+from app.connectors.errors import PeerError
+from app.delivery.desk import Alarm, Desk
+from app.engine.api import Context
+from schemas import catalogue as topics
+from tables.deliveries import reads
+from tables.deliveries.polls import PollRow
+from tables.deliveries.reads import Found, Joint, ReadRow, SeenLine
+
+READS_AT_ONCE: Final = 3
+LONGEST_SLEEP: Final = 5.0
+SHORTEST_GAP: Final = 200
+"""Milliseconds from one read of a SKU to the next: what happens in a sale is read together."""
+
+FoundOrders = Mapping[str, Sequence[GoodsOut]]
+Told = Callable[[Context, Emitter, FoundOrders], None]
+"""What look-ups found, for the order side, inside the commit of the read they belong to."""
+
+
+class WarehouseStock:
+    """`looked_up` is told of goods outs that were seen here, `moved` of references whose lines changed, both for the order side."""
+
+    def __init__(
+        self, desk: Desk, connector: Warehouse, looked_up: Told, moved: Callable[[Iterable[str]], None]
+    ) -> None:
+        self._desk, self._connector, self._looked_up, self._moved = desk, connector, looked_up, moved
+        self._alarm = Alarm(desk.now)
+        self._dirty: dict[str, Priority] = {}
+        self._reading: dict[str, Priority] = {}
+        self._failures: dict[str, int] = {}
+        self._missing: set[str] = set()
+        self._tasks = 0
+        self._skus = [sku for sku, product in desk.catalogue.products.items() if not product.bundle]
+        self._sweep_at, self._sweep_next = 0, 0
+        self._lines: dict[str, dict[str, SeenLine]] = {}
+
+    # ---- seen from outside ----
+
+    def changed(self, sku: str) -> None:
+        """Something happened to it at the warehouse: read it."""
+        self._mark(sku, Priority.RELEASE)
+
+    def pending(self) -> int:
+        """SKUs that are to be read for a reason; sweeps do not count, nor what the warehouse does not know."""
+        asked = {
+            sku
+            for state in (self._dirty, self._reading)
+            for sku, priority in state.items()
+            if priority is not Priority.SWEEP
+        }
+        return len((asked | self._failures.keys()) - self._missing)
+
+    def _mark(self, sku: str, priority: Priority) -> None:
+        self._dirty[sku] = min(priority, self._dirty.get(sku, priority))
+        self._alarm.ring()
+
+    async def load(self) -> None:
+        """Every SKU of the catalogue is read at the start; rows left dirty come first."""
+        desk = self._desk
+
+        def read(context: Context, _: Emitter) -> list[tuple[str, bool, dict[str, SeenLine]]]:
+            return [(key, row.dirty, dict(row.lines)) for key, row in context.scan(desk.tables.reads)]
+
+        for sku in self._skus:
+            self._mark(sku, Priority.INCREASE)
+        for sku, dirty, lines in await desk.commit(read):
+            self._lines[sku] = lines
+            if dirty:
+                self._mark(sku, Priority.RELEASE)
+        self._sweep_at = desk.now() + desk.settings.sweeps.stock // max(1, len(self._skus))
+
+    async def run(self, group: asyncio.TaskGroup) -> None:
+        """Until cancelled."""
+        while True:
+            for sku in self._alarm.due():
+                self._dirty.setdefault(sku, Priority.RELEASE)
+            self._sweep()
+            self._start(group)
+            await self._alarm.wait(self._sleep())
+
+    def _sweep(self) -> None:
+        """Mark the next SKUs so that each is read once within the sweep time, evenly."""
+        now = self._desk.now()
+        if not self._skus or now < self._sweep_at:
+            return
+        count = max(1, min(self._connector.max_read, len(self._skus)))
+        for _ in range(count):
+            self._mark(self._skus[self._sweep_next % len(self._skus)], Priority.SWEEP)
+            self._sweep_next += 1
+        self._sweep_at = now + max(50, self._desk.settings.sweeps.stock * count // len(self._skus))
+
+    def _sleep(self) -> float:
+        blocked = self._desk.gate.wait() if self._dirty else 0.0
+        return max(0.01, min(LONGEST_SLEEP, (self._sweep_at - self._desk.now()) / 1000, blocked or LONGEST_SLEEP))
+
+    def _start(self, group: asyncio.TaskGroup) -> None:
+        if not self._desk.may_write or self._desk.gate.wait() > 0:
+            return
+        ready = [sku for sku in self._dirty if sku not in self._reading and sku not in self._alarm]
+        ready.sort(key=self._dirty.__getitem__)
+        size = self._connector.max_read
+        for start in range(0, len(ready), size):
+            if self._tasks >= READS_AT_ONCE:
+                return
+            skus = ready[start : start + size]
+            priority = min(self._dirty.pop(sku) for sku in skus)
+            self._tasks += 1
+            self._reading.update(dict.fromkeys(skus, priority))
+            group.create_task(self._read(skus, priority))
+
+    # ---- one read ----
+
+    async def _read(self, skus: Sequence[str], priority: Priority) -> None:
+        began = self._desk.now()
+        try:
+            joints = await self._connector.read_stock(skus, priority)
+            found = await self._look_up_absent(joints, priority)
+            again = await self._desk.commit(lambda context, emit: self._told(context, emit, joints, found, began))
+        except PeerError as error:
+            for sku in skus:
+                self._later(sku, error.retry_after)
+            await self._desk.failed(error)
+        else:
+            self._remember(joints, again, began)
+            await self._desk.worked()
+        finally:
+            self._tasks -= 1
+            for sku in skus:
+                del self._reading[sku]
+            self._alarm.ring()
+
+    async def _look_up_absent(self, joints: Mapping[str, JointRead], priority: Priority) -> FoundOrders:
+        """Goods outs of the lines that were there at the last read and are not now. `_lines` mirrors the rows: only this owner changes them."""
+        gone = {
+            reference
+            for sku, joint in joints.items()
+            if not joint.missing
+            for reference, line in self._lines.get(sku, {}).items()
+            if reference not in joint.lines and not line.closed
+        }
+        found: dict[str, list[GoodsOut]] = {}
+        names = sorted(gone)
+        for start in range(0, len(names), self._connector.max_read):
+            found.update(await self._connector.find_orders(names[start : start + self._connector.max_read], priority))
+        return {name: found.get(name, []) for name in names}
+
+    def _told(
+        self,
+        context: Context,
+        emit: Emitter,
+        joints: Mapping[str, JointRead],
+        found: FoundOrders,
+        began: int,
+    ) -> dict[str, tuple[dict[str, SeenLine], bool]]:
+        """Fold the reads into their rows and tell the ledger. Returns by SKU the lines told and whether another read is due."""
+        desk, result = self._desk, dict[str, tuple[dict[str, SeenLine], bool]]()
+        deleted = [name for name in found if self._was_deleted(context, name)]
+        for sku, joint in joints.items():
+            if joint.missing:
+                detail = f"{joint.missing}: correct the product's SKU or create it at the warehouse"
+                desk.open_trouble(context, emit, "unmapped_sku", sku, detail)
+                continue
+            desk.resolve_trouble(context, emit, "unmapped_sku", sku)
+            row = context.get(desk.tables.reads, sku) or ReadRow(sku)
+            seen = {name: SeenLine(line.out, line.warehouse, line.closed) for name, line in joint.lines.items()}
+            levels = reads.tell(
+                row,
+                Joint(sku, joint.balances, joint.held, seen, joint.moved),
+                {name: [_found(order, sku) for order in orders] for name, orders in found.items()},
+                deleted,
+                began,
+                clean=sku not in self._dirty,
+            )
+            context.put(desk.tables.reads, sku, row)
+            for level in levels:
+                emit.send(topics.INVENTORY_EVENTS, sku, level)
+            result[sku] = (dict(row.lines), row.dirty)
+        self._looked_up(context, emit, found)
+        return result
+
+    def _was_deleted(self, context: Context, reference: str) -> bool:
+        row = context.get(self._desk.tables.releases, reference)
+        return row is not None and row.deleting
+
+    def _remember(
+        self, joints: Mapping[str, JointRead], told: Mapping[str, tuple[dict[str, SeenLine], bool]], began: int
+    ) -> None:
+        for sku in joints:
+            if sku not in told:
+                self._missing.add(sku)
+                self._later(sku, None)
+                continue
+            self._missing.discard(sku)
+            lines, again = told[sku]
+            before = self._lines.get(sku, {})
+            self._moved(name for name in lines.keys() | before.keys() if lines.get(name) != before.get(name))
+            self._lines[sku] = lines
+            if sku in self._dirty:
+                self._alarm.set(sku, began + SHORTEST_GAP)
+            elif again:
+                self._later(sku, None)
+            else:
+                self._failures.pop(sku, None)
+
+    def _later(self, sku: str, retry_after: float | None) -> None:
+        """Read it again after a back-off: the read failed, lines moved all the time, or one could not be explained."""
+        self._failures[sku] = self._failures.get(sku, 0) + 1
+        self._alarm.set(sku, self._desk.now() + self._desk.backoff(self._failures[sku], retry_after))
+
+    # ---- the feed ----
+
+    async def run_feed(self) -> None:
+        """Until cancelled: SKUs with transactions since the last look are read, whatever webhooks were lost."""
+        desk, failures = self._desk, 0
+        cursor = (await desk.commit(lambda context, _: context.get(desk.tables.polls, desk.channel))) or PollRow(
+            desk.channel
+        )
+        feed = cursor.feed
+        while True:
+            try:
+                skus, feed = await self._connector.changes_since(feed, Priority.SWEEP)
+                await self._fed(skus, feed)
+            except PeerError as error:
+                failures += 1
+                await desk.failed(error)
+                await asyncio.sleep(desk.backoff(failures, error.retry_after) / 1000)
+            else:
+                failures = 0
+                await desk.worked()
+                await asyncio.sleep(desk.settings.sweeps.feed / 1000)
+
+    async def _fed(self, skus: Iterable[str], feed: str) -> None:
+        desk = self._desk
+        known = sorted(sku for sku in skus if sku in desk.catalogue.products)
+
+        def work(context: Context, _: Emitter) -> None:
+            row = context.get(desk.tables.polls, desk.channel) or PollRow(desk.channel)
+            row.feed = feed
+            context.put(desk.tables.polls, desk.channel, row)
+            mark_dirty(desk, context, known)
+
+        await desk.commit(work)
+        for sku in known:
+            self.changed(sku)
+
+
+def mark_dirty(desk: Desk, context: Context, skus: Iterable[str]) -> None:
+    """The durable half of `WarehouseStock.changed`."""
+    for sku in skus:
+        row = context.get(desk.tables.reads, sku) or ReadRow(sku)
+        reads.want(row)
+        context.put(desk.tables.reads, sku, row)
+
+
+def _found(order: GoodsOut, sku: str) -> Found:
+    return Found(order.status, order.lines.get(sku, (0, 0))[1], order.warehouse)

@@ -1,0 +1,63 @@
+"""The owner of one storefront channel: its stock, its orders and its start check, side by side."""
+
+import asyncio
+
+from agents.delivery import Kind
+from app.connectors.contract import Finding, Storefront
+from app.delivery.desk import Desk
+from app.delivery.listings import Listings
+from app.delivery.orders import OrderIntake
+from app.delivery.owner import prove
+from tables.deliveries.peers import Bounds, PeerKind
+
+
+class StorefrontOwner:
+    """Implements `app.delivery.owner.Owner`."""
+
+    def __init__(self, desk: Desk, connector: Storefront) -> None:
+        self.desk = desk
+        self.findings: list[Finding] = []
+        self._connector = connector
+        self._orders = OrderIntake(desk, connector)
+        self._listings = Listings(desk, connector, bounds_of(desk, connector), self._orders.known)
+
+    def changed(self, kind: Kind, key: str) -> None:
+        """As `Owner.changed`."""
+        match kind:
+            case "listing":
+                self._listings.changed(key)
+            case "fetch":
+                self._orders.changed(key)
+            case _:
+                self.desk.log.warning("command_for_another_kind_of_channel", kind=kind)
+
+    def pending(self) -> int:
+        """As `Owner.pending`."""
+        return self._listings.pending() + self._orders.pending()
+
+    async def run(self) -> None:
+        """As `Owner.run`."""
+        await self.desk.load_troubles()
+        await self._orders.load()
+        await self._listings.load()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(prove(self.desk, self._connector.probe, self.findings))
+            group.create_task(self._orders.run_polls())
+            group.create_task(self._orders.run_fetches(group))
+            group.create_task(self._listings.run(group))
+
+    async def close(self) -> None:
+        """As `Owner.close`."""
+        await self._connector.close()
+        await self.desk.gate.close()
+
+
+def bounds_of(desk: Desk, connector: Storefront) -> Bounds:
+    """The time bounds of this channel: only an asynchronous peer applies late, only commercetools shows late."""
+    given = desk.settings.bounds
+    return Bounds(
+        late_max=given.late_max,
+        apply_max=given.apply_max if connector.kind is PeerKind.RELATIVE else 0,
+        visible_lag=given.visible_lag if connector.kind is PeerKind.VERSIONED else 0,
+        order_slack=connector.order_resolution_ms,
+    )

@@ -1,0 +1,52 @@
+"""The owner of the warehouse's channel: stock reads, the feed, releases and their status, and the start check, side by side."""
+
+import asyncio
+
+from agents.delivery import Kind
+from app.connectors.contract import Finding, Priority, Warehouse
+from app.delivery.desk import Desk
+from app.delivery.owner import prove
+from app.delivery.releases import Releases
+from app.delivery.stock import WarehouseStock
+
+
+class WarehouseOwner:
+    """Implements `app.delivery.owner.Owner`."""
+
+    def __init__(self, desk: Desk, connector: Warehouse) -> None:
+        self.desk = desk
+        self.findings: list[Finding] = []
+        self._connector = connector
+        self._releases = Releases(desk, connector, lambda sku: self._stock.changed(sku))
+        self._stock = WarehouseStock(desk, connector, self._releases.looked_up, self._releases.moved)
+
+    def changed(self, kind: Kind, key: str) -> None:
+        """As `Owner.changed`."""
+        match kind:
+            case "read":
+                self._stock.changed(key)
+            case "release":
+                self._releases.changed(key)
+            case _:
+                self.desk.log.warning("command_for_another_kind_of_channel", kind=kind)
+
+    def pending(self) -> int:
+        """As `Owner.pending`."""
+        return self._stock.pending() + self._releases.pending()
+
+    async def run(self) -> None:
+        """As `Owner.run`."""
+        await self.desk.load_troubles()
+        await self._stock.load()
+        await self._releases.load()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(prove(self.desk, lambda: self._connector.probe(Priority.INCREASE), self.findings))
+            group.create_task(self._stock.run(group))
+            group.create_task(self._stock.run_feed())
+            group.create_task(self._releases.run(group))
+            group.create_task(self._releases.run_checks())
+
+    async def close(self) -> None:
+        """As `Owner.close`."""
+        await self._connector.close()
+        await self.desk.gate.close()

@@ -1,0 +1,169 @@
+"""What the storefronts should show, worked out from the peers' own truth: the drill's independent formula.
+
+It shares no code with the product's tables on purpose: a fault in one of the two shows as a difference. The formula is that of the scenario format.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import ROUND_FLOOR, Decimal
+from fnmatch import fnmatchcase
+from typing import Any
+
+from app.drill.file import DrillFile, DrillProduct
+from app.simulators.contract import StorefrontOrder, WarehouseOrder
+
+WarehouseSet = frozenset[str]
+_CLOSED = ("COMPLETED", "CANCELLED")
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One listing with the policy in force for it."""
+
+    channel: str
+    sku: str
+    location: str
+    product: str
+    eaches: int
+    parts: tuple[tuple[str, int], ...]
+    """Physical product code to eaches in one selling unit."""
+    bundle: bool
+    warehouses: WarehouseSet
+    share: Decimal = Decimal(1)
+    percent: Decimal = Decimal(0)
+    buffer: int = 0
+    min_to_list: int = 0
+    max: int | None = None
+    escrow: bool = False
+
+    @property
+    def name(self) -> str:
+        """`channel:sku`, with the location where there is one."""
+        return f"{self.channel}:{self.sku}" + (f"@{self.location}" if self.location else "")
+
+
+class Offers:
+    """All listings of a file."""
+
+    def __init__(self, file: DrillFile) -> None:
+        self.all = [offer for product in file.products for offer in _offers_of(product, file)]
+        self.physical = [p.sku for p in file.products if not p.bundle]
+        self._by_sku: dict[tuple[str, str], Offer] = {}
+        for offer in self.all:
+            self._by_sku.setdefault((offer.channel, offer.sku), offer)
+
+    def find(self, channel: str, sku: str) -> Offer | None:
+        """The listing that an order line names; None for an untracked product."""
+        return self._by_sku.get((channel, sku))
+
+    def of_physical(self, sku: str) -> list[Offer]:
+        """The listings that sell this product, by itself or in a bundle."""
+        return [offer for offer in self.all if any(code == sku for code, _ in offer.parts)]
+
+
+def _offers_of(product: DrillProduct, file: DrillFile) -> Iterable[Offer]:
+    for channel, listing in product.listed():
+        eaches = 1 if product.bundle else product.units[listing.unit]
+        policy = _policy(file, channel, product.sku)
+        parts = tuple(product.bundle.items()) or ((product.sku, eaches),)
+        yield Offer(channel, listing.sku, listing.location, product.sku, eaches, parts, bool(product.bundle), **policy)
+
+
+def _policy(file: DrillFile, channel: str, sku: str) -> dict[str, Any]:
+    """Every matching policy over the one before it, field by field."""
+    found: dict[str, Any] = {"warehouses": frozenset(file.warehouses)}
+    for policy in file.policies:
+        if not (fnmatchcase(channel, policy.match.channel) and fnmatchcase(sku, policy.match.sku)):
+            continue
+        for name in policy.model_fields_set & {"share", "percent", "buffer", "min_to_list", "max"}:
+            found[name] = getattr(policy, name)
+        if policy.mode is not None:
+            found["escrow"] = policy.mode == "escrow"
+        if policy.warehouses is not None:
+            found["warehouses"] = frozenset(policy.warehouses)
+    return {name: value for name, value in found.items() if value is not None or name == "max"}
+
+
+@dataclass(slots=True)
+class Truth:
+    """The warehouse's stock and the storefronts' open demand at one moment, in eaches."""
+
+    available: dict[str, dict[str, int]] = field(default_factory=dict)
+    demand: dict[str, dict[WarehouseSet, int]] = field(default_factory=dict)
+
+    def pool(self, sku: str, want: WarehouseSet) -> int:
+        """What these warehouses can still promise: the least, over every union of demand sets with them, of stock minus the demand inside (ledger R2)."""
+        free, demand = self.available.get(sku, {}), self.demand.get(sku, {})
+        unions = {want}
+        for warehouses in demand:
+            unions |= {union | warehouses for union in unions}
+        return min(
+            sum(free.get(w, 0) for w in union) - sum(n for inside, n in demand.items() if inside <= union)
+            for union in unions
+        )
+
+    def base(self, offer: Offer) -> int:
+        """The pool of a product, in eaches, or the bundles that can be made complete."""
+        if not offer.bundle:
+            return self.pool(offer.product, offer.warehouses)
+
+        def complete(warehouses: WarehouseSet) -> int:
+            return min(max(0, self.pool(code, warehouses)) // n for code, n in offer.parts)
+
+        return min(sum(complete(frozenset({w})) for w in offer.warehouses), complete(offer.warehouses))
+
+    def ats(self, offer: Offer) -> Decimal:
+        """Available to sell: eaches, or bundles."""
+        ats = self.base(offer) * offer.share * (1 - offer.percent / 100) - offer.buffer
+        if offer.max is not None:
+            ats = min(ats, Decimal(offer.max))
+        return Decimal(0) if ats < max(0, offer.min_to_list) else ats
+
+    def figure(self, offer: Offer) -> int:
+        """What the listing should show, in its selling unit."""
+        return int((self.ats(offer) / offer.eaches).to_integral_value(ROUND_FLOOR))
+
+
+def truth_of(
+    offers: Offers,
+    orders: Mapping[str, Iterable[StorefrontOrder]],
+    goods_outs: Iterable[WarehouseOrder],
+    stock: Mapping[str, Mapping[str, Mapping[str, int]]],
+) -> Truth:
+    """The truth now. Open demand is every accepted, not cancelled unit that the WMS has not taken out of `available` yet."""
+    truth = Truth({sku: {w: s["available"] for w, s in by.items()} for sku, by in stock.items()})
+    released: dict[str, list[WarehouseOrder]] = {}
+    for goods_out in goods_outs:
+        if goods_out.status != "DELETED":
+            released.setdefault(goods_out.upstream, []).append(goods_out)
+    for channel, placed in orders.items():
+        for order in placed:
+            if order.state != "cancelled":
+                _add_open(truth, offers, channel, order, released.get(f"{channel}:{order.order_id}", []))
+    return truth
+
+
+def _add_open(
+    truth: Truth, offers: Offers, channel: str, order: StorefrontOrder, goods_outs: list[WarehouseOrder]
+) -> None:
+    if any(g.status in _CLOSED for g in goods_outs):
+        return
+    taken: dict[str, int] = {}
+    bound: set[str] = set()
+    for goods_out in goods_outs:
+        for (sku, warehouse), units in goods_out.taken.items():
+            taken[sku] = taken.get(sku, 0) + units
+            if units:
+                bound.add(warehouse)
+    for line in order.lines:
+        offer = offers.find(channel, line.sku)
+        if offer is None:
+            continue
+        warehouses = frozenset(bound) or offer.warehouses
+        for sku, n in offer.parts:
+            eaches = line.qty * n
+            gone = min(eaches, taken.get(sku, 0))
+            taken[sku] = taken.get(sku, 0) - gone
+            if eaches > gone:
+                by_set = truth.demand.setdefault(sku, {})
+                by_set[warehouses] = by_set.get(warehouses, 0) + eaches - gone

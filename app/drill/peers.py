@@ -1,0 +1,123 @@
+"""The simulated peers of one drill: made from the file, filled with its products and stock, asked for their truth. It starts no process of the product."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+from app.drill.file import BigCommerceChannel, CommercetoolsChannel, DrillFile, Floor
+from app.drill.model import Offers, Truth, truth_of
+from app.simulators.contract import (
+    FloorSpeed,
+    StorefrontOrder,
+    StorefrontSimulator,
+    WarehouseOrder,
+    WarehouseSimulator,
+)
+
+
+class PeerFactory(Protocol):
+    """Makes the simulators; tests make their own."""
+
+    def warehouse(self, file: DrillFile) -> WarehouseSimulator: ...
+    def storefront(self, name: str, file: DrillFile) -> StorefrontSimulator: ...
+
+
+@runtime_checkable
+class Hooked(Protocol):
+    """A peer that sends webhooks to an address; the others notify through Kafka."""
+
+    def notify_to(self, url: str) -> None: ...
+
+
+@runtime_checkable
+class Streaming(Protocol):
+    """A peer that notifies through a Kafka cluster of its own."""
+
+    def connect_kafka(self, bootstrap: str, topic: str, security: Mapping[str, str]) -> None: ...
+
+
+class Peers:
+    """All peers of a drill."""
+
+    def __init__(self, file: DrillFile, factory: PeerFactory) -> None:
+        self.file, self.offers = file, Offers(file)
+        self.clarus = factory.warehouse(file)
+        self.storefronts: dict[str, StorefrontSimulator] = {
+            name: factory.storefront(name, file) for name in file.channels
+        }
+        self.opening = 0
+        """Length of Clarus' journal when the opening stock was in."""
+
+    def all(self) -> Sequence[StorefrontSimulator | WarehouseSimulator]:
+        """Clarus and every storefront."""
+        return [self.clarus, *self.storefronts.values()]
+
+    async def start(self) -> None:
+        """Serve, create products and listings, book the opening stock."""
+        for peer in self.all():
+            await peer.start()
+        for product in self.file.products:
+            if not product.bundle:
+                self.clarus.add_product(product.sku)
+            for channel, listing in product.listed():
+                self.storefronts[channel].add_listing(listing.sku, listing.location)
+            for warehouse, stock in product.opening().items():
+                if total := stock.available + stock.held:
+                    self.clarus.receive(product.sku, warehouse, total)
+                if stock.held:
+                    self.clarus.hold(product.sku, warehouse, stock.held)
+        self.opening = len(self.clarus.journal.entries)
+
+    async def stop(self) -> None:
+        """End them all."""
+        for peer in self.all():
+            await peer.stop()
+
+    def notify(self, address: Callable[[str], str]) -> None:
+        """Tell every peer with webhooks where they go; `address` gives the URL of a channel."""
+        for name, peer in (("clarus", self.clarus), *self.storefronts.items()):
+            if isinstance(peer, Hooked):
+                peer.notify_to(address(name))
+
+    def streaming(self) -> dict[str, Streaming]:
+        """The storefronts that notify through Kafka."""
+        return {name: peer for name, peer in self.storefronts.items() if isinstance(peer, Streaming)}
+
+    def connections(self) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+        """What the product needs to reach them: `clarus`, and the channels by name."""
+        return self.clarus.connection(), {name: s.connection() for name, s in self.storefronts.items()}
+
+    def truth(self) -> Truth:
+        """Stock and open demand now."""
+        return truth_of(self.offers, self.orders(), self.clarus.orders(), self.clarus.stock())
+
+    def orders(self) -> dict[str, list[StorefrontOrder]]:
+        """All storefront orders by channel."""
+        return {name: list(peer.orders().values()) for name, peer in self.storefronts.items()}
+
+    def goods_outs(self) -> dict[str, list[WarehouseOrder]]:
+        """All goods outs by order key `channel:order id`."""
+        found: dict[str, list[WarehouseOrder]] = {}
+        for goods_out in self.clarus.orders():
+            found.setdefault(goods_out.upstream, []).append(goods_out)
+        return found
+
+    def shown(self) -> Mapping[str, int]:
+        """Every listing's own quantity, by its name."""
+        return {o.name: self.storefronts[o.channel].quantity(o.sku, o.location) for o in self.offers.all}
+
+    def wrong(self) -> list[str]:
+        """Listings that do not show what the policies give now."""
+        truth, shown = self.truth(), self.shown()
+        return [o.name for o in self.offers.all if not o.escrow and shown[o.name] != truth.figure(o)]
+
+
+def floor_speed(file: DrillFile) -> FloorSpeed:
+    """The speed of the simulated floor as the file has it."""
+    if not isinstance(file.floor, Floor):
+        return FloorSpeed(None, None, None)
+    return FloorSpeed(file.floor.allocate / 1000, file.floor.pick / 1000, file.floor.despatch / 1000)
+
+
+def lag_seconds(channel: CommercetoolsChannel | BigCommerceChannel) -> tuple[float, float]:
+    """How late notifications come."""
+    return channel.order_lag[0] / 1000, channel.order_lag[1] / 1000

@@ -1,0 +1,168 @@
+"""The report of a drill as JSON, in the form that the scenario format promises, and the exit status that follows from it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from app.drill.checks import Check, Evidence, run_checks
+from app.drill.peers import Peers
+from app.drill.steps import Script
+from app.drill.topics import OpenedException
+from app.drill.watch import Latencies, Watch, order_latencies
+
+OK, FAILED, WRONG_FILE, NOT_SETTLED = 0, 1, 2, 3
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a drill came to."""
+
+    name: str
+    settled: bool
+    seconds: float
+    checks: dict[str, Check]
+    evidence: Evidence
+    script: Script
+    latency: dict[str, Latencies]
+    requests: dict[str, dict[str, int]]
+    exceptions: Sequence[OpenedException]
+    stock: Mapping[str, Mapping[str, Mapping[str, int]]]
+    """SKU to warehouse to available and held."""
+    failures: list[str] = field(default_factory=list)
+    """Processes of the product that ended by themselves, and what could not be read."""
+    waiting_for: str = ""
+    """Where it did not settle: what was still to be done."""
+
+    @property
+    def ok(self) -> bool:
+        """Every check holds, every step was done, it settled and no process failed."""
+        return self.settled and not self.broken
+
+    @property
+    def broken(self) -> bool:
+        """A check or a step failed, or a process."""
+        steps = all(result.ok for result in self.script.results)
+        return bool(self.failures) or not steps or not all(check.ok for check in self.checks.values())
+
+    @property
+    def status(self) -> int:
+        """Exit status: 3 not settled in time, before 1 a check or step failed."""
+        if not self.settled:
+            return NOT_SETTLED
+        return FAILED if self.broken else OK
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report."""
+        evidence = self.evidence
+        return {
+            "name": self.name,
+            "ok": self.ok,
+            "settled": self.settled,
+            "seconds": round(self.seconds, 1),
+            "checks": {name: check.as_dict() for name, check in self.checks.items()},
+            "oversold": self.checks["no_oversell"].more["units"],
+            "latency_s": {name: latencies.summary() for name, latencies in self.latency.items()},
+            "channels": {name: self._channel(name) for name in evidence.orders},
+            "wms": {"orders": self._goods_outs(), "stock": self.stock},
+            "exceptions": [e.as_dict() for e in self.exceptions],
+            "steps": [result.as_dict() for result in sorted(self.script.results, key=lambda r: r.index)],
+            "orders": {"placed": self.script.placed, "turned_away": self.script.turned_away},
+            "failures": self.failures,
+            "waiting_for": self.waiting_for,
+        }
+
+    def _channel(self, name: str) -> dict[str, Any]:
+        evidence = self.evidence
+        offers = [offer for offer in evidence.offers.all if offer.channel == name]
+        return {
+            "stock": {offer.name.partition(":")[2]: evidence.shown[offer.name] for offer in offers},
+            "orders": {
+                order.number: {"state": order.state, "shipments": order.shipments, "refunded": order.refunded}
+                for order in evidence.orders[name]
+            },
+            "requests": self.requests[name],
+            "throttled": evidence.throttled[name][0],
+        }
+
+    def _goods_outs(self) -> dict[str, list[dict[str, Any]]]:
+        numbers = order_names(self.evidence)
+        return {
+            numbers.get(upstream, upstream): [
+                {
+                    "reference": g.reference,
+                    "status": g.status,
+                    "lines": g.lines,
+                    "carrier": g.carrier,
+                    "service": g.service,
+                    "notes": g.notes,
+                }
+                for g in goods_outs
+            ]
+            for upstream, goods_outs in sorted(self.evidence.goods_outs.items())
+        }
+
+
+def order_names(evidence: Evidence) -> dict[str, str]:
+    """Order key `channel:order id` to the file's `channel:id`."""
+    return {f"{channel}:{order.order_id}": f"{channel}:{order.number}" for channel, order in evidence.every()}
+
+
+def gather(peers: Peers, script: Script, opening: Mapping[str, int], exceptions: Sequence[OpenedException]) -> Evidence:
+    """Everything the checks look at, as it is now."""
+    sent = {name: list(storefront.notifier.sent) for name, storefront in peers.storefronts.items()}
+    return Evidence(
+        offers=peers.offers,
+        orders=peers.orders(),
+        goods_outs=peers.goods_outs(),
+        truth=peers.truth(),
+        shown=dict(peers.shown()),
+        opening=opening,
+        bookings=[e for e in peers.clarus.journal.entries[peers.opening :] if "qty" in e],
+        raised=script.raised,
+        notifications={"clarus": list(peers.clarus.notifier.sent), **sent},
+        throttled={n: (s.journal.throttled(), s.journal.throttled("limit")) for n, s in peers.storefronts.items()},
+        exceptions=list(exceptions),
+    )
+
+
+def conclude(
+    peers: Peers,
+    script: Script,
+    watch: Watch,
+    opening: Mapping[str, int],
+    exceptions: Sequence[OpenedException],
+    *,
+    settled: bool,
+    seconds: float,
+    failures: list[str],
+    waiting_for: str,
+) -> Outcome:
+    """Run the checks and put the outcome together."""
+    evidence = gather(peers, script, opening, exceptions)
+    names = order_names(evidence)
+    placed = {
+        channel: {o.order_id: o.placed_at for o in orders if (channel, o.number) not in script.unpaid}
+        for channel, orders in evidence.orders.items()
+    }
+    created: dict[str, dict[str, int]] = {}
+    for upstream, goods_outs in evidence.goods_outs.items():
+        channel, _, order_id = upstream.partition(":")
+        created.setdefault(channel, {})[order_id] = min(g.created_at for g in goods_outs)
+    return Outcome(
+        name=peers.file.name,
+        settled=settled,
+        seconds=seconds,
+        checks=run_checks(evidence),
+        evidence=evidence,
+        script=script,
+        latency={
+            "stock_to_channel": watch.latency,
+            "order_to_wms": order_latencies(placed, created),
+            "despatch_to_channel": Latencies(),
+        },
+        requests={name: peer.journal.requests() for name, peer in peers.storefronts.items()},
+        exceptions=[replace(e, entity=names.get(e.entity, e.entity)) for e in exceptions],
+        stock=peers.clarus.stock(),
+        failures=failures,
+        waiting_for=waiting_for,
+    )

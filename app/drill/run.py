@@ -1,0 +1,183 @@
+"""One drill from the first process to the report: start everything, wait for time 0, play the steps, wait for quiet, check, stop everything.
+
+Every wait is bounded, and whatever was started is stopped, however the drill ends.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from confluent_kafka import KafkaException
+
+from app.drill.file import DrillFile
+from app.drill.peers import PeerFactory, Peers
+from app.drill.product import Broker, Product
+from app.drill.report import Outcome, conclude
+from app.drill.settle import Backlog, Settling
+from app.drill.steps import Player, Script
+from app.drill.topics import OpenedException, group_lag, read_exceptions
+from app.drill.watch import Watch
+
+ZERO_SECONDS = 60.0
+_READ_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class Progress:
+    """What a display may show of a running drill."""
+
+    file: DrillFile
+    peers: Peers
+    phase: str = "starting"
+    started: float = 0.0
+    zero: float | None = None
+    script: Script | None = None
+    watch: Watch | None = None
+    backlog: Backlog | None = None
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since time 0; 0 before."""
+        return 0.0 if self.zero is None else time.monotonic() - self.zero
+
+
+class Display(Protocol):
+    """Shows a drill while it runs."""
+
+    def start(self, progress: Progress) -> None: ...
+    def tell(self, text: str) -> None: ...
+    def stop(self) -> None: ...
+
+
+class DrillRun:
+    """One run of one file. `broker` is started and stopped here."""
+
+    def __init__(
+        self,
+        file: DrillFile,
+        raw: Mapping[str, Any],
+        factory: PeerFactory,
+        broker: Broker,
+        display: Display,
+        *,
+        foreign: bool,
+    ) -> None:
+        self._file, self._raw, self._factory, self._broker, self._display = file, raw, factory, broker, display
+        self._foreign = foreign
+        self.kept_logs = ""
+
+    async def run(self) -> Outcome:
+        """Run to the end. `Problem` and ProcessFailed where it could not even start."""
+        await asyncio.to_thread(self._broker.start)
+        try:
+            peers = Peers(self._file, self._factory)
+            product = Product(peers, self._raw, self._broker, foreign=self._foreign, tell=self._display.tell)
+            progress = Progress(self._file, peers, started=time.monotonic())
+            self._display.start(progress)
+            try:
+                await peers.start()
+                await product.start()
+                return await self._drill(peers, product, progress)
+            finally:
+                progress.phase = "stopping"
+                await product.stop()
+                await peers.stop()
+        finally:
+            self._display.stop()
+            await asyncio.to_thread(self._broker.stop)
+
+    async def _drill(self, peers: Peers, product: Product, progress: Progress) -> Outcome:
+        watch = Watch(peers)
+        player = Player(self._file, peers, product.kill, product.freeze)
+        settling = Settling(peers, product, lambda: asyncio.to_thread(group_lag, product.settings))
+        progress.script, progress.watch = player.script, watch
+        progress.phase = "waiting for time 0: every listing shows what the policies give"
+        opening = {sku: sum(s["available"] for s in by.values()) for sku, by in peers.clarus.stock().items()}
+        ready = await self._time_zero(peers, settling, progress)
+        progress.zero = time.monotonic()
+        if not ready:
+            waiting = f"time 0: {', '.join(peers.wrong()) or settling.backlog}"
+            return await self._conclude(peers, product, player.script, watch, opening, progress, False, waiting)
+        watch.start()
+        player.script.on_movement = watch.moved
+        progress.phase = "playing the steps"
+        try:
+            await player.play(progress.zero)
+            progress.phase = "waiting for quiet"
+            settled = await self._settle(settling, product, progress)
+            return await self._conclude(
+                peers,
+                product,
+                player.script,
+                watch,
+                opening,
+                progress,
+                settled,
+                "" if settled else str(settling.backlog),
+            )
+        finally:
+            await watch.stop()
+
+    async def _time_zero(self, peers: Peers, settling: Settling, progress: Progress) -> bool:
+        """Until every listing shows the right figure and nothing is pending; bounded."""
+        deadline = time.monotonic() + max(ZERO_SECONDS, self._file.settle / 1000)
+        while time.monotonic() < deadline:
+            if not peers.wrong():
+                progress.backlog = await settling.look()
+                if not (progress.backlog.pending or progress.backlog.notifications or peers.wrong()):
+                    return True
+            await asyncio.sleep(0.1)
+        return False
+
+    async def _settle(self, settling: Settling, product: Product, progress: Progress) -> bool:
+        """Quiet, and not before every sweep had its turn: what nobody was told of is found by the next one."""
+        sweeps = product.settings.settings.sweeps
+        longest = max(sweeps.orders, sweeps.stock, sweeps.listings) / 1000
+        bound = self._file.settle / 1000
+
+        async def follow() -> None:
+            while True:
+                progress.backlog = settling.backlog
+                await asyncio.sleep(0.25)
+
+        following = asyncio.create_task(follow())
+        try:
+            return await settling.wait(bound, least=min(longest, bound / 2))
+        finally:
+            following.cancel()
+
+    async def _conclude(
+        self,
+        peers: Peers,
+        product: Product,
+        script: Script,
+        watch: Watch,
+        opening: Mapping[str, int],
+        progress: Progress,
+        settled: bool,
+        waiting_for: str,
+    ) -> Outcome:
+        seconds, failures = progress.elapsed, list(product.failures)
+        progress.phase = "checking"
+        exceptions: list[OpenedException] = []
+        try:
+            async with asyncio.timeout(_READ_SECONDS):
+                exceptions = await asyncio.to_thread(read_exceptions, product.settings)
+        except (KafkaException, TimeoutError) as error:
+            failures.append(f"the exceptions could not be read from Kafka: {error}")
+        outcome = conclude(
+            peers,
+            script,
+            watch,
+            opening,
+            exceptions,
+            settled=settled,
+            seconds=seconds,
+            failures=failures,
+            waiting_for=waiting_for,
+        )
+        if not outcome.ok:
+            self.kept_logs = "\n".join(f"{p.name}:\n{p.tail()}" for p in product.processes)
+        return outcome

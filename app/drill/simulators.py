@@ -1,0 +1,46 @@
+"""The simulators that ship with the product, made as a drill file says. Only this module of the drill knows their classes."""
+
+from app.drill.file import BigCommerceChannel, DrillFile
+from app.drill.peers import floor_speed, lag_seconds
+from app.settings import ms
+from app.simulators.bigcommerce.simulator import BigCommerceSimulator
+from app.simulators.clarus.simulator import ClarusSimulator
+from app.simulators.commercetools.simulator import CommercetoolsSimulator
+from app.simulators.contract import StorefrontSimulator, WarehouseSimulator
+
+APPLY_SECONDS = ms("2s") / 1000
+VISIBLE_SECONDS = ms("2s") / 1000
+
+
+class RealPeers:
+    """Makes them."""
+
+    def warehouse(self, file: DrillFile) -> WarehouseSimulator:
+        """Clarus with the file's warehouses and carriers."""
+        clarus = ClarusSimulator("clarus", file.seed, warehouses=file.warehouses, floor=floor_speed(file))
+        for shipping in file.shipping.values():
+            if shipping.carrier:
+                clarus.add_service(shipping.carrier, shipping.service)
+        return clarus
+
+    def storefront(self, name: str, file: DrillFile) -> StorefrontSimulator:
+        """One channel of the file."""
+        channel = file.channels[name]
+        if isinstance(channel, BigCommerceChannel):
+            return BigCommerceSimulator(
+                name,
+                file.seed,
+                plan=channel.plan,
+                order_lag=lag_seconds(channel),
+                apply_max=APPLY_SECONDS,
+                restock_on_cancel=channel.restock_on_cancel,
+                rate=channel.rate,
+            )
+        return CommercetoolsSimulator(
+            name,
+            file.seed,
+            order_lag=lag_seconds(channel),
+            rate=channel.rate,
+            visible_lag=VISIBLE_SECONDS,
+            restock_on_cancel=channel.restock_on_cancel,
+        )

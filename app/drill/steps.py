@@ -1,0 +1,218 @@
+"""Plays the steps of a file at their times and writes down what became of each. Time 0 and the end are decided by `app.drill.run`."""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.drill.file import STEP_KINDS, DrillFile, FaultStep, KillStep, Step, WmsStep
+from app.drill.load import Shoppers, run_load
+from app.drill.peers import Peers
+from app.drill.references import resolve
+from app.simulators.base import Fault
+from app.simulators.contract import NewLine, NewOrder, StepRefused, StorefrontOrder
+
+Kill = Callable[[KillStep], Awaitable[None]]
+Freeze = Callable[[float], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class StepResult:
+    """What became of one step. `booked`: what the warehouse really booked, or by how much a storefront's figure was raised."""
+
+    index: int
+    at: int
+    what: str
+    ok: bool = True
+    detail: str = ""
+    booked: int | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the report."""
+        result: dict[str, Any] = {"step": self.index, "at_s": self.at / 1000, "what": self.what, "ok": self.ok}
+        if self.booked is not None:
+            result["booked"] = self.booked
+        if self.detail:
+            result["detail"] = self.detail
+        return result
+
+
+@dataclass(slots=True)
+class Script:
+    """What the steps did: the drill's own account of it, next to the peers' journals."""
+
+    results: list[StepResult] = field(default_factory=list)
+    placed: int = 0
+    turned_away: int = 0
+    unpaid: set[tuple[str, str]] = field(default_factory=set)
+    raised: dict[tuple[str, str], int] = field(default_factory=dict)
+    """(channel, channel SKU) to selling units raised by hand."""
+    on_movement: Callable[[str], None] = lambda sku: None
+    """Told the Clarus code of every stock movement."""
+
+
+class Player:
+    """Plays one file. `kill` ends a process of the product, `freeze` stops the broker for so many seconds."""
+
+    def __init__(self, file: DrillFile, peers: Peers, kill: Kill, freeze: Freeze) -> None:
+        self._file, self._peers, self._kill, self._freeze = file, peers, kill, freeze
+        self.script = Script()
+        self._places = {(s.order.channel, s.order.id): 1 for s in file.steps if s.order is not None}
+        self._ids: dict[tuple[str, str], str] = {}
+        self._loads = 0
+        self._turns: dict[tuple[str, str], asyncio.Lock] = {place: asyncio.Lock() for place in self._places}
+
+    async def play(self, zero: float) -> None:
+        """Play every step at its time after `zero` (monotonic); returns when all are done."""
+        async with asyncio.TaskGroup() as group:
+            ordered = sorted(enumerate(self._file.steps), key=lambda pair: pair[1].at)
+            for index, step in ordered:
+                if (wait := zero + step.at / 1000 - time.monotonic()) > 0:
+                    await asyncio.sleep(wait)
+                task = group.create_task(self._one(index, step), name=f"step {index}")
+                await asyncio.sleep(0)
+                if step.order is not None:
+                    await asyncio.wait([task])
+
+    async def _one(self, index: int, step: Step) -> None:
+        result = StepResult(index, step.at, describe(step))
+        self.script.results.append(result)
+        try:
+            result.booked = await self._act(step)
+        except (StepRefused, KeyError) as error:
+            result.ok, result.detail = False, str(error).strip("'\"")
+
+    async def _act(self, step: Step) -> int | None:
+        storefronts = self._peers.storefronts
+        if step.order is not None:
+            given = step.order
+            lines = tuple(NewLine(line.sku, line.qty) for line in given.lines)
+            order = await storefronts[given.channel].place(
+                NewOrder(given.id, lines, given.paid, given.shipping, given.note, given.gift, given.address)
+            )
+            self._ids[given.channel, given.id] = order.order_id
+            self.placed(given.channel, order, given.paid)
+        elif step.pay is not None:
+            await storefronts[step.pay.channel].pay(step.pay.id)
+        elif step.edit is not None:
+            edited = None if step.edit.lines is None else [NewLine(line.sku, line.qty) for line in step.edit.lines]
+            await storefronts[step.edit.channel].edit(step.edit.id, edited, step.edit.address)
+        elif step.cancel is not None:
+            await storefronts[step.cancel.channel].cancel(step.cancel.id)
+        elif step.wms is not None:
+            return await self._warehouse(step.wms)
+        elif step.channel is not None:
+            edit = step.channel.set_stock
+            raised = await storefronts[edit.channel].set_stock(edit.sku, edit.qty, edit.location)
+            key = edit.channel, edit.sku
+            self.script.raised[key] = self.script.raised.get(key, 0) + max(0, raised)
+            return raised
+        elif step.fault is not None:
+            await self._fault(step.fault)
+        elif step.kill is not None:
+            await self._kill(step.kill)
+        elif step.load is not None:
+            self._loads += 1
+            rng = random.Random(f"{self._file.seed}:load:{self._loads}")
+            shoppers = Shoppers(step.load, self._peers.offers, step.load.channels or list(storefronts), rng)
+            if shoppers.empty:
+                raise StepRefused("none of these products is listed at any of these channels")
+            await run_load(step.load, shoppers, storefronts, self, next(iter(self._file.shipping), ""))
+        return None
+
+    def placed(self, channel: str, order: StorefrontOrder, paid: bool = True) -> None:
+        """A storefront accepted an order."""
+        self.script.placed += 1
+        if not (paid and order.paid):
+            self.script.unpaid.add((channel, order.number))
+
+    def turned_away(self, channel: str) -> None:
+        """A customer found nothing to buy."""
+        self.script.turned_away += 1
+
+    async def _warehouse(self, wms: WmsStep) -> int | None:
+        clarus = self._peers.clarus
+        if wms.receive is not None:
+            return self._moved(wms.receive.sku, clarus.receive(wms.receive.sku, wms.receive.warehouse, wms.receive.qty))
+        if wms.adjust is not None:
+            return self._moved(wms.adjust.sku, clarus.adjust(wms.adjust.sku, wms.adjust.warehouse, wms.adjust.qty))
+        if wms.hold is not None:
+            return self._moved(wms.hold.sku, clarus.hold(wms.hold.sku, wms.hold.warehouse, wms.hold.qty))
+        if wms.release is not None:
+            return self._moved(wms.release.sku, clarus.release(wms.release.sku, wms.release.warehouse, wms.release.qty))
+        if wms.move is not None:
+            move = wms.move
+            return self._moved(move.sku, clarus.move(move.sku, move.source, move.target, move.qty))
+        order = wms.allocate or wms.despatch
+        if order is not None:
+            place = resolve(order.order, self._places)[0]
+            async with self._turns[
+                place
+            ]:  # first come, first served: the steps of an order stay in their order while they wait for it
+                upstream = await self._upstream(*place)
+                if wms.despatch is not None:
+                    clarus.despatch(upstream, [parcel.model_dump() for parcel in wms.despatch.parcels])
+                else:
+                    clarus.allocate(upstream)
+        return None
+
+    def _moved(self, sku: str, booked: int) -> int:
+        self.script.on_movement(sku)
+        return booked
+
+    async def _upstream(self, channel: str, number: str) -> str:
+        """The order key of an order of the file, once the warehouse knows the order; waits for that at most `settle`."""
+        deadline = time.monotonic() + self._file.settle / 1000
+        while time.monotonic() < deadline:
+            key = f"{channel}:{self._ids.get((channel, number), '')}"
+            if any(g.upstream == key and g.status != "DELETED" for g in self._peers.clarus.orders()):
+                return key
+            await asyncio.sleep(0.05)
+        raise StepRefused(
+            f"{channel}:{number}: the warehouse did not get this order within {self._file.settle / 1000:g} s"
+        )
+
+    async def _fault(self, given: FaultStep) -> None:
+        seconds = given.lasts / 1000
+        if given.peer == "kafka":
+            return await self._freeze(seconds)
+        peer = self._peers.clarus if given.peer == "clarus" else self._peers.storefronts[given.peer]
+        peer.faults.add(
+            Fault(
+                kind=given.kind,
+                until=time.monotonic() + seconds,
+                share=given.share,
+                status=given.status,
+                retry_after=None if given.retry_after is None else given.retry_after / 1000,
+                after_effect=given.after_effect,
+                delay=(given.delay[0] / 1000, given.delay[1] / 1000),
+                duplicate=given.duplicate,
+                drop=given.drop,
+                reorder=given.reorder,
+                forge=given.forge,
+            )
+        )
+        return await asyncio.sleep(seconds)
+
+
+def describe(step: Step) -> str:
+    """A step in a few words."""
+    if step.wms is not None:
+        name = next(n for n in type(step.wms).model_fields if getattr(step.wms, n) is not None)
+        what = getattr(step.wms, name)
+        return f"wms {name} {getattr(what, 'sku', None) or getattr(what, 'order', '')}"
+    if step.channel is not None:
+        return f"set_stock {step.channel.set_stock.channel}:{step.channel.set_stock.sku}"
+    if step.fault is not None:
+        return f"fault {step.fault.peer} {step.fault.kind}"
+    if step.kill is not None:
+        return f"kill {step.kill.process} {step.kill.signal}, disk {step.kill.disk}"
+    if step.load is not None:
+        return f"load {step.load.orders_per_second:g} orders/s for {step.load.lasts / 1000:g} s"
+    for name in STEP_KINDS:
+        given = getattr(step, "returned" if name == "return" else name)
+        if given is not None:
+            return f"{name} {given.channel}:{given.id}"
+    return "nothing"

@@ -1,0 +1,331 @@
+"""Makes a cycle durable: one transaction (`exactly_once`), or outputs, rows and marker in this order (`at_least_once`). Runs on the Kafka thread.
+
+It writes; what happens to partitions and stores after a failure is the pump's business. A commit that has to wait for a broker calls `alive` meanwhile.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
+
+from app.engine import clients, journal
+from app.engine.config import EngineConfig
+from app.engine.cycle import Output, Sealed
+from app.engine.errors import BrokerUnavailable, CycleAborted, Fenced, OutputRefused
+from app.engine.store import Mark
+
+log = structlog.get_logger(__name__)
+
+_FENCED = frozenset(
+    {
+        KafkaError._FENCED,
+        KafkaError.PRODUCER_FENCED,
+        KafkaError.INVALID_PRODUCER_EPOCH,
+        KafkaError.FENCED_INSTANCE_ID,
+        KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    }
+)
+_HOPELESS = frozenset(
+    {
+        KafkaError.MSG_SIZE_TOO_LARGE,
+        KafkaError.RECORD_LIST_TOO_LARGE,
+        KafkaError.INVALID_RECORD,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError._UNKNOWN_TOPIC,
+        KafkaError._UNKNOWN_PARTITION,
+    }
+)
+_STEP_S = 5.0
+"""Longest single wait for the broker; `alive` is called in between."""
+
+
+class Committer(Protocol):
+    """How a cycle is made durable."""
+
+    def open(self) -> None: ...
+
+    def claim(self, partition: int, epoch: bytes) -> None:
+        """The partition was restored under this epoch (`at_least_once`)."""
+        ...
+
+    def commit(self, cycle: Sealed, marks: dict[int, Mark], membership: Any) -> dict[int, Mark]:
+        """Write the cycle and return the new marks of the partitions in it. Raises CycleAborted, OutputRefused or Fenced."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class _Sender:
+    """Puts records into a producer's queue, waiting where it is full."""
+
+    def __init__(self, producer: Any) -> None:
+        self._producer = producer
+
+    def batch(self, topic: str, items: list[dict[str, Any]], partition: int | None, **options: Any) -> None:
+        """One topic without headers: a single call into the client, repeated for what its queue could not take."""
+        if partition is not None:
+            options["partition"] = partition
+        while items:
+            if self._producer.produce_batch(topic, items, **options) == len(items):
+                return
+            refused = []
+            for item in items:
+                error = item.pop("_error", None)
+                if error is not None:
+                    if error.code() != KafkaError._QUEUE_FULL:
+                        raise KafkaException(error)
+                    refused.append(item)
+            items = refused
+            self._producer.poll(0.01)
+
+    def outputs(self, outputs: Iterable[Output], **options: Any) -> None:
+        """In order per topic; runs without headers go out as batches."""
+        run: list[dict[str, Any]] = []
+        target: tuple[str, int | None] | None = None
+        for output in outputs:
+            if not output.headers and (output.topic, output.partition) == target:
+                run.append({"key": output.key, "value": output.value})
+                continue
+            if target is not None and run:
+                self.batch(target[0], run, target[1], **options)
+            run, target = [], None
+            if output.headers:
+                self._one(output, **options)
+            else:
+                target = (output.topic, output.partition)
+                run = [{"key": output.key, "value": output.value}]
+        if target is not None and run:
+            self.batch(target[0], run, target[1], **options)
+
+    def _one(self, output: Output, **options: Any) -> None:
+        if output.partition is not None:
+            options["partition"] = output.partition
+        while True:
+            try:
+                self._producer.produce(output.topic, output.value, output.key, headers=list(output.headers), **options)
+                return
+            except BufferError:
+                self._producer.poll(0.05)
+
+
+class TransactionalCommitter:
+    """`exactly_once`: outputs, changelog rows and input positions in one transaction."""
+
+    def __init__(self, config: EngineConfig, alive: Callable[[], None]) -> None:
+        self._config = config
+        self._alive = alive
+        self._producer: Any = None
+        self._sender: _Sender
+        self._inspecting = False
+        self._undelivered: list[Any] = []
+
+    def open(self) -> None:
+        """Ends what a predecessor of the same name left open."""
+        properties = clients.transactional_producer(self._config, self._config.transactional_id)
+        producer = self._producer = Producer(properties, logger=clients.LOGGER)
+        self._sender = _Sender(producer)
+        try:
+            self._until_done(lambda: producer.init_transactions(_STEP_S), give_up_s=self._config.broker_wait_ms / 1000)
+        except KafkaException as error:
+            raise BrokerUnavailable(f"transactions cannot be set up at {self._config.bootstrap}: {error}") from error
+
+    def claim(self, partition: int, epoch: bytes) -> None:
+        return
+
+    def commit(self, cycle: Sealed, marks: dict[int, Mark], membership: Any) -> dict[int, Mark]:
+        begun = time.monotonic()
+        producer = self._producer
+        self._undelivered.clear()
+        ends: dict[int, int] = {}
+        try:
+            producer.begin_transaction()
+            for partition, rows in cycle.rows.items():
+                self._rows(partition, rows, ends)
+            self._sender.outputs(cycle.outputs, **self._watched())
+            offsets = [
+                TopicPartition(topic, partition, offset, metadata=self._config.transactional_id)
+                for partition, positions in cycle.positions.items()
+                for topic, offset in positions.items()
+            ]
+            self._until_done(lambda: producer.send_offsets_to_transaction(offsets, membership, _STEP_S))
+            self._until_done(lambda: producer.commit_transaction(_STEP_S))
+        except KafkaException as error:
+            raise self._abort(error.args[0], begun) from error
+        producer.poll(0)
+        self._inspecting = False
+        now = int(time.time() * 1000)
+        missing = [partition for partition, rows in cycle.rows.items() if rows and partition not in ends]
+        if missing:
+            raise CycleAborted(f"committed, but the changelog offsets of {missing} were not told", certain=False)
+        return {partition: Mark(marks[partition].source, end, now) for partition, end in ends.items()}
+
+    def _rows(self, partition: int, rows: Sequence[tuple[bytes, bytes | None]], ends: dict[int, int]) -> None:
+        if not rows:
+            return
+        items: list[dict[str, Any]] = [{"key": key, "value": value} for key, value in rows]
+
+        def delivered(error: Any, message: Any) -> None:
+            if error is None:
+                ends[partition] = message.offset() + 1
+
+        items[-1]["callback"] = delivered
+        self._sender.batch(self._config.state_topic, items, partition, **self._watched())
+
+    def _watched(self) -> dict[str, Any]:
+        """Delivery reports cost too much for every record; a cycle that is repeated is watched, because only they say which record is refused."""
+        if not self._inspecting:
+            return {}
+
+        def delivered(error: Any, message: Any) -> None:
+            if error is not None and error.code() in _HOPELESS:
+                self._undelivered.append(
+                    f"a record of {len(message.value() or b'')} bytes to {message.topic()}: {error}"
+                )
+
+        return {"on_delivery": delivered}
+
+    def _until_done(self, step: Callable[[], None], give_up_s: float | None = None) -> None:
+        """Repeat while the client says that trying again may help; a broker that is away is waited for."""
+        started = time.monotonic()
+        while True:
+            self._alive()
+            try:
+                step()
+                return
+            except KafkaException as error:
+                if not error.args[0].retriable():
+                    raise
+                if give_up_s is not None and time.monotonic() - started > give_up_s:
+                    raise
+
+    def _abort(self, error: Any, begun: float) -> Exception:
+        """End the transaction and say what the failure means. Aborted for certain where the broker confirmed it."""
+        if not error.fatal() and error.code() not in _FENCED:
+            try:
+                self._until_done(lambda: self._producer.abort_transaction(_STEP_S))
+                self._producer.poll(0)
+                if error.code() in _HOPELESS or self._undelivered:
+                    return OutputRefused(_refused(error, self._undelivered))
+                self._inspecting = True
+                return CycleAborted(f"transaction aborted: {error}", certain=True)
+            except KafkaException as second:
+                error = second.args[0]
+        # A transaction that was open for longer than its time-out was ended by the broker, which then refuses this producer. Nobody took our name:
+        # a new session of the producer may go on, and the group tells whether the partitions are still ours. Sooner than that, somebody fenced us.
+        if time.monotonic() - begun < self._config.transaction_timeout_ms / 1000 * 0.9:
+            return Fenced(
+                f"the broker refuses {self._config.transactional_id}: {error}. Another worker runs under this name or took over its partitions"
+            )
+        log.warning(
+            "the broker ended a transaction that was open too long; a new producer session begins", error=str(error)
+        )
+        try:
+            self.open()
+        except BrokerUnavailable as unavailable:
+            return unavailable
+        return CycleAborted(f"transaction ended by the broker: {error}", certain=False)
+
+    def close(self) -> None:
+        self._producer = None
+
+
+class JournalCommitter:
+    """`at_least_once`: outputs, then rows and a marker per partition in the journal. Outputs of a cycle that fails may be seen twice."""
+
+    def __init__(self, config: EngineConfig, alive: Callable[[], None]) -> None:
+        self._config = config
+        self._alive = alive
+        self._producer: Any = None
+        self._sender: _Sender
+        self._epochs: dict[int, bytes] = {}
+        self._cycle = 0
+
+    def open(self) -> None:
+        self._producer = Producer(clients.plain_producer(self._config), logger=clients.LOGGER)
+        self._sender = _Sender(self._producer)
+
+    def claim(self, partition: int, epoch: bytes) -> None:
+        self._epochs[partition] = epoch
+
+    def commit(self, cycle: Sealed, marks: dict[int, Mark], membership: Any) -> dict[int, Mark]:
+        self._cycle += 1
+        errors: list[Any] = []
+        ends: dict[int, int] = {}
+
+        def delivered(error: Any, message: Any) -> None:
+            if error is not None:
+                errors.append(error)
+
+        try:
+            if cycle.outputs:
+                self._sender.outputs(cycle.outputs, on_delivery=delivered)
+                self._flush(errors)
+            for partition, rows in cycle.rows.items():
+                self._journal(partition, rows, cycle.positions[partition], delivered, ends, errors)
+            self._flush(errors)
+        except KafkaException as error:
+            self._producer.purge()
+            self.open()
+            if error.args[0].code() in _HOPELESS:
+                raise OutputRefused(_refused(error.args[0], [])) from error
+            raise CycleAborted(f"the broker did not take the cycle: {error.args[0]}", certain=False) from error
+        now = int(time.time() * 1000)
+        return {
+            partition: Mark(
+                marks[partition].source, ends[partition], now, self._epochs[partition], cycle.positions[partition]
+            )
+            for partition in cycle.rows
+        }
+
+    def _journal(
+        self,
+        partition: int,
+        rows: Sequence[tuple[bytes, bytes | None]],
+        positions: dict[str, int],
+        delivered: Callable[[Any, Any], None],
+        ends: dict[int, int],
+        errors: list[Any],
+    ) -> None:
+        prefix = journal.prefix(self._epochs[partition], self._cycle)
+        items: list[dict[str, Any]] = [{"key": key, "value": journal.row(prefix, value)} for key, value in rows]
+
+        def ended(error: Any, message: Any) -> None:
+            if error is not None:
+                errors.append(error)
+            else:
+                ends[partition] = message.offset() + 1
+
+        items.append(
+            {"key": journal.MARKER_KEY, "value": journal.marker(prefix, len(rows), positions), "callback": ended}
+        )
+        self._sender.batch(self._config.state_topic, items, partition, on_delivery=delivered)
+
+    def _flush(self, errors: list[Any]) -> None:
+        while self._producer.flush(1.0):
+            self._alive()
+        if errors:
+            raise KafkaException(errors[0])
+
+    def close(self) -> None:
+        self._producer = None
+
+
+def _refused(error: Any, records: Sequence[str]) -> str:
+    detail = "; ".join(records[:3]) or str(error)
+    return f"the broker will never take this cycle: {detail}. Put it right at the broker (topic, permission, max.message.bytes) and start again"
+
+
+def new_epoch() -> bytes:
+    """Never used before."""
+    return os.urandom(journal.EPOCH_BYTES)
+
+
+def committer(config: EngineConfig, alive: Callable[[], None]) -> Committer:
+    """The one that keeps the configured guarantee."""
+    return TransactionalCommitter(config, alive) if config.transactional else JournalCommitter(config, alive)

@@ -1,0 +1,264 @@
+"""The simulated commercetools project as a drill uses it: what customers and the shop's people do, and the truth afterwards."""
+
+import math
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from app.simulators.base import Hosted, Notifier, TokenBucket
+from app.simulators.commercetools import fulfilment
+from app.simulators.commercetools.api import Api
+from app.simulators.commercetools.destination import Destination, KafkaDestination, Subscription
+from app.simulators.commercetools.documents import ApiError, Collection, Doc, Factory, milliseconds
+from app.simulators.commercetools.inventory import Inventory
+from app.simulators.commercetools.orders import Orders, money
+from app.simulators.contract import NewLine, NewOrder, SoldLine, StepRefused, StorefrontOrder
+
+_NOTE, _GIFT = "deliveryNote", "giftMessage"
+_SECRET = "drill-secret"  # noqa: S105 - of a simulated project that nobody else can reach
+_ADDRESS = {"name": "Ann Example", "line1": "1 High Street", "city": "Leeds", "postcode": "LS1 1AA", "country": "GB"}
+_ADDRESS_FIELDS = {
+    "company": "company",
+    "line1": "streetName",
+    "line2": "additionalStreetInfo",
+    "city": "city",
+    "region": "region",
+    "postcode": "postalCode",
+    "country": "country",
+    "phone": "phone",
+    "email": "email",
+}
+
+
+def _address(given: Mapping[str, str]) -> Doc:
+    """A commercetools address from a drill file's: `name`, `company`, `line1`, `line2`, `city`, `region`, `postcode`, `country`, `phone`, `email`."""
+    source = {**_ADDRESS, **given}
+    first, _, last = source["name"].rpartition(" ")
+    doc = {theirs: source[ours] for ours, theirs in _ADDRESS_FIELDS.items() if source.get(ours)}
+    return doc | {"lastName": last} | ({"firstName": first} if first else {})
+
+
+class CommercetoolsSimulator(Hosted):
+    """One project on loopback.
+
+    `order_lag` (seconds, from and to) delays notifications, `rate` is its limit in requests a second, `visible_lag` (seconds) the time in which an order's
+    decrement becomes visible at the latest.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        seed: int,
+        *,
+        order_lag: tuple[float, float] = (0.0, 0.5),
+        rate: float = 100.0,
+        visible_lag: float = 2.0,
+        restock_on_cancel: bool = False,
+    ) -> None:
+        super().__init__(name, seed)
+        self._restock, self._rate = restock_on_cancel, rate
+        self._bucket = TokenBucket(rate)
+        self.project = "drill"
+        factory = Factory(self.rng)
+        self._channels, self._types = Collection(factory, "channel"), Collection(factory, "type")
+        self.notifier = Notifier(name, seed, self.faults, self.journal, order_lag)
+        self._subscription = Subscription(name, self.project, factory, self.notifier)
+        self.inventory = Inventory(
+            random.Random(f"{seed}:{name}:inventory"), factory, self._channels, self._types, self.journal, visible_lag
+        )
+        self._orders = Orders(
+            random.Random(f"{seed}:{name}:orders"),
+            factory,
+            self.inventory,
+            self._channels,
+            self._types,
+            self.journal,
+            self._subscription.message,
+            restock_on_cancel,
+        )
+        self._order_type = self._types.create(
+            key="order-notes",
+            name={"en": "Order notes"},
+            resourceTypeIds=["order"],
+            fieldDefinitions=[
+                {"name": field, "label": {"en": field}, "required": False, "type": {"name": "String"}}
+                for field in (_NOTE, _GIFT)
+            ],
+        )
+        client = (f"{name}-client", _SECRET)
+        self._client = client
+        self.app = Api(self.project, client, self.faults, self.inventory, self._orders, self._channels, self._types).app
+        self._truth: dict[str, StorefrontOrder] = {}
+        self._destination: dict[str, Any] = {}
+
+    # ---- serving -----------------------------------------------------------------------------------------------------------------------
+
+    def group(self, method: str, path: str) -> str:
+        """As `Hosted.group`."""
+        kind = path.removeprefix(f"/{self.project}/").partition("/")[0]
+        return {"inventory": "stock", "orders": "orders"}.get(kind, "other")
+
+    def limit(self, request: Request) -> Response | None:
+        """The project's own limit. Tokens come from another host, which has none."""
+        if request.url.path.startswith("/oauth/") or not (wait := self._bucket.take()):
+            return None
+        body = {"statusCode": 429, "message": "Too many requests."}
+        return JSONResponse(body, 429, {"Retry-After": str(max(1, math.ceil(wait)))})
+
+    def connect_kafka(self, bootstrap: str, topic: str, security: Mapping[str, str]) -> None:
+        """Subscribe a topic of a foreign cluster to the project's orders. To be called inside the running event loop."""
+        self._destination = {"kafka_bootstrap": bootstrap, "kafka_topic": topic, "kafka_security": dict(security)}
+        self.subscribe(KafkaDestination(bootstrap, topic, security))
+
+    def subscribe(self, destination: Destination) -> None:
+        """Send the project's notifications there. To be called inside the running event loop."""
+        self._subscription.connect(destination)
+
+    async def stop(self) -> None:
+        """Stop serving and notifying."""
+        await self.notifier.stop()
+        await self._subscription.close()
+        await super().stop()
+
+    def connection(self) -> dict[str, Any]:
+        """As `StorefrontSimulator.connection`. The budget stays a fifth below the limit: commercetools publishes none, so a careful merchant would too."""
+        return {
+            "system": "commercetools",
+            "api_url": self.url,
+            "auth_url": self.url,
+            "project_key": self.project,
+            "client_id": self._client[0],
+            "client_secret": self._client[1],
+            "rate_per_second": self._rate * 0.8,
+            "restocks_on_cancel": self._restock,
+            "note_field": _NOTE,
+            "gift_field": _GIFT,
+            **self._destination,
+        }
+
+    # ---- what happens there ------------------------------------------------------------------------------------------------------------
+
+    def add_listing(self, sku: str, location: str = "") -> None:
+        """As `StorefrontSimulator.add_listing`: an entry of quantity 0; a supply channel where it is the first of its location."""
+        draft: Doc = {"sku": sku, "quantityOnStock": 0}
+        if location:
+            if self._channels.by_key(location) is None:
+                self._channels.create(key=location, roles=["InventorySupply"])
+            draft["supplyChannel"] = {"typeId": "channel", "key": location}
+        self.inventory.create(draft)
+
+    async def place(self, order: NewOrder) -> StorefrontOrder:
+        """As `StorefrontSimulator.place`: tracked lines reserve on order, untracked ones have the mode None."""
+        number = order.number or self._next_number()
+        if number in self._truth:
+            raise StepRefused(f"{self.name}: the order number {number} is taken")
+        lines = [self._draft(line) for line in order.lines]
+        tracked = [line.get("inventoryMode") != "None" for line in lines]
+        fields: Doc = {
+            "orderNumber": number,
+            "paymentState": "Paid" if order.paid else "Pending",
+            "shippingAddress": _address(order.address),
+            "shippingInfo": self._shipping(order.shipping or "standard"),
+        }
+        notes = {name: text for name, text in ((_NOTE, order.note), (_GIFT, order.gift)) if text}
+        if notes:
+            fields["custom"] = {"type": self._types.reference(self._order_type), "fields": notes}
+        try:
+            doc = self._orders.place(fields, lines, "ReserveOnOrder" if any(tracked) else "None")
+        except ApiError as error:
+            raise StepRefused(f"{self.name}: order {number}: {error.message} {error.extra.get('skus', '')}") from error
+        sold = [SoldLine(line.sku, line.qty, is_tracked) for line, is_tracked in zip(order.lines, tracked, strict=True)]
+        placed_at = milliseconds(doc["createdAt"])
+        truth = self._truth[number] = StorefrontOrder(doc["id"], number, placed_at, sold, order.paid)
+        return truth
+
+    async def pay(self, number: str) -> None:
+        """As `StorefrontSimulator.pay`."""
+        self._change(number, {"action": "changePaymentState", "paymentState": "Paid"})
+        self._truth[number].paid = True
+
+    async def edit(self, number: str, lines: Sequence[NewLine] | None, address: Mapping[str, str] | None) -> None:
+        """As `StorefrontSimulator.edit`: lines by an order edit, which takes untracked lines only; the address by an update."""
+        doc = self._doc(number)
+        if lines is not None:
+            try:
+                self._orders.replace_lines(doc, [{"sku": line.sku, "quantity": line.qty} for line in lines])
+            except ApiError as error:
+                raise StepRefused(f"{self.name}: order {number}: {error.message}") from error
+            self._truth[number].lines = [SoldLine(line.sku, line.qty, False) for line in lines]
+        if address is not None:
+            self._change(number, {"action": "setShippingAddress", "address": _address(address)})
+
+    async def cancel(self, number: str) -> None:
+        """As `StorefrontSimulator.cancel`."""
+        if self._doc(number)["orderState"] == "Cancelled":
+            raise StepRefused(f"{self.name}: order {number} is cancelled already")
+        self._change(number, {"action": "changeOrderState", "orderState": "Cancelled"})
+
+    async def set_stock(self, sku: str, qty: int, location: str = "") -> int:
+        """As `StorefrontSimulator.set_stock`."""
+        entry = self.inventory.find(sku, location)
+        if entry is None:
+            raise StepRefused(f"{self.name}: {sku} has no inventory entry at {location or 'the default location'}")
+        return self.inventory.set_by_hand(entry, qty)
+
+    # ---- the truth ---------------------------------------------------------------------------------------------------------------------
+
+    def quantity(self, sku: str, location: str = "") -> int:
+        """As `StorefrontSimulator.quantity`: `quantityOnStock` once all lags are over. KeyError where there is no such listing."""
+        entry = self.inventory.find(sku, location)
+        if entry is None:
+            raise KeyError(f"{self.name}/{location}/{sku}")
+        return entry.stock
+
+    def orders(self) -> Mapping[str, StorefrontOrder]:
+        """As `StorefrontSimulator.orders`."""
+        for truth in self._truth.values():
+            doc = self._orders.get(truth.order_id)
+            truth.state, truth.shipments = fulfilment.state(doc), fulfilment.shipments(doc)
+            truth.restocked = truth.order_id in self._orders.restocked
+            truth.paid = doc.get("paymentState") == "Paid"
+        return self._truth
+
+    def quiet(self) -> bool:
+        """As `StorefrontSimulator.quiet`."""
+        return not self.notifier.pending and not self.journal.under_way and not self.inventory.lagging()
+
+    # ---- helpers -----------------------------------------------------------------------------------------------------------------------
+
+    def _next_number(self) -> str:
+        number = len(self._truth) + 1
+        while f"O-{number}" in self._truth:
+            number += 1
+        return f"O-{number}"
+
+    def _draft(self, line: NewLine) -> Doc:
+        draft: Doc = {"sku": line.sku, "quantity": line.qty}
+        entry = self.inventory.supplier(line.sku, line.qty)
+        if entry is None:
+            draft["inventoryMode"] = "None"
+        elif entry.location:
+            draft["supplyChannel"] = {"typeId": "channel", "key": entry.location}
+        return draft
+
+    @staticmethod
+    def _shipping(method: str) -> Doc:
+        price = money(500)
+        return {
+            "shippingMethodName": method,
+            "price": price,
+            "shippingRate": {"price": price, "tiers": []},
+            "shippingMethodState": "MatchesCart",
+            "deliveries": [],
+        }
+
+    def _doc(self, number: str) -> Doc:
+        if number not in self._truth:
+            raise StepRefused(f"{self.name}: there is no order {number}")
+        return self._orders.get(self._truth[number].order_id)
+
+    def _change(self, number: str, action: Doc) -> None:
+        self._orders.apply(self._doc(number), [action])

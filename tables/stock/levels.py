@@ -1,0 +1,33 @@
+"""R1: a joint read of the warehouse folded into a SKU: chunks put together, older reads superseded, orders' lines reflected. Pure."""
+
+from schemas.records import StockLevel
+from tables.stock.lines import apply_difference, demand_of, spread
+from tables.stock.rows import LineRead, OrderLines, SkuRow, StockState
+
+
+def collect(row: SkuRow, level: StockLevel) -> list[LineRead] | None:
+    """Take one chunk. The lines of the whole read at its last chunk, else None. Reads that are not newer than the last one count for nothing."""
+    if level.read_no <= row.read_no or level.read_no < row.chunks_of:
+        return None
+    if level.read_no > row.chunks_of:
+        row.chunks_of, row.chunks_next, row.chunk_lines = level.read_no, 0, []
+    if level.chunk != row.chunks_next:
+        return None
+    row.chunks_next += 1
+    row.chunk_lines += [LineRead(x.reference, x.out, x.closed, x.warehouse) for x in level.lines]
+    if level.chunk + 1 < level.chunks:
+        return None
+    lines, row.chunk_lines, row.chunks_next = row.chunk_lines, [], 0
+    row.read_no, row.free, row.held = level.read_no, dict(level.balances), dict(level.held)
+    return lines
+
+
+def reflect(state: StockState, row: SkuRow, read: LineRead) -> None:
+    """What the balances no longer contain of one order. Orders that are not known yet are kept: the reader says every difference once."""
+    order = state.lines(row.sku, read.reference) or OrderLines()
+    before = demand_of(order)
+    order.out, order.closed = read.out, read.closed
+    order.warehouse = read.warehouse or order.warehouse
+    spread(order)
+    apply_difference(row, before, demand_of(order))
+    state.put_lines(row.sku, read.reference, order)

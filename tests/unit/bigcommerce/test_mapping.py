@@ -1,0 +1,166 @@
+"""Orders as BigCommerce shows them, as snapshots."""
+
+from typing import Any
+
+import pytest
+
+from app.connectors.bigcommerce.mapping import Parts, date_ms, inline_parts, is_restocked, product_ids, snapshot
+from app.connectors.bigcommerce.settings import BigCommerceSettings
+from schemas.records import OrderSnapshot
+
+CREATED, MODIFIED = 1_772_442_900_000, 1_772_442_904_000
+PAID = BigCommerceSettings(system="bigcommerce").paid_statuses
+
+
+def order(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": 1042,
+        "status_id": 11,
+        "status": "Awaiting Fulfillment",
+        "date_created": "Mon, 02 Mar 2026 09:15:00 +0000",
+        "date_modified": "Mon, 02 Mar 2026 09:15:04 +0000",
+        "items_total": 3,
+        "items_shipped": 0,
+        "customer_message": "Leave with neighbour",
+        **changes,
+    }
+
+
+def line(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": 5001,
+        "product_id": 77,
+        "order_address_id": 900,
+        "name": "Tee",
+        "sku": "00123-S",
+        "type": "physical",
+        "quantity": 3,
+        "wrapping_message": "",
+        **changes,
+    }
+
+
+ADDRESS = {
+    "id": 900,
+    "first_name": "Ann",
+    "last_name": "Other",
+    "street_1": "1 High St",
+    "zip": "LS1 1AA",
+    "country": "United Kingdom",
+    "country_iso2": "GB",
+    "shipping_method": "Flat Rate",
+}
+
+
+def snap(
+    given: dict[str, Any] | None = None,
+    *lines: dict[str, Any],
+    restocks: bool = False,
+    addresses: list[dict[str, Any]] | None = None,
+) -> OrderSnapshot:
+    parts = Parts(lines or [line()], [ADDRESS] if addresses is None else addresses)
+    return snapshot("bc", given or order(), parts, tracked={77}, paid=PAID, restocks=restocks, location=1)
+
+
+def test_times_are_milliseconds_and_the_take_lies_between_creation_and_the_last_change() -> None:
+    seen = snap()
+    assert (seen.created_at, seen.modified_at, seen.version) == (CREATED, MODIFIED, MODIFIED)
+    assert (seen.lines[0].taken_from, seen.lines[0].taken_to) == (CREATED, MODIFIED)
+
+
+def test_dates_in_another_zone_are_the_same_moment() -> None:
+    assert date_ms("Mon, 02 Mar 2026 04:15:00 -0500") == CREATED
+    with pytest.raises(ValueError, match="date"):
+        date_ms(None)
+
+
+@pytest.mark.parametrize(
+    ("status", "shipped", "state"),
+    [
+        (1, 0, "OPEN"),
+        (7, 0, "OPEN"),
+        (11, 0, "OPEN"),
+        (2, 3, "OPEN"),
+        (14, 0, "OPEN"),
+        (4, 0, "CANCELLED"),
+        (4, 1, "OPEN"),
+        (5, 0, "CANCELLED"),
+        (5, 3, "CANCELLED"),
+        (6, 0, "CANCELLED"),
+    ],
+)
+def test_the_state_follows_the_status(status: int, shipped: int, state: str) -> None:
+    assert snap(order(status_id=status, items_shipped=shipped)).state == state
+
+
+def test_an_archived_order_is_cancelled_unless_it_has_shipped() -> None:
+    assert snap(order(is_deleted=True)).state == "CANCELLED"
+    assert snap(order(is_deleted=True, status_id=10)).state == "OPEN"
+
+
+def test_paid_is_what_the_settings_call_so() -> None:
+    assert [n for n in range(15) if snap(order(status_id=n)).paid] == [2, 3, 8, 9, 10, 11, 14]
+
+
+@pytest.mark.parametrize("status", [2, 10])
+def test_what_has_shipped_already_is_not_to_be_released(status: int) -> None:
+    assert snap(order(status_id=status)).excluded == "shipped at the storefront already"
+    assert snap().excluded is None
+
+
+def test_an_order_to_several_addresses_is_excluded_by_name() -> None:
+    seen = snap(None, line(), line(id=5002, order_address_id=901))
+    assert seen.excluded is not None
+    assert "2 addresses" in seen.excluded
+
+
+def test_only_lines_with_stock_count_as_taken() -> None:
+    seen = snap(None, line(), line(id=2, product_id=78), line(id=3, product_id=0), line(id=4, quantity=0))
+    assert [(x.line_id, x.tracked) for x in seen.lines] == [("5001", True), ("2", False), ("3", False)]
+
+
+def test_digital_goods_and_gift_certificates_do_not_leave_a_warehouse() -> None:
+    seen = snap(None, line(), line(id=2, type="digital"), line(id=3, type="giftcertificate"))
+    assert [x.shippable for x in seen.lines] == [True, False, False]
+
+
+@pytest.mark.parametrize(("status", "restocks", "at"), [(5, True, MODIFIED), (5, False, None), (11, True, None)])
+def test_restocked_where_the_status_and_the_store_say_so(status: int, restocks: bool, at: int | None) -> None:
+    seen = snap(order(status_id=status), line(), line(id=2, product_id=0), restocks=restocks)
+    assert [x.restocked_at for x in seen.lines] == [at, None]
+    assert is_restocked(order(status_id=status)) is (status == 5)
+
+
+def test_words_for_the_warehouse_come_along() -> None:
+    seen = snap(None, line(wrapping_message="With love"), line(id=2, wrapping_message="With love"), line(id=3))
+    assert (seen.note, seen.gift, seen.shipping_method) == ("Leave with neighbour", "With love", "Flat Rate")
+    assert seen.address is not None
+    assert (seen.address.name, seen.address.line1, seen.address.country) == ("Ann Other", "1 High St", "GB")
+    assert snap(addresses=[]).address is None
+
+
+def consigned(*lines: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    shipping = {**ADDRESS, "line_items": list(lines)}
+    empty = {"pickups": [], "downloads": [], "email": {"gift_certificates": []}}
+    return order(consignments={"shipping": [shipping], **empty}, **changes)
+
+
+def test_lines_inside_the_order_are_taken_where_they_are_complete() -> None:
+    parts = inline_parts(consigned(line()))
+    assert parts is not None
+    assert [x["id"] for x in parts.lines] == [5001]
+    assert product_ids(parts) == {77}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        order(),
+        order(consignments={"url": "https://x.example", "resource": "/orders/1/consignments"}),
+        consigned({"url": "https://x.example", "resource": "/orders/1/products/2"}),
+        consigned(line(), items_total=5),
+    ],
+    ids=["none", "link", "line links", "incomplete"],
+)
+def test_lines_inside_the_order_are_not_trusted_where_something_is_missing(given: dict[str, Any]) -> None:
+    assert inline_parts(given) is None

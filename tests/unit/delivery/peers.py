@@ -1,0 +1,228 @@
+"""Scripted peers for tests of delivery: a storefront of either kind and a warehouse, with their own quantities and orders, and a way to fail."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any
+
+import httpx
+
+from app.connectors.contract import (
+    AnswerKind,
+    Finding,
+    GoodsOut,
+    JointRead,
+    LineRead,
+    Marker,
+    OrderPage,
+    Priority,
+    RateHint,
+    StockAnswer,
+    StockReading,
+    StockRequest,
+)
+from app.connectors.errors import PeerError
+from schemas.records import OrderSnapshot, ReleaseOrder
+from tables.catalogue import Listing
+from tables.deliveries.peers import PeerKind
+
+Fate = AnswerKind | None
+"""What is answered instead of the truth; None: the truth."""
+
+
+class ScriptedStorefront:
+    """Quantities by listing id. `fates` say per write request what becomes of each row, `landed` whether an UNKNOWN one had its effect."""
+
+    order_resolution_ms = 0
+
+    def __init__(self, kind: PeerKind, quantities: Mapping[str, int], now: Callable[[], int]) -> None:
+        self.kind, self.now = kind, now
+        versioned = kind is PeerKind.VERSIONED
+        self.max_rows, self.max_read, self.parallel_writes = (1, 100, 4) if versioned else (10, 100, 1)
+        self.quantities = dict(quantities)
+        self.versions = dict.fromkeys(quantities, 1)
+        self.markers = dict.fromkeys(quantities, Marker(0, 0, 0))
+        self.fates: dict[str, deque[Fate]] = {}
+        self.lands = True
+        self.missing: set[str] = set()
+        self.away: PeerError | None = None
+        self.writes: list[tuple[Priority, list[StockRequest]]] = []
+        self.reads: list[tuple[Priority, list[str]]] = []
+        self.orders: list[OrderSnapshot] = []
+        self.polls: list[int] = []
+        self.break_poll = False
+        self.fetched: list[str] = []
+        self.findings: list[Finding] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.on_write: Callable[[], None] = lambda: None
+        self.closed = False
+
+    async def read_stock(self, listings: Sequence[Listing], priority: Priority) -> Mapping[str, StockReading]:
+        if self.away is not None:
+            raise self.away
+        self.reads.append((priority, [one.id for one in listings]))
+        at = self.now()
+        return {one.id: self._reading(one.id, at) for one in listings}
+
+    def _reading(self, key: str, at: int) -> StockReading:
+        if key in self.missing:
+            return StockReading(key, 0, at, at, missing="no such SKU")
+        return StockReading(
+            key, self.quantities[key], at, at, f"id-{key}", self.versions[key], self.markers.get(key)
+        )
+
+    async def write_stock(self, requests: Sequence[StockRequest], priority: Priority) -> Mapping[str, StockAnswer]:
+        self.writes.append((priority, list(requests)))
+        self.on_write()
+        await self.gate.wait()
+        if self.away is not None:
+            return {one.listing.id: StockAnswer(one.listing.id, AnswerKind.NOT_SENT, detail="away") for one in requests}
+        return {one.listing.id: self._write(one) for one in requests}
+
+    def _write(self, request: StockRequest) -> StockAnswer:
+        key, at = request.listing.id, self.now()
+        fates = self.fates.get(key)
+        fate = fates.popleft() if fates else None
+        if fate is None and self.kind is PeerKind.VERSIONED and request.peer_version != self.versions[key]:
+            return StockAnswer(key, AnswerKind.CONFLICT, at, at, self.versions[key])
+        if fate is None and not request.zero and self.quantities[key] + request.delta < 0:
+            fate = AnswerKind.REFUSED
+        if fate is None or (fate is AnswerKind.UNKNOWN and self.lands):
+            self.quantities[key] = 0 if request.zero else self.quantities[key] + request.delta
+            self.versions[key] += 1
+            self.markers[key] = Marker(request.epoch, request.attempt, request.gross)
+        return StockAnswer(key, fate or AnswerKind.OK, at, at, self.versions[key], detail=str(fate or ""))
+
+    async def poll_orders(self, since: int, priority: Priority) -> AsyncIterator[OrderPage]:
+        self.polls.append(since)
+        if self.away is not None:
+            raise self.away
+        started = self.now()
+        orders = [order for order in self.orders if order.modified_at >= since]
+        pages = [orders[at : at + 2] for at in range(0, len(orders), 2)] or [[]]
+        for number, page in enumerate(pages):
+            last = number == len(pages) - 1
+            if last and self.break_poll:
+                return
+            yield OrderPage(page, started, last)
+
+    async def fetch_order(self, order_id: str, priority: Priority) -> OrderSnapshot | None:
+        if self.away is not None:
+            raise self.away
+        self.fetched.append(order_id)
+        return next((order for order in self.orders if order.order_id == order_id), None)
+
+    async def probe(self) -> list[Finding]:
+        return self.findings
+
+    def rate_hint(self, response: httpx.Response) -> RateHint | None:
+        return None
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+class ScriptedWarehouse:
+    """Balances, lines and goods outs. `create_fates` and `cancel_fates` hold errors to raise; `lands` says whether an unknown create was made."""
+
+    max_read = 50
+
+    def __init__(self) -> None:
+        self.balances: dict[str, dict[str, int]] = {}
+        self.lines: dict[str, dict[str, LineRead]] = {}
+        self.moved: set[str] = set()
+        self.orders: dict[str, list[GoodsOut]] = {}
+        self.create_fates: deque[PeerError | None] = deque()
+        self.cancel_fates: deque[PeerError | str | None] = deque()
+        self.lands = True
+        self.away: PeerError | None = None
+        self.reads: list[tuple[Priority, list[str]]] = []
+        self.looks: list[list[str]] = []
+        self.creates: list[ReleaseOrder] = []
+        self.cancels: list[GoodsOut] = []
+        self.changes: set[str] = set()
+        self.findings: list[Finding] = []
+        self.on_read: Callable[[], None] = lambda: None
+        self.closed = False
+
+    async def read_stock(self, skus: Sequence[str], priority: Priority) -> Mapping[str, JointRead]:
+        if self.away is not None:
+            raise self.away
+        self.reads.append((priority, list(skus)))
+        read = {sku: self._joint(sku) for sku in skus}
+        self.on_read()
+        return read
+
+    def _joint(self, sku: str) -> JointRead:
+        missing = "" if sku in self.balances else "no such product"
+        return JointRead(
+            sku, dict(self.balances.get(sku, {})), {}, dict(self.lines.get(sku, {})), sku in self.moved, missing
+        )
+
+    async def find_orders(self, references: Sequence[str], priority: Priority) -> Mapping[str, list[GoodsOut]]:
+        if self.away is not None:
+            raise self.away
+        self.looks.append(list(references))
+        return {name: list(self.orders.get(name, [])) for name in references}
+
+    async def create_order(self, order: ReleaseOrder, priority: Priority) -> GoodsOut:
+        self.creates.append(order)
+        fate = self.create_fates.popleft() if self.create_fates else None
+        made = self.make(order.reference, "PENDING", {line.sku: (line.eaches, 0) for line in order.lines})
+        if fate is None or self.lands:
+            self.orders.setdefault(order.reference, []).append(made)
+        if fate is not None:
+            raise fate
+        return made
+
+    def make(self, reference: str, status: str, lines: Mapping[str, tuple[int, int]]) -> GoodsOut:
+        """A goods out that is not at the warehouse yet."""
+        return GoodsOut(f"wms-{len(self.creates)}", reference, status, "MAIN", lines)
+
+    def become(self, reference: str, status: str, lines: Mapping[str, tuple[int, int]] | None = None) -> None:
+        """The floor changed an order."""
+        old = self.orders[reference][0]
+        self.orders[reference] = [GoodsOut(old.wms_id, reference, status, old.warehouse, lines or old.lines)]
+
+    async def cancel_order(self, order: GoodsOut, priority: Priority) -> str:
+        self.cancels.append(order)
+        fate = self.cancel_fates.popleft() if self.cancel_fates else None
+        if isinstance(fate, PeerError):
+            raise fate
+        if fate is not None:
+            return fate
+        self.orders.pop(order.reference, None)
+        return "DELETED"
+
+    async def changes_since(self, cursor: str, priority: Priority) -> tuple[set[str], str]:
+        if self.away is not None:
+            raise self.away
+        changes, self.changes = self.changes, set()
+        return changes, f"{cursor}+"
+
+    async def probe(self, priority: Priority) -> list[Finding]:
+        return self.findings
+
+    def rate_hint(self, response: httpx.Response) -> RateHint | None:
+        return None
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+def order(order_id: str, modified_at: int, **fields: Any) -> OrderSnapshot:
+    """A small paid order."""
+    return OrderSnapshot(
+        channel=fields.pop("channel", "shop"),
+        order_id=order_id,
+        number=order_id,
+        version=fields.pop("version", 1),
+        state="OPEN",
+        status="Open",
+        paid=True,
+        created_at=modified_at,
+        modified_at=modified_at,
+        lines=[],
+        **fields,
+    )

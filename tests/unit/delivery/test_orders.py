@@ -1,0 +1,120 @@
+"""A storefront's owner polls orders into a watermark, and fetches those that a notification named."""
+
+from app.connectors.errors import Malformed, PeerError, Unavailable
+from schemas.records import Baseline, ExceptionState, FetchOrder, OrderSnapshot, OrderWatermark
+from tests.unit.delivery.peers import order
+from tests.unit.delivery.rig import Rig, now_ms, until
+
+
+def fetch(order_id: str) -> FetchOrder:
+    return FetchOrder(channel="shop", order_id=order_id)
+
+
+def sequence(rig: Rig) -> list[str]:
+    """Orders and watermarks as they went to orders.events."""
+    found = []
+    for record in rig.engine.sent:
+        if record.topic == "orders.events":
+            body = rig.codecs[record.topic].decode(record.value).body
+            found.append(body.order_id if isinstance(body, OrderSnapshot) else f"watermark in {record.partition}")
+    return found
+
+
+async def test_the_watermark_goes_to_every_partition_after_the_orders_of_its_poll() -> None:
+    rig = Rig()
+    rig.storefront.orders = [order(f"o{n}", now_ms()) for n in range(3)]
+    async with rig.running():
+        await until(lambda: rig.sent(OrderWatermark))
+        assert sequence(rig)[:7] == ["o0", "o1", "o2", *(f"watermark in {n}" for n in range(4))]
+
+
+async def test_a_poll_that_breaks_off_makes_no_watermark_and_is_made_again_from_the_same_time() -> None:
+    rig = Rig()
+    rig.storefront.orders = [order(f"o{n}", now_ms()) for n in range(3)]
+    rig.storefront.break_poll = True
+    async with rig.running():
+        await until(lambda: len(rig.storefront.polls) >= 2)
+        assert not rig.sent(OrderWatermark)
+        assert rig.row(rig.tables.polls, "shop") is None
+        rig.storefront.break_poll = False
+        await until(lambda: rig.sent(OrderWatermark))
+        assert {one.order_id for one in rig.sent(OrderSnapshot)} == {"o0", "o1", "o2"}
+
+
+async def test_a_poll_starts_one_overlap_before_the_last_and_sends_nothing_twice() -> None:
+    rig = Rig(sweeps={"orders": "30ms"})
+    rig.storefront.orders = [order("o0", now_ms())]
+    async with rig.running():
+        await until(lambda: len(rig.storefront.polls) >= 3)
+        rig.storefront.orders.append(order("o1", now_ms()))
+        await until(lambda: len(rig.sent(OrderSnapshot)) == 2)
+        rig.storefront.orders[0] = order("o0", now_ms(), status="Held")  # the same version, as within one second
+        await until(lambda: len(rig.sent(OrderSnapshot)) == 3)
+        assert [one.order_id for one in rig.sent(OrderSnapshot)] == ["o0", "o1", "o0"]
+        row = rig.row(rig.tables.polls, "shop")
+        assert rig.storefront.polls[-1] <= row.started_at - 60_000 + 1_000
+
+
+async def test_a_baseline_is_followed_by_a_watermark_that_reaches_it() -> None:
+    rig = Rig()
+    async with rig.running():
+        await until(lambda: rig.sent(Baseline))
+        at = rig.sent(Baseline)[0].at_to
+        await until(lambda: max((one.up_to for one in rig.sent(OrderWatermark)), default=0) >= at)
+
+
+async def test_the_watermark_leaves_the_consistency_margin() -> None:
+    rig = Rig(bounds={"consistency_margin": "5s"})
+    async with rig.running():
+        await until(lambda: rig.sent(OrderWatermark))
+        row = rig.row(rig.tables.polls, "shop")
+        assert rig.sent(OrderWatermark)[0].up_to == row.watermark == row.started_at - 5_000
+
+
+async def test_an_order_that_was_asked_for_many_times_is_fetched_and_its_row_goes() -> None:
+    rig = Rig()
+    rig.storefront.orders = [order("o1", 1)]
+    async with rig.running():
+        rig.tell(fetch("o1"), fetch("o1"), fetch("gone"))
+        await until(lambda: [one.order_id for one in rig.sent(OrderSnapshot)] == ["o1"])
+        await until(lambda: rig.row(rig.tables.fetches, "shop/o1") is None)
+        await until(lambda: rig.row(rig.tables.fetches, "shop/gone") is None)
+        assert sorted(rig.storefront.fetched) == ["gone", "o1"]
+
+
+async def test_fetches_left_by_an_earlier_owner_are_made() -> None:
+    rig = Rig()
+    rig.storefront.orders = [order("o1", 1)]
+    rig.tell(fetch("o1"))
+    assert rig.row(rig.tables.fetches, "shop/o1").wanted == 1
+    async with rig.running():
+        await until(lambda: [one.order_id for one in rig.sent(OrderSnapshot)] == ["o1"])
+
+
+async def test_an_order_that_cannot_be_fetched_is_an_exception_of_its_own() -> None:
+    rig = Rig()
+    rig.storefront.orders = [order("o2", 1)]
+    fetch_order = rig.storefront.fetch_order
+
+    async def broken(order_id: str, priority: object) -> OrderSnapshot | None:
+        if order_id == "o1":
+            raise Malformed("shop", "GET /orders/o1", "no lines")
+        return await fetch_order(order_id, priority)  # type: ignore[arg-type]
+
+    rig.storefront.fetch_order = broken  # type: ignore[method-assign]
+    async with rig.running():
+        rig.tell(fetch("o1"))
+        while not rig.sent(ExceptionState):
+            rig.tell(fetch("o2"))
+            await until(lambda: rig.row(rig.tables.fetches, "shop/o2") is None)
+        assert "delivery_failed:shop:o1" in [one.exception_id for one in rig.sent(ExceptionState)]
+
+
+async def test_polls_go_on_after_the_channel_was_away() -> None:
+    rig = Rig()
+    away: PeerError = Unavailable("shop", "GET /orders", "connection refused")
+    rig.storefront.away = away
+    async with rig.running():
+        await until(lambda: len(rig.storefront.polls) >= 3)
+        rig.storefront.away = None
+        await until(lambda: rig.sent(OrderWatermark))

@@ -1,0 +1,300 @@
+"""The warehouse's owner reads dirty SKUs, explains lines that are gone, and makes exactly one goods out of an order."""
+
+from app.connectors.contract import Finding, GoodsOut, LineRead, Priority
+from app.connectors.errors import OutcomeUnknown, PeerError, Refused, Unavailable
+from schemas.records import CancelOrder, ExceptionState, ReadStock, ReleaseLine, ReleaseOrder, StockLevel, WarehouseOrder
+from tests.unit.delivery.rig import Rig, until
+
+REFERENCE = "shop:1"
+
+
+def release(version: int = 1, reference: str = REFERENCE) -> ReleaseOrder:
+    return ReleaseOrder(
+        channel="clarus",
+        order_key=reference,
+        reference=reference,
+        number="1",
+        version=version,
+        lines=[ReleaseLine(sku="S0", eaches=2)],
+    )
+
+
+def cancel(version: int = 2) -> CancelOrder:
+    return CancelOrder(channel="clarus", order_key=REFERENCE, reference=REFERENCE, version=version)
+
+
+def dirty(sku: str = "S0") -> ReadStock:
+    return ReadStock(channel="clarus", sku=sku, reason="test")
+
+
+def unknown() -> PeerError:
+    return OutcomeUnknown("clarus", "POST /api/orders", "ReadTimeout")
+
+
+def statuses(rig: Rig) -> list[str]:
+    return [one.status for one in rig.sent(WarehouseOrder)]
+
+
+async def started(rig: Rig) -> None:
+    """The reads of the start are told."""
+    await until(lambda: {one.sku for one in rig.sent(StockLevel)} >= set(rig.warehouse.balances))
+
+
+async def test_every_sku_is_read_at_the_start() -> None:
+    rig = Rig(skus=3)
+    async with rig.running("clarus"):
+        await started(rig)
+        assert {one.sku: one.balances for one in rig.sent(StockLevel)} == {f"S{n}": {"MAIN": 10} for n in range(3)}
+        await until(lambda: rig.runtime.pending() == {"clarus": 0})
+
+
+async def test_a_dirty_sku_is_read_and_only_differences_are_told() -> None:
+    rig = Rig()
+    rig.warehouse.lines["S0"] = {"a": LineRead(2, "MAIN"), "b": LineRead(1, "MAIN")}
+    async with rig.running("clarus"):
+        await started(rig)
+        rig.warehouse.lines["S0"]["b"] = LineRead(3, "MAIN")
+        rig.tell(dirty(), channel="clarus")
+        await until(lambda: len(rig.sent(StockLevel)) >= 2)
+        first, second = rig.sent(StockLevel)[:2]
+        assert [(one.reference, one.out) for one in first.lines] == [("a", 2), ("b", 1)]
+        assert [(one.reference, one.out) for one in second.lines] == [("b", 3)]
+        assert second.read_no > first.read_no
+
+
+async def test_what_happens_during_a_read_is_read_again() -> None:
+    rig = Rig()
+    async with rig.running("clarus"):
+        await started(rig)
+        told = len(rig.sent(StockLevel))
+
+        def happen() -> None:
+            rig.warehouse.on_read = lambda: None
+            rig.warehouse.balances["S0"]["MAIN"] = 6
+            rig.tell(dirty(), channel="clarus")
+
+        rig.warehouse.on_read = happen
+        rig.tell(dirty(), channel="clarus")
+        await until(lambda: [one.balances["MAIN"] for one in rig.sent(StockLevel)[told:]] == [10, 6])
+        row = rig.row(rig.tables.reads, "S0", "clarus")
+        assert row.done == row.wanted
+
+
+async def test_a_line_that_is_gone_is_looked_up_before_the_read_is_told() -> None:
+    rig = Rig()
+    rig.warehouse.lines["S0"] = {name: LineRead(2, "MAIN") for name in ("back", "done", "lost")}
+    rig.warehouse.orders = {
+        "back": [GoodsOut("1", "back", "PENDING", "MAIN", {"S0": (2, 0)})],
+        "done": [GoodsOut("2", "done", "COMPLETED", "MAIN", {"S0": (2, 2)})],
+    }
+    async with rig.running("clarus"):
+        await started(rig)
+        rig.warehouse.lines["S0"] = {}
+        rig.tell(dirty(), channel="clarus")
+        await until(lambda: len(rig.sent(StockLevel)) >= 2)
+        level = rig.sent(StockLevel)[1]
+        assert {(one.reference, one.out, one.closed) for one in level.lines} == {("back", 0, False), ("done", 2, True)}
+        row = rig.row(rig.tables.reads, "S0", "clarus")
+        assert set(row.lines) == {"lost"}
+        looks = len(rig.warehouse.looks)
+        await until(lambda: len(rig.warehouse.looks) > looks)
+        assert rig.warehouse.looks[-1] == ["lost"]
+
+
+async def test_a_sku_the_warehouse_does_not_know_is_an_exception() -> None:
+    rig = Rig(skus=2)
+    del rig.warehouse.balances["S1"]
+    async with rig.running("clarus"):
+        await until(lambda: [one.exception_id for one in rig.sent(ExceptionState)] == ["unmapped_sku:S1"])
+        await until(lambda: rig.runtime.pending() == {"clarus": 0})
+        rig.warehouse.balances["S1"] = {"MAIN": 1}
+        await until(lambda: [one.state for one in rig.sent(ExceptionState)] == ["OPEN", "RESOLVED"])
+
+
+async def test_the_feed_finds_what_no_webhook_told() -> None:
+    rig = Rig(skus=2, sweeps={"feed": "20ms"})
+    async with rig.running("clarus"):
+        await started(rig)
+        rig.warehouse.balances["S1"]["MAIN"] = 3
+        rig.warehouse.changes = {"S1", "not ours"}
+        await until(lambda: rig.sent(StockLevel)[-1].balances == {"MAIN": 3})
+        assert rig.row(rig.tables.polls, "clarus", "clarus").feed
+
+
+async def test_the_sweep_reads_every_sku_again() -> None:
+    rig = Rig(skus=3, sweeps={"stock": "150ms"})
+    rig.warehouse.max_read = 1
+    async with rig.running("clarus"):
+        await until(lambda: all(sum(one.sku == sku for one in rig.sent(StockLevel)) >= 2 for sku in ("S0", "S1", "S2")))
+        assert Priority.SWEEP in {priority for priority, _ in rig.warehouse.reads}
+
+
+async def test_a_release_makes_one_goods_out_and_has_its_skus_read() -> None:
+    rig = Rig()
+    async with rig.running("clarus"):
+        await started(rig)
+        reads = len(rig.warehouse.reads)
+        rig.tell(release(), release(), channel="clarus")
+        await until(lambda: statuses(rig) == ["PENDING"])
+        assert rig.warehouse.looks[0] == [REFERENCE], "looked up before it was created"
+        assert len(rig.warehouse.creates) == 1
+        await until(lambda: len(rig.warehouse.reads) > reads)
+        await until(lambda: rig.runtime.pending() == {"clarus": 0})
+
+
+async def test_an_order_that_is_there_already_is_not_created() -> None:
+    rig = Rig()
+    rig.warehouse.orders[REFERENCE] = [GoodsOut("7", REFERENCE, "ALLOCATED", "MAIN", {"S0": (2, 2)})]
+    async with rig.running("clarus"):
+        rig.tell(release(), channel="clarus")
+        await until(lambda: [(one.status, one.wms_id) for one in rig.sent(WarehouseOrder)] == [("ALLOCATED", "7")])
+        assert not rig.warehouse.creates
+
+
+async def test_a_create_that_was_made_but_not_answered_is_found() -> None:
+    rig = Rig()
+    rig.warehouse.create_fates.append(unknown())
+    async with rig.running("clarus"):
+        rig.tell(release(), channel="clarus")
+        await until(lambda: statuses(rig) == ["PENDING"])
+        assert len(rig.warehouse.creates) == 1
+
+
+async def test_a_create_that_was_lost_is_sent_again_only_when_the_warehouse_cannot_be_at_it_any_more() -> None:
+    rig = Rig()
+    rig.warehouse.create_fates.append(unknown())
+    rig.warehouse.lands = False
+    async with rig.running("clarus"):
+        rig.tell(release(), channel="clarus")
+        await until(lambda: len(rig.warehouse.creates) == 1)
+        rig.warehouse.lands = True
+        looks = len(rig.warehouse.looks)
+        began = rig.row(rig.tables.releases, REFERENCE, "clarus").intent.at
+        await until(lambda: len(rig.warehouse.creates) == 2)
+        assert rig.row(rig.tables.releases, REFERENCE, "clarus").since <= began
+        assert len(rig.warehouse.looks) > looks
+        assert rig.engine.now_ms() >= began + 400
+        await until(lambda: statuses(rig) == ["PENDING"])
+
+
+async def test_a_cancel_waits_for_the_outcome_of_the_create() -> None:
+    rig = Rig()
+    rig.warehouse.create_fates.append(unknown())
+    rig.warehouse.lands = False
+    async with rig.running("clarus"):
+        rig.tell(release(), channel="clarus")
+        await until(lambda: rig.warehouse.creates)
+        rig.tell(cancel(), channel="clarus")
+        late = rig.warehouse.make(REFERENCE, "PENDING", {"S0": (2, 0)})
+        looks = len(rig.warehouse.looks)
+        await until(lambda: len(rig.warehouse.looks) > looks)
+        assert statuses(rig) == []
+        rig.warehouse.orders[REFERENCE] = [late]  # the first create lands at last
+        await until(lambda: statuses(rig) == ["DELETED"])
+        assert [one.wms_id for one in rig.warehouse.cancels] == [late.wms_id]
+        assert len(rig.warehouse.creates) == 1
+
+
+async def test_a_cancel_of_what_was_never_made_is_answered_without_a_request() -> None:
+    rig = Rig()
+    async with rig.running("clarus"):
+        rig.tell(release(), cancel(), channel="clarus")
+        await until(lambda: statuses(rig) == ["DELETED"])
+        assert not rig.warehouse.creates and not rig.warehouse.cancels
+
+
+async def test_the_warehouse_decides_about_a_cancel() -> None:
+    rig = Rig()
+    async with rig.running("clarus"):
+        rig.tell(release(), channel="clarus")
+        await until(lambda: statuses(rig) == ["PENDING"])
+        rig.warehouse.become(REFERENCE, "PICK")
+        rig.warehouse.cancel_fates.append(Refused("clarus", "POST cancel", "picked already"))
+        rig.tell(cancel(), channel="clarus")
+        await until(lambda: statuses(rig) == ["PENDING", "CANCEL_REFUSED"])
+        assert rig.sent(WarehouseOrder)[-1].detail == "picked already"
+        assert rig.warehouse.cancels[0].status == "PICK"
+        await until(lambda: rig.runtime.pending() == {"clarus": 0})
+
+
+async def test_a_cancel_whose_answer_was_lost_is_looked_up() -> None:
+    rig = Rig()
+    async with rig.running("clarus"):
+        rig.tell(release(), channel="clarus")
+        await until(lambda: statuses(rig) == ["PENDING"])
+        rig.warehouse.cancel_fates.append(unknown())
+        rig.tell(cancel(), channel="clarus")
+        await until(lambda: rig.warehouse.cancels)
+        rig.warehouse.orders.pop(REFERENCE)
+        await until(lambda: statuses(rig)[-1] == "DELETED")
+        assert len(rig.warehouse.cancels) == 1
+
+
+async def test_a_refused_release_is_told_and_a_newer_one_is_tried() -> None:
+    rig = Rig()
+    rig.warehouse.create_fates.append(Refused("clarus", "POST /api/orders", "no such product"))
+    rig.warehouse.lands = False
+    async with rig.running("clarus"):
+        rig.tell(release(), channel="clarus")
+        await until(lambda: statuses(rig) == ["REFUSED"])
+        assert rig.sent(WarehouseOrder)[0].detail == "no such product"
+        rig.warehouse.lands = True
+        rig.tell(release(2), channel="clarus")
+        await until(lambda: statuses(rig) == ["REFUSED", "PENDING"])
+
+
+async def test_a_crash_after_the_intent_is_an_unknown_create() -> None:
+    rig = Rig()
+    rig.warehouse.create_fates.append(unknown())
+    async with rig.running("clarus"):
+        rig.warehouse.away = None
+        rig.tell(release(), channel="clarus")
+        await until(lambda: rig.warehouse.creates)
+        await rig.crash()
+        assert rig.row(rig.tables.releases, REFERENCE, "clarus").intent is not None
+        rig.engine.give(rig.place("clarus"))
+        await until(lambda: statuses(rig) == ["PENDING"])
+        assert len(rig.warehouse.creates) == 1
+
+
+async def test_a_despatched_order_is_told_when_its_line_is_gone() -> None:
+    rig = Rig()
+    async with rig.running("clarus"):
+        await started(rig)
+        rig.tell(release(), channel="clarus")
+        await until(lambda: statuses(rig) == ["PENDING"])
+        rig.warehouse.become(REFERENCE, "ALLOCATED", {"S0": (2, 2)})
+        rig.warehouse.lines["S0"] = {REFERENCE: LineRead(2, "MAIN")}
+        rig.tell(dirty(), channel="clarus")
+        await until(lambda: statuses(rig) == ["PENDING", "ALLOCATED"])
+        rig.warehouse.become(REFERENCE, "COMPLETED")
+        rig.warehouse.lines["S0"] = {}
+        rig.tell(dirty(), channel="clarus")
+        await until(lambda: statuses(rig) == ["PENDING", "ALLOCATED", "COMPLETED"])
+        row = rig.row(rig.tables.releases, REFERENCE, "clarus")
+        assert row.order is None, "what is over keeps no address"
+
+
+async def test_the_warehouse_away_is_one_exception_and_everything_is_done_when_it_is_back() -> None:
+    rig = Rig(skus=3)
+    rig.warehouse.away = Unavailable("clarus", "POST /graphql", "connection refused")
+    async with rig.running("clarus"):
+        rig.tell(release(), channel="clarus")
+        await until(lambda: [one.exception_id for one in rig.sent(ExceptionState)] == ["delivery_failed:clarus"])
+        assert rig.runtime.pending()["clarus"] > 0
+        rig.warehouse.away = None
+        await until(lambda: statuses(rig) == ["PENDING"])
+        await started(rig)
+        await until(lambda: [one.state for one in rig.sent(ExceptionState)] == ["OPEN", "RESOLVED"])
+
+
+async def test_no_level_is_told_before_the_start_check_agrees() -> None:
+    rig = Rig()
+    rig.warehouse.findings = [Finding("available", False, "what is available cannot be told", "set release_point")]
+    async with rig.running("clarus"):
+        rig.tell(release(), channel="clarus")
+        await until(lambda: [one.state for one in rig.sent(ExceptionState)] == ["OPEN"])
+        assert not rig.sent(StockLevel) and not rig.warehouse.creates
+        rig.warehouse.findings = []
+        await started(rig)
+        await until(lambda: statuses(rig) == ["PENDING"])
