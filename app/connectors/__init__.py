@@ -1,6 +1,6 @@
 """Which connector belongs to which channel. Connectors are imported when they are asked for, so that a process loads what it uses."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from app.connectors.bigcommerce.settings import BigCommerceSettings
@@ -31,19 +31,25 @@ def intake_for(channel: str, settings: "Settings") -> "Intake":
             return BigCommerceIntake(channel, given)
 
 
-def storefront_for(
-    name: str, settings: CommercetoolsSettings | BigCommerceSettings, transport: "Transport"
-) -> "Storefront":
-    """The connected storefront of a channel, talking through its owner's transport."""
+def storefront_type(settings: CommercetoolsSettings | BigCommerceSettings) -> "type[Storefront]":
+    """The class of a channel's connector: what kind of peer it is can be asked without a connection."""
     match settings:
         case CommercetoolsSettings():
             from app.connectors.commercetools import CommercetoolsStorefront
 
-            return CommercetoolsStorefront(name, settings, transport)
+            return CommercetoolsStorefront
         case BigCommerceSettings():
             from app.connectors.bigcommerce import BigCommerceStorefront
 
-            return BigCommerceStorefront(name, settings, transport)
+            return BigCommerceStorefront
+
+
+def storefront_for(
+    name: str, settings: CommercetoolsSettings | BigCommerceSettings, transport: "Transport"
+) -> "Storefront":
+    """The connected storefront of a channel, talking through its owner's transport."""
+    make: Callable[..., Storefront] = storefront_type(settings)
+    return make(name, settings, transport)
 
 
 def warehouse_for(settings: "Settings", transport: "Transport", warehouses: Sequence[str]) -> "Warehouse":

@@ -149,9 +149,15 @@ class DirectTransport:
     """A `Transport` without budget, priorities or breaker: for probes before delivery runs, and for tests."""
 
     def __init__(
-        self, peer: str, *, timeout: float = 20.0, connections: int = 20, clock: PeerClock | None = None
+        self,
+        peer: str,
+        *,
+        timeout: float = 20.0,
+        connections: int = 20,
+        clock: PeerClock | None = None,
+        client: httpx.AsyncClient | None = None,
     ) -> None:
-        self._peer, self._client = peer, make_client(timeout, connections)
+        self._peer, self._client = peer, client or make_client(timeout, connections)
         self.clock = clock or PeerClock()
 
     async def request(

@@ -12,6 +12,7 @@ _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 60.0
 _RESET_MARGIN = 0.05
 _RESERVED = 0.1
+_ROUNDING = 1e-6
 
 
 class Bucket:
@@ -40,7 +41,7 @@ class Bucket:
         if now < self._paused_until:
             return self._paused_until - now
         need = 1.0 if urgent else 1.0 + (max(1.0, self.burst * _RESERVED) if self.burst >= 2 else 0.0)
-        wait = 0.0 if self._tokens >= need else (need - self._tokens) / min(self.rate, self._pace)
+        wait = 0.0 if self._tokens + _ROUNDING >= need else (need - self._tokens) / min(self.rate, self._pace)
         if self._left is not None:
             window_need = 1.0 if urgent else 1.0 + (self._quota * _RESERVED if self._quota >= 10 else 0.0)
             if self._left < window_need:
@@ -89,7 +90,7 @@ class Bucket:
         self._pause = _FIRST_PAUSE
 
     def _refill(self, now: float) -> None:
-        passed, self._at = max(0.0, now - self._at), max(self._at, now)
+        passed, self._at = max(0.0, now - max(self._at, self._paused_until)), max(self._at, now)
         self.rate = min(self.ceiling, self.rate + self.ceiling * min(passed, 5.0) / _RECOVERY_SECONDS)
         if self._left is not None and now >= self._reset_at:
             self._left, self._pace = None, self.ceiling

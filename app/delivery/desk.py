@@ -51,6 +51,7 @@ class Desk:
         self.log = structlog.get_logger(__name__).bind(channel=channel)
         self.may_write = False
         self.failures = 0
+        self._alarms: list[Alarm] = []
         self._codecs, self._clock = codecs, clock
         self._open: set[str] = set()
 
@@ -68,6 +69,18 @@ class Desk:
 
         await self.engine.submit(self.partition, run)
         return results[-1]
+
+    def alarm(self) -> "Alarm":
+        """An alarm of this owner; it rings when writing is allowed."""
+        alarm = Alarm(self.now)
+        self._alarms.append(alarm)
+        return alarm
+
+    def allow_writes(self) -> None:
+        """The start check agrees."""
+        self.may_write = True
+        for alarm in self._alarms:
+            alarm.ring()
 
     # ---- exceptions ----
 

@@ -12,7 +12,7 @@ from typing import Final, Literal
 from agents.emit import Emitter
 from app.connectors.contract import AnswerKind, Priority, StockAnswer, StockReading, StockRequest, Storefront
 from app.connectors.errors import PeerError
-from app.delivery.desk import Alarm, Desk
+from app.delivery.desk import Desk
 from app.engine.api import Context
 from schemas import catalogue as topics
 from schemas.records import StockOutcome
@@ -72,7 +72,7 @@ class Listings:
     def __init__(self, desk: Desk, connector: Storefront, bounds: Bounds, known: Callable[[int], None]) -> None:
         self._desk, self._connector, self._bounds, self._known = desk, connector, bounds, known
         self._kind: PeerKind = connector.kind
-        self._alarm = Alarm(desk.now)
+        self._alarm = desk.alarm()
         self._touched: dict[str, bool] = {}
         self._due: dict[str, Due] = {}
         self._writing: set[str] = set()

@@ -13,7 +13,7 @@ import msgspec
 from agents.emit import Emitter
 from app.connectors.contract import Priority, Storefront
 from app.connectors.errors import Malformed, PeerError
-from app.delivery.desk import Alarm, Desk
+from app.delivery.desk import Desk
 from app.engine.api import Context
 from schemas import catalogue as topics
 from schemas.records import OrderSnapshot, OrderWatermark
@@ -65,7 +65,7 @@ class OrderIntake:
         self._next_whole = 0
         self._last = 0
         self._failures = 0
-        self._alarm = Alarm(desk.now)
+        self._alarm = desk.alarm()
         self._fetching: set[str] = set()
         self._again: set[str] = set()
         self._fetch_failures: dict[str, int] = {}

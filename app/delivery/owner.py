@@ -51,7 +51,7 @@ async def prove(desk: Desk, probe: Callable[[], Awaitable[list[Finding]]], findi
         blocking = [one for one in findings if not one.ok and one.blocking]
         if not blocking:
             await desk.commit(lambda context, emit: desk.resolve_trouble(context, emit, "delivery_failed", entity))
-            desk.may_write = True
+            desk.allow_writes()
             return
         failures += 1
         detail = "; ".join(f"{one.check}: {one.detail}{f' ({one.remedy})' if one.remedy else ''}" for one in blocking)

@@ -12,7 +12,7 @@ from typing import Final
 from agents.emit import Emitter
 from app.connectors.contract import GoodsOut, Priority, Warehouse
 from app.connectors.errors import Malformed, OutcomeUnknown, PeerError, Refused
-from app.delivery.desk import Alarm, Desk
+from app.delivery.desk import Desk
 from app.delivery.stock import mark_dirty
 from app.engine.api import Context
 from schemas import catalogue as topics
@@ -45,7 +45,7 @@ class Releases:
 
     def __init__(self, desk: Desk, connector: Warehouse, touched: Callable[[str], None]) -> None:
         self._desk, self._connector, self._touched = desk, connector, touched
-        self._alarm = Alarm(desk.now)
+        self._alarm = desk.alarm()
         self._todo: dict[str, None] = {}
         self._looks: dict[str, None] = {}
         self._busy: set[str] = set()

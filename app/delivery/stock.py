@@ -11,7 +11,7 @@ from typing import Final
 from agents.emit import Emitter
 from app.connectors.contract import GoodsOut, JointRead, Priority, Warehouse
 from app.connectors.errors import PeerError
-from app.delivery.desk import Alarm, Desk
+from app.delivery.desk import Desk
 from app.engine.api import Context
 from schemas import catalogue as topics
 from tables.deliveries import reads
@@ -35,7 +35,7 @@ class WarehouseStock:
         self, desk: Desk, connector: Warehouse, looked_up: Told, moved: Callable[[Iterable[str]], None]
     ) -> None:
         self._desk, self._connector, self._looked_up, self._moved = desk, connector, looked_up, moved
-        self._alarm = Alarm(desk.now)
+        self._alarm = desk.alarm()
         self._dirty: dict[str, Priority] = {}
         self._reading: dict[str, Priority] = {}
         self._failures: dict[str, int] = {}

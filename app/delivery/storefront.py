@@ -4,11 +4,11 @@ import asyncio
 
 from agents.delivery import Kind
 from app.connectors.contract import Finding, Storefront
+from app.delivery.bounds import bounds_of
 from app.delivery.desk import Desk
 from app.delivery.listings import Listings
 from app.delivery.orders import OrderIntake
 from app.delivery.owner import prove
-from tables.deliveries.peers import Bounds, PeerKind
 
 
 class StorefrontOwner:
@@ -19,7 +19,7 @@ class StorefrontOwner:
         self.findings: list[Finding] = []
         self._connector = connector
         self._orders = OrderIntake(desk, connector)
-        self._listings = Listings(desk, connector, bounds_of(desk, connector), self._orders.known)
+        self._listings = Listings(desk, connector, bounds_of(connector, desk.settings.bounds), self._orders.known)
 
     def changed(self, kind: Kind, key: str) -> None:
         """As `Owner.changed`."""
@@ -50,14 +50,3 @@ class StorefrontOwner:
         """As `Owner.close`."""
         await self._connector.close()
         await self.desk.gate.close()
-
-
-def bounds_of(desk: Desk, connector: Storefront) -> Bounds:
-    """The time bounds of this channel: only an asynchronous peer applies late, only commercetools shows late."""
-    given = desk.settings.bounds
-    return Bounds(
-        late_max=given.late_max,
-        apply_max=given.apply_max if connector.kind is PeerKind.RELATIVE else 0,
-        visible_lag=given.visible_lag if connector.kind is PeerKind.VERSIONED else 0,
-        order_slack=connector.order_resolution_ms,
-    )

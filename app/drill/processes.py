@@ -48,6 +48,7 @@ class Process:
         self.starts = 0
         self._running: asyncio.subprocess.Process | None = None
         self._meant = False
+        self._was_ready = False
         self._watcher: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -71,7 +72,7 @@ class Process:
         if self._meant:
             return
         self.failures.append(f"{self.name} ended by itself, exit status {status}:\n{self.tail()}")
-        if len(self.failures) <= _RESTARTS and self.starts > 1:
+        if self._was_ready and len(self.failures) <= _RESTARTS:
             await asyncio.sleep(1.0)
             if not self._meant:
                 await self.start()
@@ -80,11 +81,12 @@ class Process:
         """Wait until it says that it is ready. ProcessFailed where it ends before or takes too long."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            if self._running is not None and self._running.returncode is not None and not self._meant:
+            if not self._was_ready and self._running is not None and self._running.returncode is not None:
                 raise ProcessFailed(
                     f"{self.name} ended while starting, exit status {self._running.returncode}:\n{self.tail()}"
                 )
             if await self.is_ready(client):
+                self._was_ready = True
                 return
             await asyncio.sleep(0.1)
         raise ProcessFailed(f"{self.name} was not ready within {seconds:.0f} s:\n{self.tail()}")

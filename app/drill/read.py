@@ -46,13 +46,13 @@ def parse_drill(text: str, name: str) -> Drill:
     raw["settings"], faults = settings, faults + wrong
     file, form = _validate(raw, document)
     faults += form.values()
-    origin: dict[str, list[int]] = {}
+    kept, origin = raw, dict[str, list[int]]()
     if file is None:
         kept, origin = _without(raw, list(form))
         file, _ = _validate(kept, document)
     if file is not None:
         touched = {str(path[0]) for path in form if path}
-        for fault in reference_faults(file, raw, touched):
+        for fault in reference_faults(file, raw, kept, touched):
             path = _original(fault.path, origin)
             faults.append(f"{document.source(path)}: {dotted(path)}{fault.text}")
     if faults or file is None:

@@ -44,12 +44,17 @@ class _Names:
     orders: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
-def reference_faults(file: DrillFile, raw: Mapping[str, Any], touched: set[str]) -> list[Reference]:
-    """Everything that refers to nothing, or to the wrong thing. `touched`: the parts in which the form was wrong; what rests on all of them is not judged."""
+def reference_faults(
+    file: DrillFile, raw: Mapping[str, Any], kept: Mapping[str, Any], touched: set[str]
+) -> list[Reference]:
+    """Everything that refers to nothing, or to the wrong thing.
+
+    `raw` is the file as it was written, `kept` the part of it with a right form, `touched` the parts with a wrong one: what rests on them is not judged.
+    """
     names = _names(file, raw)
     faults = list(_withheld(raw))
     if not touched & {"channels", "warehouses", "products"}:
-        found = setting_faults(Settings.model_validate(product_data(file, raw)))
+        found = setting_faults(Settings.model_validate(product_data(file, kept)))
         faults += [Reference(f.path, f.text.removeprefix(dotted(f.path))) for f in found]
     faults += _stock(file, names)
     for index, step in enumerate(file.steps):

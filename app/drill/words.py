@@ -106,7 +106,8 @@ def _words(detail: Detail, path: Path, data: Any) -> str:
         hint = f"; did you mean {close[0]}?" if close else ""
         return f"is no field of a drill file here{hint}; allowed: {', '.join(names)}"
     if kind in ("literal_error", "enum"):
-        return f"allowed: {context['expected']}"
+        fields = allowed_fields(path, data)
+        return f"allowed: {context['expected']}" + (f" or a mapping of {', '.join(fields)}" if fields else "")
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         return "allowed: system: commercetools or bigcommerce"
     if kind in _BOUNDS:

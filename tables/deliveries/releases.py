@@ -17,7 +17,7 @@ GONE: Final = frozenset({"CANCELLED", "DELETED"})
 FINAL: Final = frozenset({"CANCELLED", "DELETED", "COMPLETED"})
 DELETABLE: Final = frozenset({"DRAFT", "PENDING"})
 _KNOWN: Final = frozenset(get_args(WarehouseStatus))
-_LOOK_FIRST: Final = 1_000
+_LOOK_FIRST: Final = 250
 _LOOK_LONGEST: Final = 15_000
 
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx
 from pydantic import TypeAdapter
 
 from app.connectors import intake_for, storefront_for
@@ -14,6 +15,7 @@ from app.connectors.contract import AnswerKind, Intake, Priority, StockAnswer, S
 from app.connectors.http import DirectTransport
 from app.settings import ChannelSettings, Settings
 from app.simulators.base import Fault, FaultKind
+from app.simulators.bigcommerce import BigCommerceSimulator
 from app.simulators.commercetools import CommercetoolsSimulator
 from app.simulators.contract import StorefrontSimulator
 from schemas.records import OrderSnapshot, RawNotification
@@ -45,12 +47,30 @@ class _Sink:
         """Nothing to stop."""
 
 
+def _hear_webhooks(simulator: BigCommerceSimulator, heard: Heard) -> None:
+    """Registers the order hooks, and takes their callbacks without a socket."""
+
+    def take(request: httpx.Request) -> httpx.Response:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        heard.append(RawNotification(channel=NAME, route="webhook", headers=headers, body=request.content))
+        return httpx.Response(200)
+
+    simulator.webhooks.client = httpx.AsyncClient(transport=httpx.MockTransport(take))
+    simulator.notify_to("http://shop.test/hooks")
+
+
 CASES = [
     Case(
         "commercetools",
         lambda: CommercetoolsSimulator(NAME, 7, order_lag=(0.0, 0.05), rate=1000, visible_lag=0.2),
         lambda simulator, heard: simulator.subscribe(_Sink(heard, "kafka")),
         "client_secret",
+    ),
+    Case(
+        "bigcommerce",
+        lambda: BigCommerceSimulator(NAME, 7, order_lag=(0.0, 0.05), rate=1000, apply_max=0.05, silent=False),
+        _hear_webhooks,
+        "access_token",
     ),
 ]
 
@@ -109,7 +129,7 @@ class Shop:
 async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
     """Wait for a condition; fails where it does not come true in time."""
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - the condition belongs to a simulator, which tells nobody
             await asyncio.sleep(0.01)
 
 

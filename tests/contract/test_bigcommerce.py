@@ -1,6 +1,7 @@
 """The BigCommerce connector against the simulated store over HTTP: what is particular to this platform. What every storefront does is in `test_storefront`."""
 
 import asyncio
+import json
 import time
 
 import pytest
@@ -356,6 +357,7 @@ class TestWebhooks:
             intake = BigCommerceIntake(NAME, shop.settings)
             shop.simulator.notify_to(url)
             await shop.simulator.place(NewOrder("5", [NewLine("CUSTOM", 1)]))
+            await shop.simulator.cancel("5")
             await until(lambda: len(received) == 2)
             for headers, body in received:
                 assert intake.verify(headers, body, now_ms())
@@ -370,21 +372,31 @@ class TestWebhooks:
             shop.simulator.notify_to(url)
             shop.simulator.faults.add(for_now("webhook", forge=1.0))
             await shop.simulator.place(NewOrder("5", [NewLine("CUSTOM", 1)]))
+            await until(lambda: len(received) == 2)
+            assert sorted(intake.verify(headers, body, now_ms()) for headers, body in received) == [False, True]
+
+    async def test_a_hook_on_all_order_events_gets_each_with_its_own_scope(self) -> None:
+        async with store() as shop, receiver() as (url, received):
+            shop.simulator.webhooks.register("store/order/*", url, {})
+            await shop.simulator.place(NewOrder("5", [NewLine("CUSTOM", 1)], paid=False))
+            await shop.simulator.pay("5")
             await until(lambda: len(received) == 4)
-            assert sorted(intake.verify(headers, body, now_ms()) for headers, body in received) == [
-                False,
-                False,
-                True,
-                True,
+            payloads = [json.loads(body) for _, body in received]
+            assert sorted(payload["scope"].removeprefix("store/order/") for payload in payloads) == [
+                "created",
+                "statusUpdated",
+                "statusUpdated",
+                "updated",
             ]
+            assert {"previous_status_id": 7, "new_status_id": 11} in [p["data"].get("status") for p in payloads]
 
     async def test_a_refused_one_is_tried_again(self) -> None:
         async with store() as shop, receiver(refuse=2) as (url, received):
             shop.simulator.notify_to(url)
             await shop.simulator.place(NewOrder("5", [NewLine("CUSTOM", 1)]))
             await until(shop.simulator.quiet)
-            assert len(received) == 4
-            assert sum(note.tries for note in shop.simulator.notifier.sent) == 4
+            assert len(received) == 3
+            assert [note.tries for note in shop.simulator.notifier.sent] == [3]
 
 
 class TestProbe:

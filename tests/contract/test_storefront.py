@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from app.connectors.contract import AnswerKind, Priority
+from app.connectors.contract import AnswerKind, Priority, StockRequest
 from app.connectors.errors import Malformed, PeerError, Throttled, Unauthorised, Unavailable
 from app.simulators.base import now_ms
 from app.simulators.contract import NewLine, NewOrder
@@ -65,7 +65,9 @@ async def test_calls_with_wrong_credentials_raise_unauthorised_and_writes_say_no
         listing = shop.listing("A")
         with pytest.raises(Unauthorised) as raised:
             await shop.storefront.read_stock([listing], Priority.SWEEP)
-        assert "wrong-secret-value" not in str(raised.value)
+        answer = await shop.write(StockRequest(listing, 1, 1, 1, 1, False, "some-id", 1))
+    assert answer.kind is AnswerKind.NOT_SENT
+    assert "wrong-secret-value" not in str(raised.value) + answer.detail
 
 
 # ---- reading stock --------------------------------------------------------------------------------------------------------------------------
@@ -153,10 +155,8 @@ async def test_a_refused_or_conflicting_write_changes_nothing(shop: Shop) -> Non
 
 
 async def test_a_write_to_a_sku_that_is_gone_fails_for_good_with_the_peers_words(shop: Shop) -> None:
-    listing = shop.listing("A")
-    request = await shop.request(listing, 1)
     gone = Listing(NAME, "gone", "gone")
-    answer = await shop.write(type(request)(gone, 1, 1, 1, 1, False, "00000000-0000-4000-8000-000000000000", 1))
+    answer = await shop.write(StockRequest(gone, 1, 1, 1, 1, False, "00000000-0000-4000-8000-000000000000", 1))
     assert answer.listing == gone.id
     assert answer.kind in (AnswerKind.FAILED, AnswerKind.CONFLICT)
     assert answer.detail

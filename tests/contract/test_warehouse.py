@@ -352,15 +352,6 @@ async def test_one_token_serves_many_requests_at_once() -> None:
         assert len(tenant.sent("/oauth/token")) == 1
 
 
-async def test_a_token_is_renewed_before_its_end() -> None:
-    async with clarus(stock={"MUG": 10}, token_lifetime=0.2) as tenant:
-        await tenant.read("MUG")
-        await asyncio.sleep(0.2)
-        await tenant.read("MUG")
-        refused = [call for call in tenant.simulator.journal.calls if call.status == 401]
-        assert (len(tenant.sent("/oauth/token")), refused) == (2, [])
-
-
 async def test_a_refused_token_is_renewed_once() -> None:
     async with clarus(stock={"MUG": 10}) as tenant:
         await tenant.read("MUG")

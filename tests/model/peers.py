@@ -91,7 +91,9 @@ class Store:
     version: int = 1
     marker: tuple[int, int, int] | None = None
     ever_set: bool = True
-    hidden: list[tuple[float, int]] = field(default_factory=list)  # (visible at, units): decrements reads do not show yet
+    hidden: list[tuple[float, int]] = field(
+        default_factory=list
+    )  # (visible at, units): decrements reads do not show yet
     orders: list[Order] = field(default_factory=list)
     busy_until: float = 0.0
 

@@ -103,9 +103,7 @@ class Model(World):
         self.ledger: Rows | None = None
         self.orders: dict[str, OrderRow] = {}
         super().__init__(seed, variant, trace)
-        listings = tuple(
-            Listing(name, SKU, SKU, f"of {s.eaches}", s.eaches) for name, s in self.stores.items()
-        )
+        listings = tuple(Listing(name, SKU, SKU, f"of {s.eaches}", s.eaches) for name, s in self.stores.items())
         catalogue = Catalogue([Product(SKU, listings=listings)], [], ["MAIN"])
         bounds = {name: BOUNDS[store.kind] for name, store in self.stores.items()}
         absolute = frozenset(name for name, store in self.stores.items() if store.kind == "nd")

@@ -40,7 +40,10 @@ def test_stock_moves_reach_both_storefronts(tmp_path: Path) -> None:
     # 000123: MAIN 40 - 3 - 37 moved = 0, NORTH 2 + 10 + 37 = 49; MUG: 30 + 6 = 36; CARD: 9 - 4 held = 5
     assert report["channels"]["ct"]["stock"] == {"123": 49, "MUG": 36, "MUG-CASE": 3, "CARD": 5, "GIFT-BOX": 5}
     assert report["channels"]["bc"]["stock"] == {"SKU-000123": 0, "MUG-CASE": 3}
-    assert report["wms"]["stock"]["000123"] == {"MAIN": {"available": 0, "held": 0}, "NORTH": {"available": 49, "held": 0}}
+    assert report["wms"]["stock"]["000123"] == {
+        "MAIN": {"available": 0, "held": 0},
+        "NORTH": {"available": 49, "held": 0},
+    }
     assert [step["booked"] for step in report["steps"]] == [10, -3, 4, 6, 37]
     assert report["latency_s"]["stock_to_channel"]["ct"]["count"] >= 3
     assert report["exceptions"] == []

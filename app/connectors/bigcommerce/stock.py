@@ -101,18 +101,22 @@ def _judge(
         return missing(f"location {listing.location!r} is no location id: give the number from the inventory locations")
     exact = [row for row in rows if row["identity"]["sku"] == listing.sku]
     if not exact and rows:
-        return missing(f"the store writes this SKU {rows[0]['identity']['sku']!r}: write it so in the products")
+        return missing(
+            f"the store writes SKU {listing.sku!r} as {rows[0]['identity']['sku']!r}: write it so in the products"
+        )
     if not exact:
-        return missing("no stocked item has this SKU: create it, or turn its inventory tracking on")
+        return missing(f"no stocked item has SKU {listing.sku!r}: create it, or turn its inventory tracking on")
     if len(exact) > 1:
-        return missing(f"{len(exact)} items have this SKU: make it unique in the catalogue")
+        return missing(f"{len(exact)} items have SKU {listing.sku!r}: make it unique in the catalogue")
     identity = exact[0]["identity"]
     known = facts.get(identity["product_id"])
     if known is None or known.tracking == "none":
-        return missing("its inventory is not tracked: set tracking to product or variant level")
+        return missing(f"the inventory of {listing.sku!r} is not tracked: set tracking to product or variant level")
     variant_id = identity.get("variant_id")
     if known.tracking == "product" and not known.simple and variant_id is not None:
-        return missing("its product keeps one stock for all variants: set tracking to variant level")
+        return missing(
+            f"the product of {listing.sku!r} keeps one stock for all variants: set tracking to variant level"
+        )
     by_variant = known.tracking == "variant" and variant_id is not None
     address = f"variant_id:{variant_id}" if by_variant else f"product_id:{identity['product_id']}"
     level = next((row for row in exact[0].get("locations") or [] if row["location_id"] == location), None)

@@ -46,15 +46,16 @@ class BigCommerceIntake:
             payload = json.loads(notification.body)
         except ValueError as error:
             raise ValueError("the body is not JSON") from error
-        if not isinstance(payload, dict) or not isinstance(payload.get("scope"), str):
-            raise ValueError("the body has no scope")
+        if not isinstance(payload, dict):
+            raise ValueError("the body is not a JSON object")
         if payload.get("producer", self._producer) != self._producer:
             raise ValueError("it is another store's")
-        if not _ORDER_SCOPE.match(payload["scope"]):
+        scope = str(payload.get("scope"))
+        if not _ORDER_SCOPE.match(scope):
             return []
         order_id = _order_id(payload)
         if not order_id:
-            raise ValueError(f"{payload['scope']} without an order id")
+            raise ValueError(f"{scope} without an order id")
         return [FetchOrder(channel=self._name, order_id=order_id)]
 
     def entity(self, body: bytes) -> str:

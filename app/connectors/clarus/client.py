@@ -79,7 +79,7 @@ class ClarusCredentials:
             detail = f"no token ({response.status_code}); check clarus.client_id and its secret"
             raise Unauthorised(PEER, request, detail, status=response.status_code)
         answer = json_object(PEER, request, response)
-        token, lifetime = answer.get("access_token"), answer.get("expires_in") or given.token_lifetime_s
+        token, lifetime = answer.get("access_token"), answer.get("expires_in", given.token_lifetime_s)
         if not isinstance(token, str) or not token or not isinstance(lifetime, (int, float)):
             raise Malformed(PEER, request, "the answer holds no access_token")
         self._token = token

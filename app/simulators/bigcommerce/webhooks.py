@@ -50,7 +50,7 @@ class Webhooks:
         self._secret, self._notifier = client_secret, notifier
         self.hooks: dict[int, Hook] = {}
         self._next = 18_048_287
-        self._client: httpx.AsyncClient | None = None
+        self.client: httpx.AsyncClient | None = None
         self._gate = asyncio.Semaphore(_PARALLEL)
 
     def register(self, scope: str, destination: str, headers: dict[str, str], is_active: bool = True) -> Hook:
@@ -85,8 +85,8 @@ class Webhooks:
             return await self._post(hook, message_id, body, forged=forged)
 
     async def _post(self, hook: Hook, message_id: str, body: bytes, *, forged: bool) -> bool:
-        if self._client is None:
-            self._client = httpx.AsyncClient(timeout=10, trust_env=False)
+        if self.client is None:
+            self.client = httpx.AsyncClient(timeout=10, trust_env=False)
         timestamp = int(time.time())
         headers = {
             **{name: "forged" if forged else value for name, value in hook.headers.items()},
@@ -96,12 +96,12 @@ class Webhooks:
             "webhook-signature": sign("forged" if forged else self._secret, message_id, timestamp, body),
         }
         try:
-            response = await self._client.post(hook.destination, content=body, headers=headers)
+            response = await self.client.post(hook.destination, content=body, headers=headers)
         except httpx.HTTPError:
             return False
         return response.is_success
 
     async def stop(self) -> None:
         """Close the connections."""
-        if self._client is not None:
-            await self._client.aclose()
+        if self.client is not None:
+            await self.client.aclose()

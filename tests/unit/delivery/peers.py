@@ -68,9 +68,7 @@ class ScriptedStorefront:
     def _reading(self, key: str, at: int) -> StockReading:
         if key in self.missing:
             return StockReading(key, 0, at, at, missing="no such SKU")
-        return StockReading(
-            key, self.quantities[key], at, at, f"id-{key}", self.versions[key], self.markers.get(key)
-        )
+        return StockReading(key, self.quantities[key], at, at, f"id-{key}", self.versions[key], self.markers.get(key))
 
     async def write_stock(self, requests: Sequence[StockRequest], priority: Priority) -> Mapping[str, StockAnswer]:
         self.writes.append((priority, list(requests)))
@@ -219,7 +217,7 @@ def order(order_id: str, modified_at: int, **fields: Any) -> OrderSnapshot:
         number=order_id,
         version=fields.pop("version", 1),
         state="OPEN",
-        status="Open",
+        status=fields.pop("status", "Open"),
         paid=True,
         created_at=modified_at,
         modified_at=modified_at,

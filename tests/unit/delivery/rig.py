@@ -120,7 +120,9 @@ class Rig:
         """Commands, folded and committed."""
         codec = self.codecs["channel.commands"]
         records = [
-            MemoryRecord(b"key", codec.encode(Event(event_id="t", occurred_at=0, received_at=0, source="t", body=body)), n)
+            MemoryRecord(
+                b"key", codec.encode(Event(event_id="t", occurred_at=0, received_at=0, source="t", body=body)), n
+            )
             for n, body in enumerate(bodies)
         ]
         self.engine.fold(self.agent.fold, self.place(channel), "channel.commands", records)
@@ -153,7 +155,9 @@ class Rig:
         row = self.row(self.tables.listings, key)
         return row.epoch if row is not None else 0
 
-    def target(self, version: int, inc: int, dec: int | None = None, key: str = "shop//c0", **fields: Any) -> StockTarget:
+    def target(
+        self, version: int, inc: int, dec: int | None = None, key: str = "shop//c0", **fields: Any
+    ) -> StockTarget:
         """A stock command in the listing's epoch."""
         return StockTarget(
             channel="shop",

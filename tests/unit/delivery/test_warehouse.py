@@ -2,7 +2,15 @@
 
 from app.connectors.contract import Finding, GoodsOut, LineRead, Priority
 from app.connectors.errors import OutcomeUnknown, PeerError, Refused, Unavailable
-from schemas.records import CancelOrder, ExceptionState, ReadStock, ReleaseLine, ReleaseOrder, StockLevel, WarehouseOrder
+from schemas.records import (
+    CancelOrder,
+    ExceptionState,
+    ReadStock,
+    ReleaseLine,
+    ReleaseOrder,
+    StockLevel,
+    WarehouseOrder,
+)
 from tests.unit.delivery.rig import Rig, until
 
 REFERENCE = "shop:1"

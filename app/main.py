@@ -1,0 +1,195 @@
+"""The worker: puts settings, engine, tables, agents, connectors and delivery together and runs them until told to stop. It holds no rule."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import structlog
+import uvloop
+
+from agents.availability import Availability
+from agents.delivery import Delivery, DeliveryTables
+from agents.intake import Intake
+from agents.orders import Orders
+from app import kafka, metrics
+from app.connectors import CLARUS, intake_for, storefront_type
+from app.delivery.bounds import bounds_of
+from app.delivery.runtime import DeliveryRuntime
+from app.engine import Batch, EngineApp, EngineConfig, EngineError, create_app, partition_of
+from app.errors import Problem
+from app.ops import OpsServer
+from app.registry import codecs_for
+from app.settings import Settings
+from schemas import catalogue as topics
+from schemas.catalogue import Topic
+from schemas.codec import Codecs
+from schemas.records import Correction
+from tables.deliveries.fetches import FetchRow
+from tables.deliveries.listing import ListingRow
+from tables.deliveries.polls import PollRow
+from tables.deliveries.reads import ReadRow
+from tables.deliveries.releases import ReleaseRow
+from tables.deliveries.troubles import TroubleRow
+from tables.orders import fold as orders
+from tables.orders.rows import OrderRow
+from tables.stock.rows import OrderLines, Rules, SkuRow, WatermarkRow
+
+log = structlog.get_logger(__name__)
+
+Fold = Callable[[Batch], None]
+
+
+def engine_config(settings: Settings) -> EngineConfig:
+    """What the engine must be told."""
+    given, cluster = settings.settings.engine, settings.settings.kafka
+    return EngineConfig(
+        bootstrap=cluster.bootstrap,
+        group=given.group,
+        instance=given.instance,
+        topic_prefix=cluster.topic_prefix,
+        partitions=cluster.partitions,
+        guarantee=given.guarantee,
+        client=kafka.login(cluster.security, cluster.username, cluster.password.get_secret_value()),
+        commit_interval_ms=given.commit_interval,
+        poll_max=given.poll_max,
+        data_dir=Path(given.data_dir),
+        store=given.store,
+        session_timeout_ms=given.session_timeout,
+        transaction_timeout_ms=given.transaction_timeout,
+        dead_letter_ratio=given.dead_letter_ratio,
+        dead_letter_run=given.dead_letter_run,
+        replication=cluster.replication,
+    )
+
+
+class Worker:
+    """Everything one worker process runs."""
+
+    def __init__(self, settings: Settings, codecs: Codecs) -> None:
+        self.settings = settings
+        self.app: EngineApp = create_app(engine_config(settings))
+        catalogue = settings.catalogue()
+        partitions = settings.settings.kafka.partitions
+
+        def place(channel: str) -> int:
+            return partition_of(channel, partitions)
+
+        table = self.app.Table
+        delivery_tables = DeliveryTables(
+            listings=table("listings", row=ListingRow),
+            corrections=table("corrections", row=Correction),
+            reads=table("reads", row=ReadRow),
+            releases=table("releases", row=ReleaseRow),
+            fetches=table("fetches", row=FetchRow),
+            polls=table("polls", row=PollRow),
+            troubles=table("troubles", row=TroubleRow),
+        )
+        carriers = {
+            method: orders.CarrierService(given.carrier, given.service) for method, given in settings.shipping.items()
+        }
+        bounds = {
+            name: bounds_of(storefront_type(given), settings.settings.bounds)
+            for name, given in settings.channels.items()
+        }
+        parsers = {name: intake_for(name, settings).parse for name in (CLARUS, *settings.channels)}
+        delivery = Delivery(codecs, delivery_tables)
+        self._agent(topics.INGRESS_WEBHOOKS, Intake(parsers, codecs, place).fold)
+        self._agent(
+            topics.ORDERS_EVENTS,
+            Orders(orders.Rules(catalogue, carriers), codecs, table("orders", row=OrderRow), place, partitions).fold,
+        )
+        self._agent(
+            topics.INVENTORY_EVENTS,
+            Availability(
+                Rules(catalogue, partitions, bounds),
+                codecs,
+                table("stock", row=SkuRow),
+                table("stock_lines", row=OrderLines),
+                table("watermarks", row=WatermarkRow),
+                place,
+            ).fold,
+        )
+        self._agent(topics.CHANNEL_COMMANDS, delivery.fold)
+        self.delivery = DeliveryRuntime(self.app, delivery, catalogue, settings, codecs, delivery_tables, place)
+        self.ops = OpsServer(settings.settings.ops, self._live, self._ready, self.status)
+
+    def _agent(self, topic: Topic, fold: Fold) -> None:
+        """One agent: every batch of its topic goes through `fold`, all or nothing."""
+        name = topic.name
+
+        async def run(stream: AsyncIterator[Batch]) -> None:
+            async for batch in stream:
+                with batch:
+                    fold(batch)
+                    metrics.RECORDS_IN.labels(name).inc(len(batch.records))
+
+        run.__name__ = name.replace(".", "_")
+        self.app.agent(self.app.topic(name), name=run.__name__)(run)
+
+    def _live(self) -> bool:
+        return bool(self.app.health()["live"])
+
+    def _ready(self) -> bool:
+        return bool(self.app.health()["ready"])
+
+    def status(self) -> dict[str, Any]:
+        """What the worker says of itself: plain values, no personal data."""
+        self._measure()
+        return {
+            "engine": self.app.health(),
+            "lag": dict(self.app.stats.lag),
+            "pending": self.delivery.pending(),
+            "channels": self.delivery.status(),
+        }
+
+    def _measure(self) -> None:
+        stats = self.app.stats
+        metrics.PARTITIONS_OWNED.set(len(self.app.owned))
+        for topic, lag in stats.lag.items():
+            metrics.LAG.labels(topic).set(lag)
+        self.delivery.measure()
+
+    async def run(self) -> None:
+        """Until a signal, or until the engine cannot go on: its error is raised."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, stop.set)
+        await self.ops.start()
+        try:
+            await self.app.start()
+            await _first(self.app.finished(), stop.wait())
+        finally:
+            await self.delivery.close()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self.app.stop()
+            await self.ops.stop()
+
+
+async def _first(*works: Any) -> None:
+    """Wait for the first of them, raise what it raised, end the others."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+def run_worker(settings: Settings) -> int:
+    """Run a worker in this process; the exit status. `Problem` where it cannot start or go on, in one line."""
+    codecs = codecs_for(settings)
+
+    async def main() -> None:
+        await Worker(settings, codecs).run()
+
+    try:
+        uvloop.run(main())
+    except EngineError as error:
+        raise Problem(f"{type(error).__name__}: {error}") from error
+    return 0

@@ -1,0 +1,195 @@
+"""Every check: when it holds, when it fails, and that a failure names the entity and both sides."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.drill.checks import (
+    Check,
+    Evidence,
+    budget_respected,
+    no_duplicate_order,
+    no_order_lost,
+    no_oversell,
+    nothing_unaccounted,
+    run_checks,
+    stock_equals_model,
+)
+from app.drill.file import DrillFile
+from app.drill.model import Offers, truth_of
+from app.drill.topics import OpenedException
+from app.settings import PolicySettings
+from app.simulators.base import Notification
+from app.simulators.contract import StorefrontOrder, WarehouseOrder
+from tests.unit.drill.support import drill_file, goods_out, sold
+
+STOCK = {"A": {"MAIN": 20, "NORTH": 4}, "B": {"MAIN": 9}}
+
+
+def evidence(
+    orders: dict[str, list[StorefrontOrder]] | None = None,
+    outs: list[WarehouseOrder] | None = None,
+    shown: dict[str, int] | None = None,
+    file: DrillFile | None = None,
+    stock: Mapping[str, Mapping[str, int]] = STOCK,
+    **more: Any,
+) -> Evidence:
+    offers = Offers(file or drill_file())
+    by_key: dict[str, list[WarehouseOrder]] = {}
+    for out in outs or []:
+        by_key.setdefault(out.upstream, []).append(out)
+    levels = {sku: {w: {"available": n, "held": 0} for w, n in by.items()} for sku, by in stock.items()}
+    truth = truth_of(offers, orders or {}, outs or [], levels)
+    right = {offer.name: truth.figure(offer) for offer in offers.all}
+    given: dict[str, Any] = {
+        "opening": {"A": 24, "B": 9},
+        "bookings": [],
+        "raised": {},
+        "notifications": {},
+        "throttled": {},
+        "exceptions": [],
+        **more,
+    }
+    return Evidence(offers, {"ct": [], "bc": [], **(orders or {})}, by_key, truth, {**right, **(shown or {})}, **given)
+
+
+def problem(entity: str, state: str = "open") -> OpenedException:
+    return OpenedException("unmapped_sku", entity, "ecommerce", state, "detail")
+
+
+async def _taken() -> bool:
+    return True
+
+
+def note(entity: str, answered: bool = True) -> Notification:
+    return Notification(entity, _taken, answered)
+
+
+def test_a_paid_order_is_in_the_warehouse_cancelled_or_an_open_exception() -> None:
+    orders = {
+        "ct": [
+            sold("1", ("A", 1)),
+            sold("2", ("A", 1), state="cancelled"),
+            sold("3", ("Q", 1)),
+            sold("4", ("A", 1), paid=False),
+        ],
+        "bc": [sold("5", ("A-CASE", 1))],
+    }
+    check = no_order_lost(evidence(orders, [goods_out("ct:1"), goods_out("bc:5")], exceptions=[problem("ct:N3")]))
+    assert (check.ok, check.checked) == (True, 4)
+
+
+def test_a_lost_order_is_named_with_both_sides() -> None:
+    orders = {"ct": [sold("1", ("A", 2)), sold("2", ("Q", 1))]}
+    outs = [goods_out("ct:1", status="DELETED")]
+    check = no_order_lost(evidence(orders, outs, exceptions=[problem("ct:N2", "resolved")]))
+    assert [f["entity"] for f in check.failed] == ["ct:N1", "ct:N2"]
+    assert check.failed[0]["storefront"] == "open, paid, A x 2"
+    assert check.failed[0]["wms"] == "no goods out"
+
+
+def test_two_living_goods_outs_of_one_order_are_a_failure_a_deleted_one_is_not() -> None:
+    orders = {"ct": [sold("1", ("A", 1)), sold("2", ("A", 1))]}
+    outs = [
+        goods_out("ct:1"),
+        goods_out("ct:1", status="DELETED"),
+        goods_out("ct:2"),
+        goods_out("ct:2", status="CANCELLED"),
+    ]
+    check = no_duplicate_order(evidence(orders, outs))
+    assert check.checked == 2
+    assert [f["entity"] for f in check.failed] == ["ct:N2"]
+    assert len(check.failed[0]["wms"]) == 2
+
+
+def test_a_listing_off_by_one_fails_with_both_figures_and_their_reason() -> None:
+    assert stock_equals_model(evidence()).ok
+    check = stock_equals_model(evidence({"ct": [sold("1", ("A", 2))]}, shown={"ct:A": 21}))
+    assert check.checked == 4
+    (failure,) = check.failed
+    assert (failure["entity"], failure["storefront"], failure["model"]) == ("ct:A", 21, 22)
+    assert "open demand 2" in failure["why"]
+
+
+def escrowed(shown: dict[str, int], **policy: Any) -> Check:
+    file = drill_file()
+    file.policies = [PolicySettings.model_validate({"match": {"sku": "A"}, "mode": "escrow", **policy})]
+    return stock_equals_model(evidence(file=file, shown=shown))
+
+
+def test_escrow_offers_at_most_the_pool_and_keeps_no_unit_back_that_fits() -> None:
+    assert escrowed({"ct:A": 12, "bc:A-CASE": 2}).ok  # 12 + 2 * 6 = 24
+    assert not escrowed({"ct:A": 13, "bc:A-CASE": 2}).ok
+    assert not escrowed({"ct:A": 11, "bc:A-CASE": 2}).ok  # one each is on offer nowhere
+    assert escrowed({"ct:A": 6, "bc:A-CASE": 2}, buffer=6).ok
+
+
+def test_oversell_counts_what_was_sold_beyond_supply_and_excuse() -> None:
+    orders = {"ct": [sold("1", ("A", 20)), sold("2", ("BOX", 3)), sold("3", ("A", 9), state="cancelled")]}
+    assert no_oversell(evidence(orders)).failed[0] == {
+        "entity": "A",
+        "sold": 26,
+        "supply": 24,
+        "excused": 0,
+        "oversold": 2,
+    }
+    received = [{"what": "received", "sku": "A", "qty": 1}, {"what": "adjusted", "sku": "A", "qty": 1}]
+    assert no_oversell(evidence(orders, bookings=received)).ok
+    excused = no_oversell(evidence(orders, bookings=[{"what": "held", "sku": "A", "qty": 2}]))
+    assert (excused.ok, excused.more) == (True, {"units": 0, "excused": 2})
+    raised = no_oversell(evidence(orders, raised={("bc", "A-CASE"): 1}))
+    assert raised.ok
+
+
+def test_a_lowered_stock_does_not_lower_the_supply_but_excuses() -> None:
+    orders = {"ct": [sold("1", ("B", 9))]}
+    shrunk = no_oversell(evidence(orders, bookings=[{"what": "adjusted", "sku": "B", "qty": -4}]))
+    assert (shrunk.ok, shrunk.more["units"]) == (True, 0)
+
+
+def test_a_parcel_of_a_cancelled_order_counts_as_sold_and_its_restock_as_excused() -> None:
+    gone = goods_out("ct:1", status="COMPLETED", parcels=[{"tracking": "T", "lines": [{"sku": "B", "qty": 5}]}])
+    again = sold("2", ("B", 9))
+    kept = no_oversell(evidence({"ct": [sold("1", ("B", 5), state="cancelled"), again]}, [gone]))
+    assert kept.more["units"] == 5
+    put_back = no_oversell(evidence({"ct": [sold("1", ("B", 5), state="cancelled", restocked=True), again]}, [gone]))
+    assert put_back.more == {"units": 0, "excused": 5}
+
+
+def test_only_the_peers_own_limit_breaks_the_budget() -> None:
+    check = budget_respected(evidence(throttled={"ct": (4, 0), "bc": (2, 1)}))
+    assert check.more == {"throttled": 6}
+    assert [f["entity"] for f in check.failed] == ["bc"]
+
+
+def test_every_notification_came_to_an_end() -> None:
+    orders = {"ct": [sold("1", ("A", 1)), sold("2", ("A", 1)), sold("3", ("A", 1), paid=False)]}
+    sent = {"ct": [note("ct:N1"), note("2", answered=False), note("N3")], "clarus": [note("A"), note("ct:1")]}
+    found = evidence(orders, [goods_out("ct:1")], notifications=sent)
+    check = nothing_unaccounted(found, stock_equals_model(found))
+    assert check.checked == 5
+    assert [f["entity"] for f in check.failed] == ["ct:2"]
+    assert "visible in a poll" in check.failed[0]["notification"]
+
+
+def test_a_stock_hint_is_unaccounted_while_a_listing_of_it_is_wrong() -> None:
+    found = evidence(shown={"ct:BOX": 1}, notifications={"clarus": [note("A"), note("B")]})
+    check = nothing_unaccounted(found, stock_equals_model(found))
+    assert [f["entity"] for f in check.failed] == ["clarus:A", "clarus:B"]  # both are components of the bundle
+
+
+def test_checks_outside_the_present_scope_check_nothing() -> None:
+    checks = run_checks(evidence())
+    assert [name for name, check in checks.items() if check.checked == 0 and name.endswith("_once")] == [
+        "despatch_once",
+        "refund_once",
+    ]
+    assert list(checks) == [
+        "no_order_lost",
+        "no_duplicate_order",
+        "stock_equals_model",
+        "no_oversell",
+        "despatch_once",
+        "refund_once",
+        "budget_respected",
+        "nothing_unaccounted",
+    ]
