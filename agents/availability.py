@@ -10,7 +10,7 @@ from agents.emit import Emitter, Place
 from app.engine.api import Batch, Context, Record, Table
 from schemas import catalogue as topics
 from schemas.codec import Codecs, UndecodableRecord
-from schemas.records import AvailableToSell, ComponentStock, Correction, Event, StockTarget
+from schemas.records import AvailableToSell, ComponentStock, Correction, Event, ExceptionState, StockTarget
 from schemas.records import Record as Body
 from tables.stock import fold
 from tables.stock.publish import publish
@@ -112,3 +112,5 @@ class Availability:
                     emit.send(topics.INVENTORY_AVAILABILITY, effect.sku, effect)
                 case ComponentStock():
                     emit.send(topics.INVENTORY_EVENTS, effect.sku, effect)
+                case ExceptionState():
+                    emit.send(topics.INTEGRATION_EXCEPTIONS, effect.exception_id, effect)

@@ -174,7 +174,7 @@ class KafkaServer:
         """Until it answers."""
         with (self._folder / "broker.log").open("ab") as log:
             self._process = subprocess.Popen(
-                self._command("-Xmx512m", "-XX:+UseSerialGC") + ["kafka.Kafka", str(self._settings)],
+                [*self._command("-Xmx512m", "-XX:+UseSerialGC"), "kafka.Kafka", str(self._settings)],
                 stdout=log,
                 stderr=log,
             )
@@ -191,6 +191,15 @@ class KafkaServer:
     def kill(self) -> None:
         """At once."""
         self._end(signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """It keeps its connections and answers nothing."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def _end(self, how: signal.Signals) -> None:
         process, self._process = self._process, None

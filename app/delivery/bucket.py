@@ -59,6 +59,13 @@ class Bucket:
         """Seconds for which the peer wants nothing at all (Retry-After), 0 for none."""
         return max(0.0, self._paused_until - now)
 
+    def left(self, now: float) -> int:
+        """Requests that may go out at once."""
+        self._refill(now)
+        if now < self._paused_until:
+            return 0
+        return int(self._tokens if self._left is None else min(self._tokens, self._left))
+
     def learn(self, hint: RateHint, now: float, under_way: int) -> None:
         """Take in what a response says; `under_way` requests left after the peer counted and are not in its figure yet."""
         self._refill(now)

@@ -172,6 +172,9 @@ class Alarm:
         """`key` is due at `at`; the time given last counts."""
         self._at[key] = at
         heapq.heappush(self._heap, (at, key))
+        if len(self._heap) > 2 * len(self._at) + 100:
+            self._heap = [(due, name) for name, due in self._at.items()]
+            heapq.heapify(self._heap)
         self._event.set()
 
     def clear(self, key: str) -> None:

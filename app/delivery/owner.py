@@ -23,8 +23,12 @@ class Owner(Protocol):
         """A row of the channel changed: look at it."""
         ...
 
-    def pending(self) -> int:
-        """Wanted states not yet confirmed."""
+    def backlog(self) -> dict[str, int]:
+        """Wanted states not yet confirmed, by kind."""
+        ...
+
+    def oldest(self) -> int | None:
+        """Since when (our milliseconds) the longest waiting of them waits; None for none."""
         ...
 
     async def run(self) -> None:
@@ -40,24 +44,26 @@ async def prove(desk: Desk, probe: Callable[[], Awaitable[list[Finding]]], findi
     """Run the start-up checks until nothing blocking is left; `desk.may_write` says so. The last results are kept in `findings`."""
     entity, failures = f"{desk.channel}/start-check", 0
     while True:
-        wait: float | None = None
+        wait, silent = None, False
         try:
             findings[:] = await probe()
         except PeerError as error:
-            findings[:] = [
-                Finding("reachable", False, f"{error.request}: {error.detail}", "check address and credentials")
-            ]
-            wait = error.retry_after
+            remedy = "check address and credentials"
+            findings[:] = [Finding("reachable", False, f"{error.request}: {error.detail}", remedy)]
+            wait, silent = error.retry_after, failures < desk.settings.delivery.attempts
         blocking = [one for one in findings if not one.ok and one.blocking]
         if not blocking:
             await desk.commit(lambda context, emit: desk.resolve_trouble(context, emit, "delivery_failed", entity))
             desk.allow_writes()
             return
         failures += 1
-        detail = "; ".join(f"{one.check}: {one.detail}{f' ({one.remedy})' if one.remedy else ''}" for one in blocking)
-        desk.log.warning("start_check_failed", findings=detail)
-        text = f"nothing is written until the start check agrees: {detail}"
-        await desk.commit(
-            lambda context, emit, text=text: desk.open_trouble(context, emit, "delivery_failed", entity, text)  # type: ignore[misc]
-        )
+        if not silent:
+            await _complain(desk, entity, blocking)
         await asyncio.sleep(desk.backoff(failures, wait) / 1000)
+
+
+async def _complain(desk: Desk, entity: str, blocking: list[Finding]) -> None:
+    detail = "; ".join(f"{one.check}: {one.detail}{f' ({one.remedy})' if one.remedy else ''}" for one in blocking)
+    desk.log.warning("start_check_failed", findings=detail)
+    text = f"nothing is written until the start check agrees: {detail}"
+    await desk.commit(lambda context, emit: desk.open_trouble(context, emit, "delivery_failed", entity, text))

@@ -21,7 +21,7 @@ from tables.deliveries import releases as rules
 from tables.deliveries.releases import AtWarehouse, Cancel, Create, Idle, LookUp, ReleaseRow, Report
 
 ROWS_AT_ONCE: Final = 500
-WRITES_AT_ONCE: Final = 4
+WRITES_AT_ONCE: Final = 6
 LOOKS_AT_ONCE: Final = 2
 CHECK_GAP: Final = 1.0
 """Seconds between two looks at the status of orders whose lines moved."""
@@ -37,7 +37,7 @@ class Round:
     cancels: list[GoodsOut] = field(default_factory=list)
     later: list[str] = field(default_factory=list)
     waits: dict[str, int] = field(default_factory=dict)
-    pending: dict[str, bool] = field(default_factory=dict)
+    pending: dict[str, int | None] = field(default_factory=dict)  # since when; None: nothing
 
 
 class Releases:
@@ -49,7 +49,7 @@ class Releases:
         self._todo: dict[str, None] = {}
         self._looks: dict[str, None] = {}
         self._busy: set[str] = set()
-        self._pending: set[str] = set()
+        self._pending: dict[str, int] = {}  # since when
         self._at_work: dict[str, None] = {}
         self._to_check: set[str] = set()
         self._shown: dict[str, GoodsOut] = {}
@@ -71,7 +71,11 @@ class Releases:
 
     def pending(self) -> int:
         """Orders whose release or cancel is not answered."""
-        return len(self._pending | self._todo.keys() | self._busy)
+        return len(self._pending.keys() | self._todo.keys() | self._busy)
+
+    def oldest(self) -> int | None:
+        """Since when the longest waiting of them waits, our milliseconds."""
+        return min(self._pending.values(), default=None)
 
     async def load(self) -> None:
         """Take the rows over: intents found in them are unknown outcomes."""
@@ -113,8 +117,10 @@ class Releases:
             self._alarm.clear(key)
         slots = WRITES_AT_ONCE - self._writes
         found = await self._desk.commit(lambda context, emit: self._look(context, emit, ready, slots))
-        for key, pending in found.pending.items():
-            (self._pending.add if pending else self._pending.discard)(key)
+        for key, since in found.pending.items():
+            self._pending.pop(key, None)
+            if since is not None:
+                self._pending[key] = since
         for key, at in found.waits.items():
             self._alarm.set(key, at)
         self._looks.update(dict.fromkeys(found.looks))
@@ -137,14 +143,14 @@ class Releases:
             row = context.get(self._desk.tables.releases, key)
             if row is None:
                 continue
-            found.pending[key] = rules.pending(row)
+            found.pending[key] = row.since if rules.pending(row) else None
             step = rules.next_step(row, context.now_ms)
             match step:
                 case LookUp():
                     found.looks.append(key)
                 case Report():
                     self._answer(context, emit, row, rules.report(row, ""))
-                    found.pending[key] = False
+                    found.pending[key] = None
                 case Idle():
                     if step.until is not None:
                         found.waits[key] = step.until

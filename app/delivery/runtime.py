@@ -82,7 +82,9 @@ class DeliveryRuntime:
     def pending(self) -> dict[str, int]:
         """Wanted states not yet confirmed, by channel that has its owner here. A channel whose owner is starting counts 1."""
         counts = dict.fromkeys(self._tasks, 1)
-        counts.update({channel: owner.pending() for channel, owner in self._owners.items() if channel in counts})
+        counts.update(
+            {channel: sum(owner.backlog().values()) for channel, owner in self._owners.items() if channel in counts}
+        )
         return counts
 
     def status(self) -> dict[str, Any]:
@@ -92,7 +94,7 @@ class DeliveryRuntime:
             gate = owner.desk.gate
             report[channel] = {
                 "partition": owner.desk.partition,
-                "pending": owner.pending(),
+                "backlog": owner.backlog(),
                 "writes": owner.desk.may_write,
                 "failures_in_a_row": owner.desk.failures,
                 "breaker": gate.breaker.state,
@@ -118,7 +120,12 @@ class DeliveryRuntime:
         """Set the gauges; called before metrics are read."""
         for channel, owner in self._owners.items():
             gate = owner.desk.gate
-            metrics.BACKLOG.labels(channel, "all").set(owner.pending())
+            for kind, pending in owner.backlog().items():
+                metrics.BACKLOG.labels(channel, kind).set(pending)
+            oldest = owner.oldest()
+            age = 0.0 if oldest is None else max(0.0, self._clock() - oldest / 1000)
+            metrics.OLDEST_PENDING.labels(channel).set(age)
+            metrics.BUDGET_LEFT.labels(channel).set(gate.bucket.left(time.monotonic()))
             metrics.BUDGET_RATE.labels(channel).set(gate.bucket.rate)
             metrics.BREAKER.labels(channel).set(_BREAKER_STATE[gate.breaker.state])
 

@@ -31,9 +31,13 @@ class StorefrontOwner:
             case _:
                 self.desk.log.warning("command_for_another_kind_of_channel", kind=kind)
 
-    def pending(self) -> int:
-        """As `Owner.pending`."""
-        return self._listings.pending() + self._orders.pending()
+    def backlog(self) -> dict[str, int]:
+        """As `Owner.backlog`."""
+        return {"stock": self._listings.pending(), "fetches": self._orders.pending()}
+
+    def oldest(self) -> int | None:
+        """As `Owner.oldest`: of the listings."""
+        return self._listings.oldest()
 
     async def run(self) -> None:
         """As `Owner.run`."""

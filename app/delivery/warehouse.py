@@ -30,9 +30,13 @@ class WarehouseOwner:
             case _:
                 self.desk.log.warning("command_for_another_kind_of_channel", kind=kind)
 
-    def pending(self) -> int:
-        """As `Owner.pending`."""
-        return self._stock.pending() + self._releases.pending()
+    def backlog(self) -> dict[str, int]:
+        """As `Owner.backlog`."""
+        return {"reads": self._stock.pending(), "orders": self._releases.pending()}
+
+    def oldest(self) -> int | None:
+        """As `Owner.oldest`: of the orders."""
+        return self._releases.oldest()
 
     async def run(self) -> None:
         """As `Owner.run`."""

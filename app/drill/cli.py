@@ -48,8 +48,13 @@ class Stopped(Exception):
     "--broker", metavar="HOST:PORT", help="A running Kafka, plaintext; default: the bundled broker, in memory."
 )
 @click.option("--quiet", is_flag=True, help="Print nothing but faults.")
+@click.option(
+    "--logs", type=click.Path(path_type=Path, file_okay=False), help="Keep the logs of all processes in this folder."
+)
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of the file and end.")
-def drill(file: Path | None, report: Path | None, broker: str | None, quiet: bool, schema: bool) -> None:
+def drill(
+    file: Path | None, report: Path | None, broker: str | None, quiet: bool, logs: Path | None, schema: bool
+) -> None:
     """Run a scenario file: the whole product against simulated storefronts and a simulated warehouse, then check every figure and order."""
     if schema:
         click.echo(json.dumps(drill_schema(), indent=2))
@@ -57,7 +62,7 @@ def drill(file: Path | None, report: Path | None, broker: str | None, quiet: boo
     if file is None:
         raise click.UsageError("which file? (clarus-stream drill --help shows examples)")
     _check_report(report)
-    _finish(_run(read_drill(file), report, broker, quiet, []))
+    _finish(_run(read_drill(file), report, broker, quiet, [], logs))
 
 
 @click.command()
@@ -86,7 +91,9 @@ def _check_report(report: Path | None) -> None:
         )
 
 
-def _run(drill: Drill, report: Path | None, broker: str | None, quiet: bool, hints: list[str]) -> Outcome:
+def _run(
+    drill: Drill, report: Path | None, broker: str | None, quiet: bool, hints: list[str], logs: Path | None = None
+) -> Outcome:
     to_screen = report is not None and str(report) == "-"
     console = Console(stderr=to_screen)
     chosen: Broker = ForeignBroker(broker) if broker else BundledBroker()
@@ -97,6 +104,7 @@ def _run(drill: Drill, report: Path | None, broker: str | None, quiet: bool, hin
         chosen,
         Quiet() if quiet else Screen(console),
         foreign=broker is not None,
+        logs=logs,
     )
     try:
         outcome = asyncio.run(_interruptible(run))

@@ -168,12 +168,19 @@ class Product:
                 found[name] = body
         return found
 
-    async def stop(self, *, keep: bool = False) -> None:
-        """End every process, and remove the folder unless it is wanted."""
+    async def stop(self, logs: Path | None = None) -> None:
+        """End every process, and remove the folder; the logs are copied to `logs` before."""
         await asyncio.gather(*(process.stop() for process in self.processes), return_exceptions=True)
         await self._client.aclose()
-        if not keep:
-            await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
+        if logs is not None:
+            await asyncio.to_thread(_copy, [process.log for process in self.processes], logs)
+        await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
+
+
+def _copy(files: list[Path], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in files:
+        shutil.copy(file, folder)
 
 
 def _create_topics(settings: Settings) -> None:

@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from confluent_kafka import KafkaException
@@ -17,7 +18,7 @@ from app.drill.product import Broker, Product
 from app.drill.report import Outcome, conclude
 from app.drill.settle import Backlog, Settling
 from app.drill.steps import Player, Script
-from app.drill.topics import OpenedException, group_lag, read_exceptions
+from app.drill.topics import GroupLag, OpenedException, read_exceptions
 from app.drill.watch import Watch
 
 ZERO_SECONDS = 60.0
@@ -52,7 +53,7 @@ class Display(Protocol):
 
 
 class DrillRun:
-    """One run of one file. `broker` is started and stopped here."""
+    """One run of one file. `broker` is started and stopped here; `logs` is a folder that gets the logs of all processes."""
 
     def __init__(
         self,
@@ -63,7 +64,9 @@ class DrillRun:
         display: Display,
         *,
         foreign: bool,
+        logs: Path | None = None,
     ) -> None:
+        self._logs = logs
         self._file, self._raw, self._factory, self._broker, self._display = file, raw, factory, broker, display
         self._foreign = foreign
         self.kept_logs = ""
@@ -82,7 +85,7 @@ class DrillRun:
                 return await self._drill(peers, product, progress)
             finally:
                 progress.phase = "stopping"
-                await product.stop()
+                await product.stop(logs=self._logs)
                 await peers.stop()
         finally:
             self._display.stop()
@@ -91,14 +94,15 @@ class DrillRun:
     async def _drill(self, peers: Peers, product: Product, progress: Progress) -> Outcome:
         watch = Watch(peers)
         player = Player(self._file, peers, product.kill, product.freeze)
-        settling = Settling(peers, product, lambda: asyncio.to_thread(group_lag, product.settings))
+        lag = GroupLag(product.settings)
+        settling = Settling(peers, product, lambda: asyncio.to_thread(lag.look))
         progress.script, progress.watch = player.script, watch
         progress.phase = "waiting for time 0: every listing shows what the policies give"
         opening = {sku: sum(s["available"] for s in by.values()) for sku, by in peers.clarus.stock().items()}
-        ready = await self._time_zero(peers, settling, progress)
+        ready = await self._time_zero(peers)
         progress.zero = time.monotonic()
         if not ready:
-            waiting = f"time 0: {', '.join(peers.wrong()) or settling.backlog}"
+            waiting = f"time 0; these listings do not show what the policies give: {', '.join(peers.wrong())}"
             return await self._conclude(peers, product, player.script, watch, opening, progress, False, waiting)
         watch.start()
         player.script.on_movement = watch.moved
@@ -120,14 +124,12 @@ class DrillRun:
         finally:
             await watch.stop()
 
-    async def _time_zero(self, peers: Peers, settling: Settling, progress: Progress) -> bool:
-        """Until every listing shows the right figure and nothing is pending; bounded."""
+    async def _time_zero(self, peers: Peers) -> bool:
+        """Until every listing shows the right figure; bounded."""
         deadline = time.monotonic() + max(ZERO_SECONDS, self._file.settle / 1000)
         while time.monotonic() < deadline:
-            if not peers.wrong():
-                progress.backlog = await settling.look()
-                if not (progress.backlog.pending or progress.backlog.notifications or peers.wrong()):
-                    return True
+            if not peers.wrong() and all(peer.quiet() for peer in peers.storefronts.values()):
+                return True
             await asyncio.sleep(0.1)
         return False
 

@@ -3,14 +3,15 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.drill.peers import Peers
 from app.drill.product import Product
 
 QUIET_SECONDS = 3.0
 _LOOK_SECONDS = 0.25
-_GLANCES = 4
+_GLANCES = 5
+_GLANCE_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,21 +44,24 @@ Lag = Callable[[], Awaitable[int]]
 
 
 async def look(peers: Peers, product: Product, lag: Lag) -> Backlog:
-    """One look. A request that a sweep makes is over a moment later, so a peer counts as busy only where it stays so."""
-    busy = [peer.name for peer in peers.all() if not peer.quiet()]
+    """One look. What a sweep or a poll asks is answered a moment later, so only what stays busy over a few glances counts."""
+    found = await _glance(peers, product)
     for _ in range(_GLANCES):
-        if not busy:
+        if not (found.restless or found.pending):
             break
-        await asyncio.sleep(0.02)
-        busy = [peer.name for peer in peers.all() if peer.name in busy and not peer.quiet()]
+        await asyncio.sleep(_GLANCE_SECONDS)
+        found = await _glance(peers, product)
+    return replace(found, lag=await lag())
+
+
+async def _glance(peers: Peers, product: Product) -> Backlog:
+    busy = tuple(peer.name for peer in peers.all() if not peer.quiet())
     notifications = sum(peer.notifier.pending for peer in peers.all())
     status = await product.status()
     if len(status) < len(product.workers):
-        return Backlog(notifications, restless=tuple(busy))
+        return Backlog(notifications, restless=busy)
     pending = sum(sum(one.get("pending", {}).values()) for one in status.values())
-    told = [one.get("lag") for one in status.values()]
-    behind = sum(n for n in told if isinstance(n, int)) if all(isinstance(n, int) for n in told) else await lag()
-    return Backlog(notifications, pending, behind, tuple(busy))
+    return Backlog(notifications, pending, restless=busy)
 
 
 class Settling:

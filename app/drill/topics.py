@@ -1,9 +1,8 @@
 """What a drill reads from Kafka: the exceptions, from the public topic, and how far the product's group is behind. It joins no group."""
 
 import time
-from collections.abc import Sequence
+from collections import deque
 from dataclasses import dataclass
-from typing import Any
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
@@ -13,7 +12,7 @@ from confluent_kafka import (
     KafkaException,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from app import kafka, registry
 from app.settings import Settings
@@ -22,6 +21,7 @@ from schemas.codec import UndecodableRecord
 from schemas.records import ExceptionState
 
 _SECONDS = 10.0
+_COMMITTED_WITHIN = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,24 +100,35 @@ def _read_all(settings: Settings, topic: str) -> list[bytes]:
         consumer.close()
 
 
-def group_lag(settings: Settings) -> int:
-    """Records between the committed positions of the product's group and the ends of its topics. Blocks; KafkaException where it cannot be told."""
-    given = settings.settings.kafka
-    admin = AdminClient(kafka.client(given))
-    group = kafka.topic(given, settings.settings.engine.group)
-    future = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)], request_timeout=_SECONDS)[group]
-    committed: Sequence[Any] = future.result().topic_partitions
-    ours = {kafka.topic(given, topic.name) for topic in TOPICS}
-    watched = [p for p in committed if p.topic in ours]
-    consumer = Consumer({**kafka.client(given), "group.id": "clarus-stream-drill-reader", "enable.auto.commit": False})
-    try:
-        return sum(
-            max(
-                0,
-                consumer.get_watermark_offsets(TopicPartition(p.topic, p.partition), timeout=_SECONDS)[1]
-                - max(0, p.offset),
-            )
-            for p in watched
-        )
-    finally:
-        consumer.close()
+class GroupLag:
+    """How far the product's group is behind what was there two seconds ago.
+
+    Sweeps and polls write a trickle of records for ever and positions are committed about once a second, so some record is always on its way; behind is a
+    group that has not taken in what was there a while ago.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        given = settings.settings.kafka
+        self._admin = AdminClient(kafka.client(given))
+        self._group = kafka.topic(given, settings.settings.engine.group)
+        self._partitions = [
+            TopicPartition(kafka.topic(given, topic.name), partition)
+            for topic in TOPICS
+            for partition in range(given.partitions)
+        ]
+        self._seen: deque[tuple[float, dict[tuple[str, int], int]]] = deque()
+
+    def look(self) -> int:
+        """Records that were there two seconds ago (or at the first look) and are not committed now. Blocks; KafkaException where it cannot be told."""
+        asked = ConsumerGroupTopicPartitions(self._group)
+        future = self._admin.list_consumer_group_offsets([asked], request_timeout=_SECONDS)[self._group]
+        committed: dict[tuple[str, int], int] = {
+            (p.topic, p.partition): p.offset for p in future.result().topic_partitions
+        }
+        ends = self._admin.list_offsets(dict.fromkeys(self._partitions, OffsetSpec.latest()), request_timeout=_SECONDS)
+        now = time.monotonic()
+        self._seen.append((now, {(p.topic, p.partition): ends[p].result().offset for p in self._partitions}))
+        while len(self._seen) > 1 and self._seen[1][0] <= now - _COMMITTED_WITHIN:
+            self._seen.popleft()
+        known = self._seen[0][1]
+        return sum(max(0, end - max(0, committed[key])) for key, end in known.items() if key in committed)

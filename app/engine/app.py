@@ -14,7 +14,7 @@ from app.engine.health import EngineStats
 from app.engine.partition import Phase
 from app.engine.pump import Pump
 from app.engine.tables import EngineTable, EngineTableManager
-from app.engine.transport import SCHEME, EngineTopic
+from app.engine.transport import SCHEME, EngineAgent, EngineTopic
 
 log = structlog.get_logger(__name__)
 Row = TypeVar("Row")
@@ -33,6 +33,7 @@ class EngineApp(faust.App):  # type: ignore[misc]
             broker=f"{SCHEME}://engine",
             store="memory://",
             datadir=str(config.directory),
+            Agent=EngineAgent,
             Topic=EngineTopic,
             Table=EngineTable,
             TableManager=EngineTableManager,

@@ -242,15 +242,18 @@ class Pump:
                 await self._batch_failed(batch, {one for one, _ in sources})
                 return
         waiting = self._run_submitted(cycle)
-        self._run_ticks(cycle)
-        self.stats.cycles += 1
-        if cycle.touched:
-            try:
+        try:
+            self._run_ticks(cycle)
+            if cycle.touched:
                 await self._commit(cycle)
-            except CycleAborted as aborted:
-                self._put_back(waiting)
-                await self._commit_failed(aborted, {one for one, _ in sources}, cycle)
-                return
+        except CycleAborted as aborted:
+            self._put_back(waiting)
+            await self._commit_failed(aborted, {one for one, _ in sources})
+            return
+        except BaseException:
+            self._put_back(waiting)
+            raise
+        self.stats.cycles += 1
         self._failures = self._aborts_in_a_row = 0
         for submissions in waiting.values():
             for submission in submissions:
@@ -389,7 +392,7 @@ class Pump:
         for number, submissions in waiting.items():
             self.partitions[number].submissions.extendleft(reversed(submissions))
 
-    async def _commit_failed(self, aborted: CycleAborted, numbers: set[int], cycle: Cycle) -> None:
+    async def _commit_failed(self, aborted: CycleAborted, numbers: set[int]) -> None:
         """The inputs are read again. Where it is not known whether the commit took place, so is the state."""
         self._limits.forget()
         self.stats.aborts += 1

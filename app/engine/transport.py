@@ -37,6 +37,20 @@ class BatchMessage(ConsumerMessage):  # type: ignore[misc]
             self.value.release()
 
 
+class EngineAgent(faust.Agent):  # type: ignore[misc]
+    """An agent that ends quietly when the app stops; Faust would log every one of them as crashed."""
+
+    async def _execute_actor(self, coro: Any, aref: Any) -> None:
+        await super()._execute_actor(self._until_stopped(coro), aref)
+
+    async def _until_stopped(self, coro: Any) -> None:
+        try:
+            await coro
+        except asyncio.CancelledError:
+            if not self.app.should_stop:
+                raise
+
+
 class EngineTopic(faust.Topic):  # type: ignore[misc]
     """A source topic. Its events' value is the batch itself."""
 

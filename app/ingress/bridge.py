@@ -39,6 +39,7 @@ def consumer_config(settings: CommercetoolsSettings) -> dict[str, Any]:
         "client.id": "clarus-stream-bridge",
         "enable.auto.commit": False,
         "auto.offset.reset": "earliest",
+        "session.timeout.ms": 10_000,
         "isolation.level": "read_committed",
         "allow.auto.create.topics": False,
         "socket.keepalive.enable": True,
@@ -75,7 +76,7 @@ class Bridge:
                 consumer.subscribe([self._settings.kafka_topic])
                 log.info("bridge reads", channel=self._channel, topic=self._settings.kafka_topic)
                 while True:
-                    messages = await loop.run_in_executor(thread, consumer.consume, _BATCH, 0.5)
+                    messages = await loop.run_in_executor(thread, _next, consumer)
                     good = [m for m in messages if self._usable(m)]
                     if good:
                         await self._take_over(good)
@@ -134,6 +135,12 @@ class Bridge:
         if not self._failing:
             self._failing = True
             log.warning("bridge: the channel's Kafka cluster", channel=self._channel, error=error.str())
+
+
+def _next(consumer: Consumer) -> list[Message]:
+    """The next records: as soon as there is one, with all that have arrived by then."""
+    first: list[Message] = consumer.consume(1, 0.5)
+    return [*first, *consumer.consume(_BATCH - 1, 0)] if first else first
 
 
 def _headers(message: Message) -> dict[str, str]:

@@ -79,7 +79,9 @@ class Hooks:
         """The ASGI application, with liveness, readiness and metrics beside the hooks."""
         paths = ("/hooks/{channel}", "/hooks/{channel}/{secret}", "/hooks/{channel}/{secret}/{route:path}")
         hooks = [Route(path, self._take, methods=["POST"]) for path in paths]
-        return Starlette(routes=[*hooks, *ops_routes(lambda: True, lambda: self._sink.ready and not self.stopping)])
+        app = Starlette(routes=[*hooks, *ops_routes(lambda: True, lambda: self._sink.ready and not self.stopping)])
+        app.router.redirect_slashes = False
+        return app
 
     async def _take(self, request: Request) -> Response:
         channel = request.path_params["channel"]

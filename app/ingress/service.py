@@ -28,12 +28,21 @@ def path_secret(channel: str, settings: Settings) -> str | None:
     general = settings.settings.ingress.path_secret.get_secret_value()
     if channel == CLARUS:
         return settings.clarus.webhook_secret.get_secret_value() or general
-    given = settings.channels[channel]
-    if isinstance(given, BigCommerceSettings) and (
-        given.client_secret.get_secret_value() or given.webhook_secret.get_secret_value()
-    ):
-        return None
-    return general
+    return None if isinstance(settings.channels[channel], BigCommerceSettings) else general
+
+
+def shut(settings: Settings) -> dict[str, str]:
+    """Channels from which no webhook can be let in until a secret is set, each with the setting."""
+    found = {}
+    for name in (*settings.channels, CLARUS):
+        if path_secret(name, settings) == "":
+            found[name] = "clarus.webhook_secret" if name == CLARUS else "settings.ingress.path_secret"
+        given = settings.channels.get(name)
+        if isinstance(given, BigCommerceSettings) and not (
+            given.client_secret.get_secret_value() or given.webhook_secret.get_secret_value()
+        ):
+            found[name] = f"channels.{name}.client_secret or webhook_secret"
+    return found
 
 
 def hook_path(channel: str, settings: Settings) -> str:
@@ -49,7 +58,7 @@ class Ingress:
         given = settings.settings.ingress
         self._sink = KafkaSink(settings.settings.kafka, INGRESS_WEBHOOKS.name, given.max_body)
         doors = {name: Door(intake, path_secret(name, settings)) for name, intake in intakes.items()}
-        self._shut = [name for name, door in doors.items() if door.secret == ""]
+        self._shut = shut(settings)
         self._hooks = Hooks(doors, self._sink, codec, given.max_body)
         self._server = BackgroundServer(
             self._hooks.app(), given.host, given.port, what="ingress.port", grace=DELIVERY_TIMEOUT_S + 2
@@ -68,12 +77,8 @@ class Ingress:
         port = await self._server.start()
         self._tasks = [asyncio.create_task(bridge.run(), name="bridge") for bridge in self._bridges]
         log.info("ingress listens", host=self._host, port=port, bridges=len(self._bridges))
-        for name in self._shut:
-            log.warning(
-                "no webhook of this channel is let in until a secret is set",
-                channel=name,
-                remedy="clarus.webhook_secret" if name == CLARUS else "settings.ingress.path_secret",
-            )
+        for name, remedy in self._shut.items():
+            log.warning("no webhook of this channel is let in until a secret is set", channel=name, remedy=remedy)
         return port
 
     async def wait(self, ended: asyncio.Event) -> None:

@@ -34,6 +34,18 @@ class Sink(Protocol):
         ...
 
 
+_RENEWING = frozenset(
+    {
+        KafkaError.INVALID_PRODUCER_EPOCH,
+        KafkaError.PRODUCER_FENCED,
+        KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER,
+        KafkaError.UNKNOWN_PRODUCER_ID,
+        KafkaError._FENCED,
+        KafkaError._FATAL,
+    }
+)
+"""After these a producer does not recover by itself on every broker (the bundled one fences it for ever after a stall)."""
+
 Outcome = tuple["asyncio.Future[None]", KafkaError | None]
 
 
@@ -86,12 +98,15 @@ class KafkaSink:
         """See `Sink`."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
+        producer = self._producer
 
         def delivered(error: KafkaError | None, _: Message) -> None:
             self._outcomes.append((future, error))
+            if error is not None and error.code() in _RENEWING and producer is self._producer:
+                self._renew.set()
 
         try:
-            self._producer.produce(self._topic, value, key, on_delivery=delivered, headers=headers)
+            producer.produce(self._topic, value, key, on_delivery=delivered, headers=headers)
         except (BufferError, KafkaException) as error:
             raise NotTaken(str(error)) from error
         metrics.INGRESS_IN_FLIGHT.inc()
@@ -115,13 +130,18 @@ class KafkaSink:
         while not self._ending.is_set():
             self._producer.poll(0.1)
             if self._renew.is_set():
-                self._renew.clear()
-                self._producer.purge()
-                self._producer.poll(0)
-                self._producer = self._make(self._config)
+                self._replace()
             if self._outcomes and self._loop is not None:
                 outcomes, self._outcomes = self._outcomes, []
                 self._loop.call_soon_threadsafe(self._settle, outcomes)
+
+    def _replace(self) -> None:
+        """Give up the producer with what it still holds (its senders come again) and make a new one."""
+        log.warning("the producer was refused by the broker and is replaced")
+        old, self._producer = self._producer, self._make(self._config)
+        old.purge()
+        old.flush(1.0)
+        self._renew.clear()
 
     def _settle(self, outcomes: list[Outcome]) -> None:
         for future, error in outcomes:
@@ -136,7 +156,6 @@ class KafkaSink:
 
     def _on_error(self, error: KafkaError) -> None:
         if error.fatal():
-            log.error("the producer failed for good and is replaced", error=error.str())
             self._renew.set()
         elif error.code() == KafkaError._ALL_BROKERS_DOWN and not self._down:
             self._down = True
@@ -161,6 +180,6 @@ class KafkaSink:
             found = self._producer.list_topics(self._topic, timeout=2.0).topics.get(self._topic)
         except KafkaException as error:
             return str(error.args[0].str())
-        if found is None or found.error is not None:
+        if found is None or found.error is not None or not found.partitions:
             return "the topic does not exist; run `clarus-stream topics create`"
         return None

@@ -16,7 +16,7 @@ from schemas.records import (
     StockOutcome,
     Watermark,
 )
-from tables.stock import bundles, judge, levels, lines, takes
+from tables.stock import bundles, drift, judge, levels, lines, takes
 from tables.stock.judge import Judgement
 from tables.stock.policy import SPEED_MS
 from tables.stock.rows import (
@@ -144,7 +144,7 @@ def read_back(state: StockState, rules: Rules, body: ReadBack) -> Folded:
     found = Folded()
     judgement = judge.at_once(known, read, rules.bound(listing.channel))
     if judgement is not None:
-        found.effects.append(_correction(row, listing.channel, body.listing, known, read, judgement))
+        found.effects += _judged(row, listing.channel, body.listing, known, read, judgement)
     elif len(known.reads) < READS_KEPT:
         known.reads.append(read)
     later = _reach(state, rules, row, listing.channel)
@@ -191,7 +191,7 @@ def _reach(state: StockState, rules: Rules, row: SkuRow, channel: str) -> Folded
         for read in [r for r in known.reads if judge.due(r, bounds) <= reached]:
             known.reads.remove(read)
             judgement = judge.at_watermark(known, read, bounds)
-            found.effects.append(_correction(row, channel, listing_id, known, read, judgement))
+            found.effects += _judged(row, channel, listing_id, known, read, judgement)
         if rules.catalogue.policy(listing).velocity:
             found.touched.setdefault(row.sku, "policy")
     _wait(state, rules, row, channel)
@@ -214,10 +214,10 @@ def _wait(state: StockState, rules: Rules, row: SkuRow, channel: str) -> None:
     state.wait(channel, row.sku, min(dues, default=None))
 
 
-def _correction(
+def _judged(
     row: SkuRow, channel: str, listing: str, known: ListingState, read: WaitingRead, judgement: Judgement
-) -> Correction:
-    return Correction(
+) -> list[Effect]:
+    correction = Correction(
         channel=channel,
         sku=row.sku,
         listing=listing,
@@ -226,3 +226,4 @@ def _correction(
         drift=judgement.drift,
         final=judgement.final,
     )
+    return [correction, *drift.report(listing, known, read, judgement)]

@@ -9,11 +9,11 @@ from typing import Protocol
 
 import msgspec
 
-from schemas.records import AvailableToSell, ComponentStock, Correction, LineState, StockTarget
+from schemas.records import AvailableToSell, ComponentStock, Correction, ExceptionState, LineState, StockTarget
 from tables.catalogue import Catalogue
 from tables.deliveries.peers import Bounds
 
-Effect = StockTarget | Correction | ComponentStock | AvailableToSell
+Effect = StockTarget | Correction | ComponentStock | AvailableToSell | ExceptionState
 """What folding an event asks others to do or to know."""
 
 RING_MS = 15 * 60 * 1000
@@ -73,6 +73,9 @@ class ListingState(msgspec.Struct, array_like=True):
     available_version: int = 0
     reads: list[WaitingRead] = []
     quota: Quota | None = None
+    drift: str = ""  # what people were told of drift that is still open
+    drift_at: int = 0  # since when, 0: none
+    checked: bool = False  # a read-back since the baseline was judged for good
 
 
 class Component(msgspec.Struct, array_like=True):

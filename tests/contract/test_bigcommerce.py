@@ -8,7 +8,7 @@ import pytest
 
 from app.connectors.bigcommerce import BigCommerceIntake
 from app.connectors.contract import AnswerKind, Priority
-from app.connectors.errors import Unauthorised
+from app.connectors.errors import Refused, Unauthorised
 from app.simulators.base import Fault, now_ms
 from app.simulators.contract import NewLine, NewOrder, StepRefused
 from tables.catalogue import Listing
@@ -293,6 +293,26 @@ class TestOrders:
         async with store() as shop:
             assert await shop.connector.fetch_order("5", Priority.RELEASE) is None
             assert await shop.connector.fetch_order("no-number", Priority.RELEASE) is None
+
+    async def test_lines_of_an_unchanged_order_are_asked_for_once_but_never_trusted_while_the_second_lasts(
+        self,
+    ) -> None:
+        async with store(settings={"inline_lines": False}) as shop:
+            for number in ("1", "2"):
+                await shop.simulator.place(NewOrder(number, [NewLine("CUSTOM", 1)]))
+            shop.simulator._orders.all[1].modified -= 60
+            for _ in range(3):
+                assert len(await shop.poll()) == 2
+            assert len(shop.requests("/orders/1/products")) == 1
+            assert len(shop.requests("/orders/2/products")) == 3
+
+    async def test_a_store_that_is_not_there_is_no_empty_store(self) -> None:
+        async with store(settings={"store_hash": "other"}) as shop:
+            with pytest.raises(Refused):
+                await shop.poll()
+            with pytest.raises(Refused):
+                await shop.read(Listing(NAME, "TEE", "TEE"))
+            assert [f.check for f in await shop.connector.probe() if not f.ok] == ["token"]
 
     async def test_payment_and_cancel_are_new_versions(self) -> None:
         async with store() as shop:

@@ -338,7 +338,7 @@ async def test_poison_stops_the_worker_and_nothing_past_it_is_committed(broker: 
 
 async def test_a_record_the_broker_will_never_take_stops_the_worker(broker: TestBroker, tmp_path: Path) -> None:
     make_topics(broker, "in", "out")
-    app, tallies = summing_app(config(broker, tmp_path))
+    app, _ = summing_app(config(broker, tmp_path))
     async with running(app):
         too_large = asyncio.create_task(app.submit(0, lambda context: context.send("out", "k", bytes(3_000_000))))
         with pytest.raises(OutputRefused, match="too large"):

@@ -16,7 +16,7 @@ from app import metrics
 from app.config import load
 from app.connectors import CLARUS, intake_for
 from app.ingress.hooks import Door, Hooks
-from app.ingress.service import hook_path, path_secret
+from app.ingress.service import hook_path, path_secret, shut
 from schemas.catalogue import INGRESS_WEBHOOKS
 from schemas.codec import Codecs
 from schemas.records import Event, RawNotification
@@ -25,13 +25,14 @@ from tests.support.sinks import MemorySink
 
 CODEC = Codecs()[INGRESS_WEBHOOKS]
 LIMIT = 1000
+TENANT = {"x-claruswms-subdomain": "shop"}
 ORDER = json.dumps(
     {"scope": "store/order/updated", "producer": "stores/abc", "data": {"type": "order", "id": 250}}
 ).encode()
 STOCK = json.dumps({"id": 7, "product": {"code": "000123"}, "warehouse": {"code": "MAIN"}, "quantity": 3}).encode()
-TEXT = SHOP.replace("client_secret: clarus-secret", "client_secret: clarus-secret, webhook_secret: floor").replace(
-    "webhook_secret: hook-secret", "client_secret: signing-key"
-)
+TEXT = SHOP.replace(
+    "client_secret: clarus-secret", "client_secret: clarus-secret, subdomain: shop, webhook_secret: floor"
+).replace("webhook_secret: hook-secret", "client_secret: signing-key")
 
 
 class Service:
@@ -46,7 +47,7 @@ class Service:
         }
         self.hooks = Hooks(doors, self.sink, CODEC, LIMIT)
         transport = httpx.ASGITransport(app=self.hooks.app())
-        self.client = httpx.AsyncClient(transport=transport, base_url="http://ingress")
+        self.client = httpx.AsyncClient(transport=transport, base_url="http://ingress", headers=TENANT)
 
     def taken(self) -> list[tuple[str, Event[RawNotification]]]:
         return [(key, CODEC.decode(value)) for key, value in self.sink.records]
@@ -129,7 +130,9 @@ FORGED = {
     "no path secret": ("/hooks/clarus", {}),
     "a wrong path secret": ("/hooks/clarus/flood", {}),
     "a path secret that is not ASCII": ("/hooks/clarus/fl%C3%B6or", {}),
-    "a secret that was never set": ("/hooks/ct-eu/", {}),
+    "a secret that was never set": ("/hooks/ct-eu", {}),
+    "a secret where none was ever set": ("/hooks/ct-eu/anything", {}),
+    "another tenant": ("/hooks/clarus/floor", {"x-claruswms-subdomain": "elsewhere"}),
 }
 
 
@@ -226,11 +229,12 @@ async def test_the_address_to_give_to_a_peer_is_let_in(tmp_path: Path) -> None:
             assert (await service.client.post(hook_path(channel, service.settings), content=STOCK)).status_code == 200
 
 
-async def test_a_storefront_without_a_proof_needs_the_path_secret(tmp_path: Path) -> None:
-    text = TEXT.replace(", client_secret: signing-key", "").replace(
-        "settings:\n", "settings:\n  ingress: {path_secret: general}\n"
-    )
-    service = Service(tmp_path, text)
+async def test_a_storefront_without_any_secret_is_not_let_in_and_told(tmp_path: Path) -> None:
+    service = Service(tmp_path, TEXT.replace(", client_secret: signing-key", ""))
     async with service.client:
         assert (await service.client.post("/hooks/bc-us", content=ORDER)).status_code == 401
-        assert (await service.client.post("/hooks/bc-us/general", content=ORDER)).status_code == 200
+        assert (await service.client.post("/hooks/bc-us", content=ORDER, headers=signed(ORDER, ""))).status_code == 401
+    assert shut(service.settings) == {
+        "bc-us": "channels.bc-us.client_secret or webhook_secret",
+        "ct-eu": "settings.ingress.path_secret",
+    }

@@ -53,6 +53,7 @@ settings:
             self.make_topics()
         self.log = folder / "log"
         self.process: subprocess.Popen[bytes] | None = None
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", trust_env=False, verify=False, timeout=30)  # noqa: S501 - no TLS
 
     def make_topics(self) -> None:
         assert topics.ensure(self.settings).ok
@@ -64,16 +65,14 @@ settings:
 
     def ready(self) -> bool:
         try:
-            return httpx.get(self.url("/ready"), timeout=2).status_code == 200
+            return self.client.get("/ready", timeout=2).status_code == 200
         except httpx.TransportError:
             return False
 
-    def url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.port}{path}"
-
-    def post(self, body: bytes, timeout: float = 30) -> int:
+    def post(self, body: bytes, path: str = "/hooks/clarus/floor") -> int:
+        """The answer's status; 0 where there is none."""
         try:
-            return httpx.post(self.url("/hooks/clarus/floor"), content=body, timeout=timeout).status_code
+            return self.client.post(path, content=body).status_code
         except httpx.TransportError:
             return 0
 
@@ -88,6 +87,7 @@ def made(tmp_path: Path) -> Iterator[list[Process]]:
     started: list[Process] = []
     yield started
     for one in started:
+        one.client.close()
         if one.process is not None and one.process.poll() is None:
             one.process.kill()
             one.process.wait()
@@ -95,7 +95,9 @@ def made(tmp_path: Path) -> Iterator[list[Process]]:
 
 def bodies(bootstrap: str) -> list[Event[RawNotification]]:
     """Everything on ingress.webhooks."""
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "reader", "enable.auto.commit": False})
+    consumer = Consumer(
+        {"bootstrap.servers": bootstrap, "group.id": "reader", "enable.auto.commit": False, "fetch.wait.max.ms": 10}
+    )
     try:
         places = [TopicPartition(INGRESS_WEBHOOKS.name, p) for p in range(3)]
         ends = {p.partition: consumer.get_watermark_offsets(p, timeout=10)[1] for p in places}
@@ -104,8 +106,9 @@ def bodies(bootstrap: str) -> list[Event[RawNotification]]:
             place.offset = 0
         consumer.assign(places)
         while len(found) < sum(ends.values()):
-            messages = consumer.consume(1000, 10)
+            messages = [m] if (m := consumer.poll(10)) else []
             assert messages, "the topic's end was not reached"
+            messages += consumer.consume(1000, 0)
             found += [CODEC.decode(m.value()) for m in messages if m.error() is None]
         return found
     finally:
@@ -122,8 +125,8 @@ def test_what_was_answered_is_on_the_topic_and_an_end_is_graceful(
     sent = [b'{"id": %d, "product": {"code": "A"}}' % n for n in range(200)]
     with ThreadPoolExecutor(16) as pool:
         assert set(pool.map(ingress.post, sent)) == {200}
-    assert httpx.post(ingress.url("/hooks/clarus/floor"), content=b"x" * 2001).status_code == 413
-    assert httpx.post(ingress.url("/hooks/clarus/wall"), content=b"{}").status_code == 401
+    assert ingress.post(b"x" * 2001) == 413
+    assert ingress.post(b"{}", "/hooks/clarus/wall") == 401
     assert ingress.end() == 0
     assert sorted(e.body.body for e in bodies(broker[0])) == sorted(sent)
     assert "Traceback" not in ingress.log.read_text()

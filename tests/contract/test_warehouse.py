@@ -113,6 +113,17 @@ async def test_many_skus_are_read_in_a_few_requests_and_all_pages_are_followed()
         assert len(tenant.transport.answers) == 2 * pages + 1  # lines twice, balances with held stock between them
 
 
+async def test_a_line_shown_on_two_pages_counts_once() -> None:
+    async with clarus(stock={"MUG": 20}, settings={"page_size": 2}) as tenant:
+        late, *orders = [await tenant.order(("MUG", 4)) for _ in range(4)]
+        for order in orders:
+            tenant.simulator.allocate(order.reference)
+        tenant.transport.before = on_lines(lambda: tenant.simulator.allocate(late.reference), times=1)
+        read = await tenant.read("MUG")
+        assert {line.out for line in read.lines.values()} == {4}
+        assert (len(read.lines), read.balances["MAIN"]) == (4, 4)
+
+
 async def test_more_skus_than_fit_are_refused() -> None:
     async with clarus(stock={"MUG": 1}, settings={"page_size": 4}) as tenant:
         assert tenant.connector.max_read == 2
@@ -411,13 +422,14 @@ async def test_faults_are_told_apart_by_what_may_have_happened(
 async def test_a_create_whose_answer_is_lost_is_found_by_its_reference() -> None:
     async with clarus(stock={"MUG": 10}) as tenant:
         await tenant.read("MUG")
-        tenant.transport._client.timeout = httpx.Timeout(0.2)
         release = tenant.release(("MUG", 1))
-        await tenant.connector.find_orders(["warm up"], Priority.RELEASE)
         fault(tenant, "timeout", after_effect=True)
+        patient, tenant.transport._client.timeout = tenant.transport._client.timeout, httpx.Timeout(0.5)
         with pytest.raises(OutcomeUnknown):
             await tenant.connector.create_order(release, Priority.RELEASE)
+        tenant.transport._client.timeout = patient
         quieten(tenant)
+        await until(lambda: len(tenant.simulator.orders()) == 1)
         assert len((await tenant.connector.find_orders([release.reference], Priority.RELEASE))[release.reference]) == 1
 
 

@@ -1,5 +1,7 @@
 """The variants of the simulation. `python -m tests.model.run` prints their table, `python -m tests.model.run NAME SEED` one seed event by event."""
 
+# ruff: noqa: T201
+
 import sys
 import time
 from dataclasses import dataclass, replace
@@ -19,7 +21,7 @@ VARIANTS: dict[str, Variant] = {
     "bc": Variant(BC),
     "case ct": Variant((("ct", "ct", 4),), stock=(20, 80)),
     "ct+bc": Variant(CT + BC),
-    "each+case": Variant((("each", "ct", 1), ("case", "ct", 4)) + BC),
+    "each+case": Variant((("each", "ct", 1), ("case", "ct", 4), *BC)),
     "hard ct": _hard(Variant(CT)),
     "hard bc": _hard(Variant(BC)),
     "cold ct": Variant(CT, cold=True),

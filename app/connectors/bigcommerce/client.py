@@ -65,11 +65,16 @@ class Client:
         return await self._transport.request(method, self._base + path, priority=priority, **options)
 
     async def get(self, path: str, priority: Priority, params: Mapping[str, str | int] | None = None) -> Any:
-        """Read; None for 204 and 404. `Refused` for another 4xx, `Malformed` where the body is not JSON."""
+        """Read; None for 204. `Refused` for a 4xx, `Malformed` where the body is not JSON."""
         return self._body(await self.send("GET", path, priority, params=params), path)
 
+    async def find(self, path: str, priority: Priority, params: Mapping[str, str | int] | None = None) -> Any:
+        """As `get`, and None for 404."""
+        response = await self.send("GET", path, priority, params=params)
+        return None if response.status_code == 404 else self._body(response, path)
+
     def _body(self, response: httpx.Response, path: str) -> Any:
-        if response.status_code in (204, 404):
+        if response.status_code == 204:
             return None
         request = f"GET {path}"
         if response.status_code >= 500:

@@ -49,12 +49,10 @@ class OrderReader:
         """One order; None where there is none, or where it is Incomplete."""
         if not order_id.isdecimal():
             return None
-        row = await self._client.get(f"{_ORDERS}/{order_id}", priority, self._include())
+        row = await self._client.find(f"{_ORDERS}/{order_id}", priority, self._include())
         if row is None:
             return None
-        if not isinstance(row, dict):
-            raise Malformed(self._client.name, f"GET {_ORDERS}/{order_id}", "not an order")
-        orders = await self._snapshots([row], priority)
+        orders = await self._snapshots(self._checked([row]), priority)
         return orders[0] if orders else None
 
     async def poll(self, since: int, priority: Priority) -> AsyncIterator[OrderPage]:
@@ -67,11 +65,10 @@ class OrderReader:
         second = since // 1000
         while True:
             rows = await self._page({"sort": "date_modified:asc", "page": 1}, second, None, priority)
-            reached = self._seconds(rows)
             if len(rows) < _LIMIT:
                 yield await self._finish(rows, seen, started_at, True, priority)
                 return
-            newest = reached[-1]
+            newest = date_ms(rows[-1]["date_modified"]) // 1000
             if newest > second:
                 yield await self._finish(rows, seen, started_at, False, priority)
                 second = newest
@@ -101,7 +98,7 @@ class OrderReader:
         if last is not None:
             query["max_date_modified"] = iso(last * 1000 + 999)
         body = await self._client.get(_ORDERS, priority, query | self._include())
-        return rows_v2(self._client.name, _ORDERS, body)
+        return self._checked(rows_v2(self._client.name, _ORDERS, body))
 
     async def _finish(
         self, rows: Iterable[Row], seen: set[tuple[int, str]], started_at: int, last: bool, priority: Priority
@@ -118,8 +115,9 @@ class OrderReader:
     async def _snapshots(self, rows: Sequence[Row], priority: Priority) -> list[OrderSnapshot]:
         """Snapshots of orders, their parts and the facts of their products looked up where needed; Incomplete ones left out."""
         rows = [row for row in rows if row.get("status_id") != INCOMPLETE]
-        parts = await asyncio.gather(*(self._parts_of(row, priority) for row in rows))
+        looks = [asyncio.ensure_future(self._parts_of(row, priority)) for row in rows]
         try:
+            parts = await asyncio.gather(*looks)
             ids = {n for each in parts for n in product_ids(each)}
             facts = await self._products.facts(ids, priority)
             tracked = {n for n, known in facts.items() if known.tracking != "none"}
@@ -136,8 +134,11 @@ class OrderReader:
                 )
                 for row, each in zip(rows, parts, strict=True)
             ]
-        except (KeyError, TypeError, ValueError) as error:
-            raise Malformed(self._client.name, f"GET {_ORDERS}", f"an order is not as documented: {error!r}") from error
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise self._malformed(error) from error
+        finally:
+            for look in looks:
+                look.cancel()
 
     async def _parts_of(self, row: Row, priority: Priority) -> Parts:
         """Lines and addresses: from the order itself, from the last look at the same version, or by two requests."""
@@ -166,11 +167,15 @@ class OrderReader:
             known = self._restocks[""] = bool(data.get("refund_order_stock_adjustment"))
         return known
 
-    def _seconds(self, rows: Sequence[Row]) -> list[int]:
+    def _checked(self, rows: Sequence[Any]) -> list[Row]:
+        """Orders that have at least an id and a time of change."""
         try:
-            return [date_ms(row["date_modified"]) // 1000 for row in rows]
-        except (KeyError, ValueError) as error:
-            raise Malformed(self._client.name, f"GET {_ORDERS}", f"an order is not as documented: {error!r}") from error
+            return [row for row in rows if date_ms(row["date_modified"]) and int(row["id"])]
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._malformed(error) from error
+
+    def _malformed(self, error: Exception) -> Malformed:
+        return Malformed(self._client.name, f"GET {_ORDERS}", f"an order is not as documented: {error!r}")
 
     def _include(self) -> dict[str, str | int]:
         if not self._settings.inline_lines:

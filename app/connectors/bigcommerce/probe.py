@@ -40,7 +40,7 @@ class Probe:
             return [Finding(check, False, error.detail, "see that the store can be reached, then start again")]
 
     async def _token(self) -> list[Finding]:
-        body = await self._client.get("/v2/store", _SWEEP)
+        body = await self._client.find("/v2/store", _SWEEP)
         if body is None:
             return [Finding("token", False, "no such store", "check store_hash and api_url")]
         return [Finding("token", True, "the store answers")]

@@ -106,8 +106,10 @@ class Orders:
         where = {"goods_out_id": {"in": list(order_ids)} if len(order_ids) > 1 else {"eq": order_ids[0]}}
         rows = await self._client.rows(Listed("goods_out_lines", _LINE, "GoodsOutLineFilterType", where), priority)
         for row in rows:
-            lines = found.setdefault(str(row["goods_out"]["id"]), {})
-            code = str(row["product"]["code"])
+            try:
+                lines, code = found.setdefault(str(row["goods_out"]["id"]), {}), str(row["product"]["code"])
+            except (KeyError, TypeError) as error:
+                raise Malformed(PEER, "goods_out_lines", "a line without its order or product") from error
             ordered, gone = lines.get(code, (0, 0))
             lines[code] = ordered + eaches(row, "order_quantity"), gone + out(row, self._client.settings)
         return found

@@ -16,7 +16,7 @@ def eaches(row: Mapping[str, Any], field: str) -> int:
         return 0
     try:
         return int(Decimal(str(value)).to_integral_value(rounding="ROUND_FLOOR"))
-    except InvalidOperation as error:
+    except (InvalidOperation, ValueError, OverflowError) as error:
         raise Malformed(PEER, field, f"{value!r} is not a quantity") from error
 
 

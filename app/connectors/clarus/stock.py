@@ -1,10 +1,10 @@
 """Joint reads (`ledger.md` R1): lines, balances of all warehouses, lines again; repeated while a line moves. Many SKUs in each request."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.connectors.clarus.client import PEER, ClarusClient, Listed
+from app.connectors.clarus.client import PEER, ClarusClient, Listed, Node
 from app.connectors.clarus.lookups import Lookups
 from app.connectors.clarus.quantities import eaches, open_statuses, out
 from app.connectors.contract import JointRead, LineRead, Priority
@@ -80,8 +80,9 @@ class StockReader:
         names = {f"w{warehouse_id}": code for code, warehouse_id in warehouses.items()}
         skus = {product_id: sku for sku, product_id in ids.items()}
         found: dict[str, Lines] = {sku: {} for sku in ids}
+        seen: set[str] = set()
         async for name, rows, _ in self._client.pages(lists, priority):
-            for row in rows:
+            for row in _new(rows, seen):
                 lines = found[_sku(row, skus)]
                 reference = _reference(row)
                 known = lines.get(reference)
@@ -113,16 +114,25 @@ class StockReader:
         codes = {warehouse_id: code for code, warehouse_id in warehouses.items()}
         skus = {product_id: sku for sku, product_id in ids.items()}
         found = {sku: _Levels(dict.fromkeys(warehouses, 0)) for sku in ids}
+        seen: set[str] = set()
         async for name, rows, complete in self._client.pages(lists, priority):
             if name == "balances" and not complete:
                 raise Malformed(PEER, "stock_balances", "more than one row for a product, account and warehouse")
-            for row in rows:
+            for row in rows if name == "balances" else _new(rows, seen):
                 level = found[_sku(row, skus)]
                 if name == "balances":
                     level.balances[_warehouse(row, codes)] = eaches(row, "available")
                 else:
                     level.held[codes[name[1:]]] = level.held.get(codes[name[1:]], 0) + eaches(row, "quantity")
         return found
+
+
+def _new(rows: Iterable[Node], seen: set[str]) -> Iterator[Node]:
+    """Rows not seen on an earlier page: a list that grew in front shows some of them twice, and twice is too much."""
+    for row in rows:
+        if str(row["id"]) not in seen:
+            seen.add(str(row["id"]))
+            yield row
 
 
 def _least(before: Lines, after: Lines) -> Lines:

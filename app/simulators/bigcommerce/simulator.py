@@ -15,7 +15,7 @@ from starlette.routing import Mount
 from app.simulators.base import Asgi, Hosted, Message, Notifier, Receive, Scope, Send
 from app.simulators.bigcommerce.answers import v3_error
 from app.simulators.bigcommerce.inventory import Inventory, Tracking
-from app.simulators.bigcommerce.limits import QUOTAS, Limit, Rate, Window
+from app.simulators.bigcommerce.limits import QUOTAS, WINDOW, Limit, Rate, Window
 from app.simulators.bigcommerce.orders import SALES_LOCATION, Order, Orders
 from app.simulators.bigcommerce.orders_api import OrdersApi
 from app.simulators.bigcommerce.stock_api import StockApi
@@ -68,6 +68,7 @@ class BigCommerceSimulator(Hosted):
         self.webhooks = Webhooks(self._store_hash, "1025646", "rehearsal-client", self._client_secret, self.notifier)
         self._orders = Orders(self.inventory, self.journal, self.settings, self._changed)
         self._limit: Limit = Window(QUOTAS[plan]) if rate is None else Rate(rate)
+        self._budget = max(15.0, 0.9 * QUOTAS[plan] / WINDOW) if rate is None else max(1.0, 0.8 * rate)
         routes = [
             *StockApi(self.inventory).routes,
             *OrdersApi(self._orders, self.faults, lambda: f"{self.url}/stores/{self._store_hash}/v2").routes,
@@ -118,7 +119,7 @@ class BigCommerceSimulator(Hosted):
     # ---- what a drill does ------------------------------------------------------------------------------------------------------------------
 
     def connection(self) -> dict[str, Any]:
-        """The channel's settings for the product."""
+        """The channel's settings for the product. The rate is as a careful merchant would set it; the headers tell what is left."""
         return {
             "system": "bigcommerce",
             "api_url": self.url,
@@ -127,6 +128,7 @@ class BigCommerceSimulator(Hosted):
             "client_secret": self._client_secret,
             "webhook_secret": self._webhook_secret,
             "location_id": SALES_LOCATION,
+            "rate_per_second": self._budget,
         }
 
     def notify_to(self, url: str) -> None:

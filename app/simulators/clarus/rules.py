@@ -164,3 +164,10 @@ def identifiers(body: Any) -> list[int]:
     if not all(_integer(n) for n in ids):
         raise Denied("ids must be integers", 37, "invalid_ids_provided")
     return ids
+
+
+def whole(quantity: float) -> int:
+    """A quantity of counted products."""
+    if int(quantity) != quantity:
+        raise invalid("quantity", "must be whole here: the simulated products are counted")
+    return int(quantity)

@@ -18,8 +18,9 @@ from app.simulators.clarus.execute import execute
 from app.simulators.clarus.floor import Floor
 from app.simulators.clarus.graphql import QueryError, bind, parse
 from app.simulators.clarus.model import Account, Automation, Balance, Carrier, CarrierService, GoodsOut, PickRequest
+from app.simulators.clarus.office import answer
 from app.simulators.clarus.orderbook import Denied, OrderBook
-from app.simulators.clarus.rest import Rest, answer
+from app.simulators.clarus.rest import Rest
 from app.simulators.clarus.roots import make_roots
 from app.simulators.clarus.stockroom import Stockroom
 from app.simulators.contract import FloorSpeed, StepRefused, WarehouseOrder

@@ -47,7 +47,7 @@ class Api:
         self._project, self._client, self._faults = project, client, faults
         self._inventory, self._orders, self._channels, self._types = inventory, orders, channels, types
         self._carts = Carts(orders)
-        self._tokens: dict[str, float] = {}
+        self.tokens: dict[str, float] = {}
         p = "/{project}"
         routes = [
             self._route("/oauth/token", "POST", self._token, open=True),
@@ -103,15 +103,15 @@ class Api:
             raise ApiError(400, "unsupported_grant_type", "grant_type must be client_credentials")
         scope = form.get("scope") or f"manage_project:{self._project}"
         token, lifetime = secrets.token_urlsafe(24), 172_800
-        self._tokens[token] = time.monotonic() + lifetime
+        self.tokens[token] = time.monotonic() + lifetime
         body = {"access_token": token, "expires_in": lifetime, "scope": scope, "token_type": "Bearer"}
         return JSONResponse(body)
 
     def _authorise(self, request: Request) -> None:
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         if self._faults.hits("token_expired"):
-            self._tokens.pop(token, None)
-        if self._tokens.get(token, 0.0) <= time.monotonic():
+            self.tokens.pop(token, None)
+        if self.tokens.get(token, 0.0) <= time.monotonic():
             raise ApiError(401, "invalid_token", "invalid_token")
         if request.path_params["project"] != self._project:
             raise ApiError(404, "ResourceNotFound", "URI not found")
@@ -127,8 +127,8 @@ class Api:
                 "languages": ["en"],
                 "createdAt": "2026-01-01T00:00:00.000Z",
                 "messages": {"enabled": False},
-                "carts": {"countryTaxRateFallbackEnabled": False},
-                "inventory": {},
+                "carts": {"countryTaxRateFallbackEnabled": False, "deleteDaysAfterLastModification": 90},
+                "inventory": {"releaseExpiredReservations": True},
                 "discounts": {"discountCombinationMode": "Stacking"},
             }
         )

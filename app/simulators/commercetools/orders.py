@@ -245,7 +245,6 @@ class Orders:
         doc["lineItems"] = [self.line_item(draft) for draft in lines]
         doc["totalPrice"] = money(sum(item["totalPrice"]["centAmount"] for item in doc["lineItems"]))
         self.factory.touch(doc)
-        edit = {"typeId": "order-edit", "id": self.factory.id()}
         excerpt = {"totalPrice": doc["totalPrice"], "version": doc["version"]}
         result = {
             "type": "Applied",
@@ -254,6 +253,8 @@ class Orders:
             "excerptAfterEdit": excerpt,
         }
         self._journal.note("order edited", order=doc.get("orderNumber", doc["id"]), version=doc["version"])
+        reference = {"typeId": "order", "id": doc["id"]}
+        edit = self.factory.resource(resource=reference, stagedActions=[], result=result)
         self._tell(doc, "OrderEditApplied", {"edit": edit, "result": result})
 
     def _act(self, doc: Doc, name: str, action: Doc) -> list[tuple[str, Doc]]:

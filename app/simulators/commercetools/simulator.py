@@ -90,7 +90,8 @@ class CommercetoolsSimulator(Hosted):
         )
         client = (f"{name}-client", _SECRET)
         self._client = client
-        self.app = Api(self.project, client, self.faults, self.inventory, self._orders, self._channels, self._types).app
+        self._api = Api(self.project, client, self.faults, self.inventory, self._orders, self._channels, self._types)
+        self.app = self._api.app
         self._truth: dict[str, StorefrontOrder] = {}
         self._destination: dict[str, Any] = {}
 
@@ -116,6 +117,10 @@ class CommercetoolsSimulator(Hosted):
     def subscribe(self, destination: Destination) -> None:
         """Send the project's notifications there. To be called inside the running event loop."""
         self._subscription.connect(destination)
+
+    def forget_tokens(self) -> None:
+        """Every token issued so far is refused from now on."""
+        self._api.tokens.clear()
 
     async def stop(self) -> None:
         """Stop serving and notifying."""

@@ -2,8 +2,10 @@
 
 from collections import deque
 
-from app.connectors.contract import AnswerKind, Priority
+from app.connectors.contract import AnswerKind, Finding, Priority
 from app.connectors.errors import Unavailable
+from app.delivery.listing_rows import Due
+from app.delivery.listings import DueQueue
 from schemas.records import Baseline, Correction, ExceptionState, ReadBack, StockOutcome
 from tables.deliveries.peers import PeerKind
 from tests.unit.delivery.rig import Rig, until
@@ -137,18 +139,18 @@ async def test_rows_go_out_in_batches_and_a_refused_row_does_not_hold_back_the_o
 
 async def test_one_adjustment_request_at_a_time_where_the_peer_asks_for_it() -> None:
     rig = Rig(PeerKind.RELATIVE, skus=25)
-    under_way, most = 0, 0
+    most = 0
 
     def count() -> None:
         nonlocal most
-        most = max(most, rig.runtime._owners["shop"]._listings._batches)  # type: ignore[attr-defined]
+        most = max(most, rig.runtime._owners["shop"]._listings._write_tasks)  # type: ignore[attr-defined]
 
     rig.storefront.on_write = count
     async with rig.running():
         await rig.adopted()
         rig.tell(*(rig.target(1, 5, key=key) for key in rig.catalogue.listings))
         await until(lambda: set(rig.storefront.quantities.values()) == {5})
-    assert under_way == 0 and most == 1
+    assert most == 1
     assert all(len(requests) <= rig.storefront.max_rows for _, requests in rig.storefront.writes)
 
 
@@ -262,8 +264,6 @@ async def test_listings_are_read_back_within_the_sweep() -> None:
 
 
 async def test_nothing_is_written_before_the_start_check_agrees() -> None:
-    from app.connectors.contract import Finding
-
     rig = Rig()
     rig.storefront.findings = [Finding("restock", False, "the store restocks by itself", "switch it off")]
     async with rig.running():
@@ -276,3 +276,24 @@ async def test_nothing_is_written_before_the_start_check_agrees() -> None:
         rig.storefront.findings = []
         await until(lambda: rig.storefront.quantities["shop//c0"] == 4)
         await until(lambda: [one.state for one in rig.sent(ExceptionState)] == ["OPEN", "RESOLVED"])
+
+
+def test_the_queue_is_by_urgency_but_nothing_waits_for_ever() -> None:
+    queue = DueQueue()
+    queue.put(Due("increase", None, False, Priority.INCREASE, 1_000))
+    for n in range(60):
+        queue.put(Due(f"decrease {n}", None, False, Priority.DECREASE, 2_000 + n * 1_000))
+    order = [due.listing for due in queue.take(61)]
+    assert order[0] == "decrease 0"
+    assert 25 <= order.index("increase") <= 32
+
+
+def test_the_queue_holds_one_entry_for_each_listing_however_often_it_changes() -> None:
+    queue = DueQueue()
+    for n in range(10_000):
+        queue.put(Due("a", None, False, Priority.INCREASE, n))
+    queue.put(Due("b", None, False, Priority.SWEEP, 0))
+    queue.drop("b")
+    assert len(queue._heap) < 500
+    assert [due.since for due in queue.take(10)] == [9_999]
+    assert len(queue) == 0

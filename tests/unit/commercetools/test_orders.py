@@ -1,0 +1,179 @@
+"""From commercetools orders to snapshots."""
+
+from typing import Any
+
+import pytest
+
+from app.connectors.commercetools.orders import snapshot, supply_channels
+from app.connectors.commercetools.settings import CommercetoolsSettings
+from app.connectors.times import from_iso
+from schemas.records import Address
+
+CREATED, MODIFIED = "2026-01-15T10:30:00.250Z", "2026-01-15T11:00:00.000Z"
+
+
+def settings(**changed: Any) -> CommercetoolsSettings:
+    return CommercetoolsSettings(system="commercetools", project_key="shop", **changed)
+
+
+def line(sku: str | None = "A", quantity: int = 2, **changed: Any) -> dict[str, Any]:
+    variant = {"id": 1} | ({} if sku is None else {"sku": sku})
+    return {"id": f"line-{sku}", "name": {"de": "Becher"}, "variant": variant, "quantity": quantity} | changed
+
+
+def order(**changed: Any) -> dict[str, Any]:
+    return {
+        "id": "o1",
+        "version": 4,
+        "createdAt": CREATED,
+        "lastModifiedAt": MODIFIED,
+        "orderNumber": "1001",
+        "orderState": "Open",
+        "inventoryMode": "ReserveOnOrder",
+        "lineItems": [line()],
+        "customLineItems": [],
+        "shipping": [],
+    } | changed
+
+
+def test_the_whole_order() -> None:
+    found = snapshot("ct", settings(), order(paymentState="Paid", shippingInfo={"shippingMethodName": "Express"}), {})
+    assert (found.channel, found.order_id, found.number, found.version) == ("ct", "o1", "1001", 4)
+    assert (found.state, found.status, found.paid, found.shipping_method) == ("OPEN", "Open", True, "Express")
+    assert (found.created_at, found.modified_at) == (from_iso(CREATED), from_iso(MODIFIED))
+    (only,) = found.lines
+    assert (only.line_id, only.sku, only.quantity, only.name, only.tracked) == ("line-A", "A", 2, "Becher", True)
+    assert only.taken_from == only.taken_to == found.created_at
+
+
+def test_without_an_order_number_the_id_stands_for_it() -> None:
+    given = order()
+    del given["orderNumber"]
+    assert snapshot("ct", settings(), given, {}).number == "o1"
+
+
+@pytest.mark.parametrize(
+    ("whole", "single", "tracked"),
+    [
+        ("ReserveOnOrder", None, True),
+        ("TrackOnly", None, True),
+        ("ReserveOnCart", None, True),
+        ("None", None, False),
+        (None, None, False),
+        ("ReserveOnOrder", "None", False),
+        ("None", "TrackOnly", True),
+    ],
+)
+def test_a_line_lowered_the_stock_by_its_own_mode_or_else_the_orders(
+    whole: str | None, single: str | None, tracked: bool
+) -> None:
+    given = order(lineItems=[line(**({} if single is None else {"inventoryMode": single}))])
+    given.pop("inventoryMode")
+    given |= {} if whole is None else {"inventoryMode": whole}
+    assert snapshot("ct", settings(), given, {}).lines[0].tracked is tracked
+
+
+@pytest.mark.parametrize(
+    ("changed", "fields", "tracked"),
+    [
+        ({}, {"completedAt": CREATED}, False),
+        ({"imported_lower_stock": True}, {"completedAt": CREATED}, True),
+        ({"imported_field": "legacy"}, {"custom": {"fields": {"legacy": "x"}}}, False),
+        ({"imported_field": "legacy"}, {"custom": {"fields": {"other": "x"}}}, True),
+    ],
+)
+def test_imported_orders_lower_the_stock_only_where_the_settings_say_so(
+    changed: dict[str, Any], fields: dict[str, Any], tracked: bool
+) -> None:
+    assert snapshot("ct", settings(**changed), order(**fields), {}).lines[0].tracked is tracked
+
+
+def test_a_cancelled_order_put_stock_back_only_where_the_settings_say_so() -> None:
+    given = order(orderState="Cancelled", lineItems=[line(), line("B", inventoryMode="None")])
+    assert [x.restocked_at for x in snapshot("ct", settings(), given, {}).lines] == [None, None]
+    restocking = snapshot("ct", settings(restocks_on_cancel=True), given, {})
+    assert restocking.state == "CANCELLED"
+    assert [x.restocked_at for x in restocking.lines] == [from_iso(MODIFIED), None]
+
+
+@pytest.mark.parametrize(
+    ("changed", "fields", "paid"),
+    [
+        ({}, {}, False),
+        ({}, {"paymentState": "Pending"}, False),
+        ({"paid_states": ["Paid", "Pending"]}, {"paymentState": "Pending"}, True),
+        ({"release_states": ["Confirmed"]}, {"orderState": "Confirmed"}, True),
+    ],
+)
+def test_when_it_counts_as_paid_is_a_setting(changed: dict[str, Any], fields: dict[str, Any], paid: bool) -> None:
+    assert snapshot("ct", settings(**changed), order(**fields), {}).paid is paid
+
+
+def test_lines_know_their_location_and_an_unknown_channel_stays_visible() -> None:
+    lines = [line(supplyChannel={"typeId": "channel", "id": "c1"}), line("B", supplyChannel={"id": "c2"}), line("C")]
+    given = order(lineItems=lines)
+    assert supply_channels(given) == {"c1", "c2"}
+    assert [x.location for x in snapshot("ct", settings(), given, {"c1": "WH"}).lines] == ["WH", "c2", ""]
+
+
+def test_gift_lines_ship_and_custom_lines_do_not() -> None:
+    fee = {"id": "fee", "name": {"en": "Gift wrap"}, "quantity": 1}
+    given = order(lineItems=[line(lineItemMode="GiftLineItem"), line(None)], customLineItems=[fee])
+    gift, nameless, wrap = snapshot("ct", settings(), given, {}).lines
+    assert (gift.shippable, nameless.shippable, nameless.sku) == (True, True, "")
+    assert (wrap.shippable, wrap.sku, wrap.tracked, wrap.name) == (False, "", False, "Gift wrap")
+
+
+def test_several_shippings_give_the_first_ones_method_and_address() -> None:
+    first = {"shippingInfo": {"shippingMethodName": "Van"}, "shippingAddress": {"country": "NL", "city": "Delft"}}
+    found = snapshot("ct", settings(), order(shippingMode="Multiple", shipping=[first]), {})
+    assert found.shipping_method == "Van"
+    assert found.address == Address(city="Delft", country="NL")
+
+
+def test_the_address_is_written_as_its_country_does() -> None:
+    given = {
+        "firstName": "Ann",
+        "lastName": "Lee",
+        "company": "Lee Ltd",
+        "streetName": "High Street",
+        "streetNumber": "1",
+        "additionalStreetInfo": "Rear",
+        "apartment": "2b",
+        "postalCode": "LS1",
+        "city": "Leeds",
+        "state": "Yorks",
+        "country": "GB",
+        "mobile": "123",
+        "email": "a@b.c",
+    }
+    british = snapshot("ct", settings(), order(shippingAddress=given), {}).address
+    assert british == Address(
+        name="Ann Lee",
+        company="Lee Ltd",
+        line1="1 High Street",
+        line2="Rear, 2b",
+        city="Leeds",
+        region="Yorks",
+        postcode="LS1",
+        country="GB",
+        phone="123",
+        email="a@b.c",
+    )
+    german = snapshot("ct", settings(), order(shippingAddress={**given, "country": "DE"}), {}).address
+    assert german is not None
+    assert german.line1 == "High Street 1"
+
+
+def test_note_and_gift_come_from_the_custom_fields_of_the_settings() -> None:
+    custom = {"type": {}, "fields": {"dn": "side door", "giftMessage": "Hi"}}
+    found = snapshot("ct", settings(note_field="dn"), order(custom=custom), {})
+    assert (found.note, found.gift) == ("side door", "Hi")
+
+
+@pytest.mark.parametrize("name", ["createdAt", "version", "lineItems", "orderState"])
+def test_an_order_without_what_every_order_has_is_refused_by_name(name: str) -> None:
+    given = order()
+    del given[name]
+    with pytest.raises(ValueError, match=f"o1.*{name}"):
+        snapshot("ct", settings(), given, {})

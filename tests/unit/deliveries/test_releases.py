@@ -1,0 +1,298 @@
+"""Exactly one goods out for an order, whatever is lost, repeated or killed."""
+
+import random
+from dataclasses import dataclass, field
+
+import msgspec
+import pytest
+
+from schemas.records import CancelOrder, ReleaseLine, ReleaseOrder, WarehouseOrder
+from tables.deliveries import releases as rules
+from tables.deliveries.releases import AtWarehouse, Cancel, Create, Idle, LookUp, ReleaseRow, Report
+
+UNKNOWN = 120_000
+PENDING = AtWarehouse("7", "PENDING", "MAIN", ("S",))
+
+
+def release(version: int = 1) -> ReleaseOrder:
+    return ReleaseOrder(
+        channel="clarus",
+        order_key="shop:1",
+        reference="shop:1",
+        number="1",
+        version=version,
+        lines=[ReleaseLine(sku="S", eaches=2)],
+    )
+
+
+def cancel(version: int = 2) -> CancelOrder:
+    return CancelOrder(channel="clarus", order_key="shop:1", reference="shop:1", version=version)
+
+
+def new(now: int = 0) -> ReleaseRow:
+    row = ReleaseRow("shop:1", "shop:1")
+    assert rules.want_release(row, release(), now)
+    return row
+
+
+def creating(now: int = 0) -> ReleaseRow:
+    """A create is under way."""
+    row = new(now)
+    assert isinstance(rules.next_step(row, now), LookUp)
+    rules.found(row, [], now, UNKNOWN, now)
+    step = rules.next_step(row, now)
+    assert isinstance(step, Create)
+    rules.begin(row, step, now)
+    return row
+
+
+def made(now: int = 0) -> ReleaseRow:
+    row = creating(now)
+    assert [one.status for one in rules.created(row, PENDING, now)] == ["PENDING"]
+    return row
+
+
+def test_older_and_equal_commands_change_nothing() -> None:
+    row = new()
+    assert not rules.want_release(row, release(1), 5)
+    assert not rules.want_cancel(row, cancel(0), 5)
+    assert row.order == release(1) and not row.cancel
+
+
+def test_it_is_looked_up_before_it_is_created() -> None:
+    assert isinstance(rules.next_step(new(), 0), LookUp)
+    assert isinstance(rules.next_step(creating(), 0), LookUp), "an intent is an open outcome"
+
+
+def test_a_create_of_unknown_outcome_is_not_repeated_before_the_warehouse_must_be_done_with_it() -> None:
+    row, now = creating(), 0
+    rules.unknown(row, now)
+    while now < UNKNOWN:
+        step = rules.next_step(row, now)
+        if isinstance(step, Idle):
+            assert step.until is not None
+            now = step.until
+            continue
+        assert isinstance(step, LookUp)
+        assert rules.found(row, [], now, UNKNOWN, now) == []
+    rules.found(row, [], now, UNKNOWN, now)
+    assert isinstance(rules.next_step(row, now), Create)
+
+
+def test_a_look_up_that_began_before_the_time_was_over_does_not_count_as_the_last() -> None:
+    row = creating()
+    rules.unknown(row, 0)
+    rules.found(row, [], UNKNOWN - 1, UNKNOWN, UNKNOWN + 500)
+    assert row.intent is not None
+
+
+def test_a_late_find_is_the_order() -> None:
+    row = creating()
+    rules.unknown(row, 0)
+    assert [(one.status, one.wms_id) for one in rules.found(row, [PENDING], 5_000, UNKNOWN, 5_000)] == [
+        ("PENDING", "7")
+    ]
+    assert not rules.pending(row) and rules.at_work(row)
+
+
+def test_an_open_create_survives_a_cancel_which_waits_for_it() -> None:
+    row = creating()
+    rules.want_cancel(row, cancel(), 10)
+    assert row.intent is not None
+    assert isinstance(rules.next_step(row, 10), LookUp)
+    assert rules.found(row, [PENDING], 20, UNKNOWN, 20) == []
+    step = rules.next_step(row, row.next_at)
+    assert isinstance(step, Cancel)
+
+
+def test_a_cancel_after_a_lost_create_that_never_landed_is_answered_as_deleted() -> None:
+    row = creating()
+    rules.want_cancel(row, cancel(), 10)
+    assert [one.status for one in rules.found(row, [], UNKNOWN, UNKNOWN, UNKNOWN)] == ["DELETED"]
+    assert not rules.pending(row)
+
+
+def test_a_create_answered_after_its_cancel_came_is_cancelled() -> None:
+    row = creating()
+    rules.want_cancel(row, cancel(), 10)
+    assert rules.created(row, PENDING, 20) == []
+    assert isinstance(rules.next_step(row, 20), LookUp), "what is cancelled is looked at first"
+    rules.found(row, [PENDING], 21, UNKNOWN, 21)
+    assert isinstance(rules.next_step(row, row.next_at), Cancel)
+
+
+def test_what_was_looked_at_before_the_cancel_is_looked_at_again() -> None:
+    row = made()
+    rules.want_cancel(row, cancel(), 10)
+    assert isinstance(rules.next_step(row, 10), LookUp)
+
+
+@pytest.mark.parametrize("answer", ["DELETED", "CANCELLED"])
+def test_a_cancel_that_was_granted_is_over(answer: str) -> None:
+    row = made()
+    rules.want_cancel(row, cancel(), 10)
+    rules.found(row, [PENDING], 10, UNKNOWN, 10)
+    rules.begin(row, Cancel(), 10)
+    assert [one.status for one in rules.cancelled(row, answer, "", 20)] == [answer]
+    assert isinstance(rules.next_step(row, 20), Idle) and row.order is None
+
+
+def test_a_cancel_that_was_refused_leaves_the_order_at_the_warehouse() -> None:
+    row = made()
+    rules.want_cancel(row, cancel(), 10)
+    rules.found(row, [AtWarehouse("7", "PICK", "MAIN")], 10, UNKNOWN, 10)
+    rules.begin(row, Cancel(), 10)
+    assert [(one.status, one.detail) for one in rules.cancelled(row, "CANCEL_REFUSED", "picked", 20)] == [
+        ("CANCEL_REFUSED", "picked")
+    ]
+    assert rules.at_work(row) and not rules.pending(row) and not row.deleting
+    assert [one.status for one in rules.found(row, [AtWarehouse("7", "COMPLETED", "MAIN")], 30, UNKNOWN, 30)] == [
+        "COMPLETED"
+    ]
+
+
+def test_an_order_that_vanished_without_our_asking_is_not_taken_for_deleted() -> None:
+    row = made()
+    assert rules.found(row, [], 10, UNKNOWN, 10) == []
+    assert rules.at_work(row)
+
+
+def test_a_cancel_of_unknown_outcome_is_done_when_the_order_is_gone_and_repeated_when_it_is_not() -> None:
+    for there, done in (([], True), ([PENDING], False)):
+        row = made()
+        rules.want_cancel(row, cancel(), 10)
+        rules.found(row, [PENDING], 10, UNKNOWN, 10)
+        rules.begin(row, Cancel(), 10)
+        rules.unknown(row, 20)
+        answers = rules.found(row, there, 30, UNKNOWN, 30)
+        assert [one.status for one in answers] == (["DELETED"] if done else [])
+        assert isinstance(rules.next_step(row, 60_000), Idle if done else Cancel)
+
+
+def test_a_refusal_is_told_and_a_newer_release_starts_over() -> None:
+    row = creating()
+    assert [(one.status, one.detail) for one in rules.refused(row, "no product")] == [("REFUSED", "no product")]
+    assert isinstance(rules.next_step(row, 10), Idle)
+    rules.want_release(row, release(2), 20)
+    assert isinstance(rules.next_step(row, 20), LookUp)
+
+
+def test_a_refusal_of_what_is_not_wanted_any_more_is_not_told() -> None:
+    row = creating()
+    rules.want_release(row, release(2), 10)
+    assert rules.refused(row, "no product") == []
+    rules.found(row, [], 20, UNKNOWN, 20)
+    step = rules.next_step(row, 20)
+    assert isinstance(step, Create) and step.order.version == 2
+
+
+def test_a_cancel_of_a_refused_order_is_answered_as_deleted() -> None:
+    row = creating()
+    rules.refused(row, "no product")
+    rules.want_cancel(row, cancel(), 20)
+    assert [one.status for one in rules.found(row, [], 20, UNKNOWN, 20)] == ["DELETED"]
+
+
+def test_what_was_certainly_not_sent_is_tried_again_after_the_back_off() -> None:
+    row = creating()
+    rules.not_sent(row, 500, 10)
+    assert rules.next_step(row, 10) == Idle(510)
+    assert isinstance(rules.next_step(row, 510), LookUp)
+
+
+def test_a_newer_release_of_an_order_that_is_there_is_answered_at_once() -> None:
+    row = made()
+    rules.want_release(row, release(2), 10)
+    assert isinstance(rules.next_step(row, 10), Report)
+    assert [one.status for one in rules.report(row, "")] == ["PENDING"]
+
+
+def test_the_same_status_is_told_once() -> None:
+    row = made()
+    assert rules.found(row, [PENDING], 10, UNKNOWN, 10) == []
+    assert [one.status for one in rules.found(row, [AtWarehouse("7", "PICK", "MAIN")], 20, UNKNOWN, 20)] == ["PICK"]
+
+
+def test_a_live_goods_out_counts_before_a_cancelled_one_of_the_same_reference() -> None:
+    row = creating()
+    rules.found(row, [AtWarehouse("1", "CANCELLED", "MAIN"), PENDING], 10, UNKNOWN, 10)
+    assert row.wms_id == "7"
+
+
+# ---- a warehouse that loses answers, and an owner that dies -----------------------------------------------------------------------------------
+
+
+@dataclass
+class Clarus:
+    """Goods outs of one reference. A create may land up to `UNKNOWN` after it was sent."""
+
+    rng: random.Random
+    there: dict[str, str] = field(default_factory=dict)
+    late: list[int] = field(default_factory=list)
+    made: int = 0
+
+    def settle(self, now: int) -> None:
+        for at in [at for at in self.late if at <= now]:
+            self.late.remove(at)
+            self.create()
+
+    def create(self) -> AtWarehouse:
+        self.made += 1
+        self.there[str(self.made)] = "PENDING"
+        return AtWarehouse(str(self.made), "PENDING", "MAIN", ("S",))
+
+    def shown(self) -> list[AtWarehouse]:
+        return [AtWarehouse(wms_id, status, "MAIN", ("S",)) for wms_id, status in self.there.items()]
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_whatever_is_lost_there_is_one_goods_out_or_none_after_a_cancel(seed: int) -> None:
+    rng = random.Random(seed)
+    clarus, row, now = Clarus(rng), new(), 0
+    cancels_at = rng.choice([None, rng.randint(0, 200_000)])
+    told: list[WarehouseOrder] = []
+    for _ in range(2_000):
+        clarus.settle(now)
+        if cancels_at is not None and now >= cancels_at:
+            rules.want_cancel(row, cancel(), now)
+            cancels_at = None
+        if rng.random() < 0.05:  # the owner dies; the next one reads the committed row
+            row = msgspec.msgpack.decode(msgspec.msgpack.encode(row), type=ReleaseRow)
+            rules.foreign(row, now)
+        told += act(row, clarus, now, rng)
+        now += rng.choice([1, 50, 1_000, 10_000])
+        assert len(clarus.there) <= 1
+    assert not rules.pending(row)
+    assert told[-1].status == ("DELETED" if row.cancel else "PENDING")
+    assert len(clarus.there) == (0 if row.cancel else 1)
+
+
+def act(row: ReleaseRow, clarus: Clarus, now: int, rng: random.Random) -> list[WarehouseOrder]:
+    """One step of an owner; a third of the requests loses its answer, some of them land late or never."""
+    step = rules.next_step(row, now)
+    match step:
+        case LookUp():
+            return rules.found(row, clarus.shown(), now, UNKNOWN, now)
+        case Report():
+            return rules.report(row, "")
+        case Create():
+            rules.begin(row, step, now)
+            fate = rng.random()
+            if fate < 0.6:
+                return rules.created(row, clarus.create(), now)
+            if fate < 0.7:
+                rules.not_sent(row, 500, now)
+            elif fate < 0.9:
+                clarus.late.append(now + rng.randint(0, UNKNOWN - 1))
+                rules.unknown(row, now)
+            else:
+                rules.unknown(row, now)
+        case Cancel():
+            rules.begin(row, step, now)
+            if rng.random() < 0.7:
+                clarus.there.clear()
+            if rng.random() < 0.3 or clarus.there:
+                rules.unknown(row, now)
+            else:
+                return rules.cancelled(row, "DELETED", "", now)
+    return []
