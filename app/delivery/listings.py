@@ -148,16 +148,16 @@ class Listings:
     async def _round(self, group: asyncio.TaskGroup) -> None:
         """Look at what changed, begin what is most urgent, send it."""
         looking = {key: self._touched.pop(key) for key in list(islice(self._touched, LOOK_AT_ONCE))}
-        since: dict[str, int] = {}
+        waited: dict[str, int] = {}
         for key in looking:
             self._alarm.clear(key)
             before = (self._to_write.drop(key), self._to_read.drop(key))
-            since.update({due.listing: due.since for due in before if due is not None})
+            waited.update({due.listing: due.since for due in before if due is not None})
         writes, reads = self._slots()
         waiting = self._to_write.take(2 * writes * self._connector.max_rows)
         waiting += self._to_read.take(reads * self._connector.max_read)
         found = await self._desk.commit(
-            lambda context, emit: self._look(context, emit, looking, since, waiting, writes, reads)
+            lambda context, emit: self._look(context, emit, looking, waited, waiting, writes, reads)
         )
         for key, at in found.waits.items():
             self._alarm.set(key, at)
@@ -182,7 +182,7 @@ class Listings:
         context: Context,
         emit: Emitter,
         looking: Mapping[str, bool],
-        since: Mapping[str, int],
+        waited: Mapping[str, int],
         waiting: Iterable[Due],
         writes: int,
         reads: int,
@@ -191,7 +191,7 @@ class Listings:
         for key, sweep in looking.items():
             one = self._rows.evaluate(context, emit, key, sweep, found)
             if one is not None and key not in (self._reading if one.purpose else self._writing):
-                due.append(replace(one, since=min(one.since, since.get(key, one.since))))
+                due.append(replace(one, since=min(one.since, waited.get(key, one.since))))
         due.sort(key=lambda one: one.deadline)
         self._begin_writes(context, [one for one in due if one.purpose is None], writes, found)
         self._begin_reads(context, [one for one in due if one.purpose is not None], reads, found)

@@ -242,7 +242,7 @@ class Releases:
         for answer in answers:
             emit.send(topics.ORDERS_EVENTS, row.order_key, answer)
         if answers:
-            mark_dirty(self._desk, context, row.skus)
+            mark_dirty(self._desk, context, row.skus, row.reference if rules.moves_stock(row) else "")
             self._desk.resolve_trouble(context, emit, "delivery_failed", row.order_key)
 
     def _settled(self, reference: str, skus: Iterable[str], at_work: bool) -> None:
@@ -308,11 +308,12 @@ class Releases:
 
     # ---- status of what is at the warehouse ----
 
-    def looked_up(self, context: Context, emit: Emitter, orders: Mapping[str, Sequence[GoodsOut]]) -> None:
-        """Goods outs seen by the stock side, inside its commit. An order with something under way has look-ups of its own."""
+    def looked_up(self, context: Context, emit: Emitter, orders: Mapping[str, Sequence[GoodsOut]]) -> set[str]:
+        """Goods outs seen by the stock side, inside its commit; returns the SKUs they concern. An order with something under way has look-ups of its own."""
         shown = {name: there for name, there in orders.items() if there and name not in self._busy}
-        self._fold_found(context, emit, shown, context.now_ms)
+        found = self._fold_found(context, emit, shown, context.now_ms)
         self._to_check.difference_update(shown)
+        return {sku for skus, _ in found.values() for sku in skus}
 
     async def run_checks(self) -> None:
         """Until cancelled: the status of orders whose lines moved, and of all that are at the warehouse within the stock sweep."""

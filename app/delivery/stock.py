@@ -6,6 +6,7 @@ One read of a SKU at a time; lines that are gone are looked up before a read is 
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from agents.emit import Emitter
@@ -24,15 +25,26 @@ SHORTEST_GAP: Final = 200
 """Milliseconds from one read of a SKU to the next: what happens in a sale is read together."""
 
 FoundOrders = Mapping[str, Sequence[GoodsOut]]
-Told = Callable[[Context, Emitter, FoundOrders], None]
-"""What look-ups found, for the order side, inside the commit of the read they belong to."""
+LookedUp = Callable[[Context, Emitter, FoundOrders], set[str]]
+"""What look-ups found, for the order side, inside the commit of the read they belong to; returns SKUs that are to be read for it."""
+
+
+@dataclass(slots=True)
+class Told:
+    """What a read came to: SKUs the warehouse does not know, SKUs to read again, SKUs that are done, references whose lines changed, further SKUs to read."""
+
+    touched: set[str]
+    missing: list[str] = field(default_factory=list)
+    again: list[str] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)
+    moved: set[str] = field(default_factory=set)
 
 
 class WarehouseStock:
     """`looked_up` is told of goods outs that were seen here, `moved` of references whose lines changed, both for the order side."""
 
     def __init__(
-        self, desk: Desk, connector: Warehouse, looked_up: Told, moved: Callable[[Iterable[str]], None]
+        self, desk: Desk, connector: Warehouse, looked_up: LookedUp, moved: Callable[[Iterable[str]], None]
     ) -> None:
         self._desk, self._connector, self._looked_up, self._moved = desk, connector, looked_up, moved
         self._alarm = desk.alarm()
@@ -43,7 +55,6 @@ class WarehouseStock:
         self._tasks = 0
         self._skus = [sku for sku, product in desk.catalogue.products.items() if not product.bundle]
         self._sweep_at, self._sweep_next = 0, 0
-        self._lines: dict[str, dict[str, SeenLine]] = {}
 
     # ---- seen from outside ----
 
@@ -69,15 +80,13 @@ class WarehouseStock:
         """Every SKU of the catalogue is read at the start; rows left dirty come first."""
         desk = self._desk
 
-        def read(context: Context, _: Emitter) -> list[tuple[str, bool, dict[str, SeenLine]]]:
-            return [(key, row.dirty, dict(row.lines)) for key, row in context.scan(desk.tables.reads)]
+        def read(context: Context, _: Emitter) -> list[str]:
+            return [key for key, row in context.scan(desk.tables.reads) if row.dirty]
 
         for sku in self._skus:
             self._mark(sku, Priority.INCREASE)
-        for sku, dirty, lines in await desk.commit(read):
-            self._lines[sku] = lines
-            if dirty:
-                self._mark(sku, Priority.RELEASE)
+        for sku in await desk.commit(read):
+            self._mark(sku, Priority.RELEASE)
         self._sweep_at = desk.now() + desk.settings.sweeps.stock // max(1, len(self._skus))
 
     async def run(self, group: asyncio.TaskGroup) -> None:
@@ -126,13 +135,13 @@ class WarehouseStock:
         try:
             joints = await self._connector.read_stock(skus, priority)
             found = await self._look_up_absent(joints, priority)
-            again = await self._desk.commit(lambda context, emit: self._told(context, emit, joints, found, began))
+            told = await self._desk.commit(lambda context, emit: self._told(context, emit, joints, found, began))
         except PeerError as error:
             for sku in skus:
                 self._later(sku, error.retry_after)
             await self._desk.failed(error)
         else:
-            self._remember(joints, again, began)
+            self._remember(told, began)
             await self._desk.worked()
         finally:
             self._tasks -= 1
@@ -141,16 +150,18 @@ class WarehouseStock:
             self._alarm.ring()
 
     async def _look_up_absent(self, joints: Mapping[str, JointRead], priority: Priority) -> FoundOrders:
-        """Goods outs of the lines that were there at the last read and are not now. `_lines` mirrors the rows: only this owner changes them."""
-        gone = {
-            reference
-            for sku, joint in joints.items()
-            if not joint.missing
-            for reference, line in self._lines.get(sku, {}).items()
-            if reference not in joint.lines and not line.closed
-        }
+        """Goods outs of the lines that were there at the last read, or are expected, and are not among the open ones."""
+
+        def absent(context: Context, _: Emitter) -> list[str]:
+            gone: set[str] = set()
+            for sku, joint in joints.items():
+                row = context.get(self._desk.tables.reads, sku)
+                if row is not None and not joint.missing:
+                    gone.update(reads.absent(row, joint.lines))
+            return sorted(gone)
+
+        names = await self._desk.commit(absent)
         found: dict[str, list[GoodsOut]] = {}
-        names = sorted(gone)
         for start in range(0, len(names), self._connector.max_read):
             found.update(await self._connector.find_orders(names[start : start + self._connector.max_read], priority))
         return {name: found.get(name, []) for name in names}
@@ -162,17 +173,20 @@ class WarehouseStock:
         joints: Mapping[str, JointRead],
         found: FoundOrders,
         began: int,
-    ) -> dict[str, tuple[dict[str, SeenLine], bool]]:
-        """Fold the reads into their rows and tell the ledger. Returns by SKU the lines told and whether another read is due."""
-        desk, result = self._desk, dict[str, tuple[dict[str, SeenLine], bool]]()
+    ) -> Told:
+        """Fold the reads into their rows and tell the ledger."""
+        desk = self._desk
+        told = Told(touched=self._looked_up(context, emit, found) - joints.keys())
         deleted = [name for name in found if self._was_deleted(context, name)]
         for sku, joint in joints.items():
             if joint.missing:
                 detail = f"{joint.missing}: correct the product's SKU or create it at the warehouse"
                 desk.open_trouble(context, emit, "unmapped_sku", sku, detail)
+                told.missing.append(sku)
                 continue
             desk.resolve_trouble(context, emit, "unmapped_sku", sku)
             row = context.get(desk.tables.reads, sku) or ReadRow(sku)
+            before = dict(row.lines)
             seen = {name: SeenLine(line.out, line.warehouse, line.closed) for name, line in joint.lines.items()}
             levels = reads.tell(
                 row,
@@ -185,33 +199,32 @@ class WarehouseStock:
             context.put(desk.tables.reads, sku, row)
             for level in levels:
                 emit.send(topics.INVENTORY_EVENTS, sku, level)
-            result[sku] = (dict(row.lines), row.dirty)
-        self._looked_up(context, emit, found)
-        return result
+            told.moved.update(ref for ref in row.lines.keys() | before.keys() if row.lines.get(ref) != before.get(ref))
+            (told.again if row.dirty else told.done).append(sku)
+        return told
 
     def _was_deleted(self, context: Context, reference: str) -> bool:
         row = context.get(self._desk.tables.releases, reference)
         return row is not None and row.deleting
 
-    def _remember(
-        self, joints: Mapping[str, JointRead], told: Mapping[str, tuple[dict[str, SeenLine], bool]], began: int
-    ) -> None:
-        for sku in joints:
-            if sku not in told:
-                self._missing.add(sku)
-                self._later(sku, None)
-                continue
+    def _remember(self, told: Told, began: int) -> None:
+        """The to-do list after a read was committed."""
+        for sku in told.missing:
+            self._missing.add(sku)
+            self._later(sku, None)
+        for sku in (*told.again, *told.done):
             self._missing.discard(sku)
-            lines, again = told[sku]
-            before = self._lines.get(sku, {})
-            self._moved(name for name in lines.keys() | before.keys() if lines.get(name) != before.get(name))
-            self._lines[sku] = lines
             if sku in self._dirty:
                 self._alarm.set(sku, began + SHORTEST_GAP)
-            elif again:
+        for sku in told.again:
+            if sku not in self._dirty:
                 self._later(sku, None)
-            else:
+        for sku in told.done:
+            if sku not in self._dirty:
                 self._failures.pop(sku, None)
+        for sku in told.touched:
+            self.changed(sku)
+        self._moved(told.moved)
 
     def _later(self, sku: str, retry_after: float | None) -> None:
         """Read it again after a back-off: the read failed, lines moved all the time, or one could not be explained."""
@@ -255,11 +268,13 @@ class WarehouseStock:
             self.changed(sku)
 
 
-def mark_dirty(desk: Desk, context: Context, skus: Iterable[str]) -> None:
-    """The durable half of `WarehouseStock.changed`."""
+def mark_dirty(desk: Desk, context: Context, skus: Iterable[str], expected: str = "") -> None:
+    """The durable half of `WarehouseStock.changed`, and with the reference of a goods out, of `WarehouseStock.expect`."""
     for sku in skus:
         row = context.get(desk.tables.reads, sku) or ReadRow(sku)
         reads.want(row)
+        if expected:
+            reads.expect(row, expected)
         context.put(desk.tables.reads, sku, row)
 
 

@@ -176,8 +176,9 @@ class KafkaSink:
             await asyncio.sleep(1.0)
 
     def _trouble(self) -> str | None:
+        """Why records cannot be taken; None where they can. All topics are listed: asking for one by name would create it on some brokers."""
         try:
-            found = self._producer.list_topics(self._topic, timeout=2.0).topics.get(self._topic)
+            found = self._producer.list_topics(timeout=2.0).topics.get(self._topic)
         except KafkaException as error:
             return str(error.args[0].str())
         if found is None or found.error is not None or not found.partitions:

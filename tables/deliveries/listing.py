@@ -175,12 +175,12 @@ def _assume_unknown(row: ListingRow, intent: Intent) -> None:
 
 
 def refused(row: ListingRow, kind: PeerKind, now: int) -> None:
-    """The peer would go below zero: it has sold what we wanted to take away, 0 is the right figure (finding 6)."""
+    """The peer would go below zero: it has sold what we wanted to take away, 0 is the right figure (finding 6). Where it cannot be set, it is read back first."""
     intent = _take_intent(row, now)
     if intent is None:
         return
     row.to_zero = True
-    if kind is PeerKind.READ_MODIFY:
+    if kind is not PeerKind.RELATIVE:
         row.hold, row.verify = True, intent.version
 
 
@@ -191,10 +191,13 @@ def needs_absolute(row: ListingRow, now: int) -> None:
 
 
 def conflict(row: ListingRow, kind: PeerKind, bounds: Bounds, peer_version: int, now: int) -> None:
-    """409: this attempt did not land. While no other attempt is unknown the same delta goes out with the version told; else the marker is read first."""
+    """409: this attempt did not land. While no other attempt is unknown the same delta goes out with the version told; else the marker is read first.
+
+    Soon after a baseline an attempt of an earlier, lost row may be unknown without our knowing.
+    """
     if _take_intent(row, now) is None:
         return
-    if peer_version and row.unsure_until == 0:
+    if peer_version and row.unsure_until == 0 and now >= row.epoch + bounds.late_max:
         row.peer_version = peer_version
     else:
         row.look_up = True

@@ -67,9 +67,14 @@ def want(row: ReadRow) -> None:
     row.wanted += 1
 
 
-def absent(row: ReadRow, joint: Joint) -> list[str]:
-    """References whose lines were seen before and are not among the open ones now: each must be looked up before the read may be told."""
-    return sorted(ref for ref, line in row.lines.items() if ref not in joint.lines and not line.closed)
+def expect(row: ReadRow, reference: str) -> None:
+    """A goods out of ours went past PENDING. Its line may have come and gone between two reads, so the next one must see it or have it looked up."""
+    row.lines.setdefault(reference, SeenLine(0, ""))
+
+
+def absent(row: ReadRow, lines: Collection[str]) -> list[str]:
+    """References whose lines were seen before or are expected and are not among the open ones now (`lines`): each must be looked up before a read is told."""
+    return sorted(ref for ref, line in row.lines.items() if ref not in lines and not line.closed)
 
 
 def tell(
@@ -91,7 +96,7 @@ def tell(
     changes = {ref: line for ref, line in joint.lines.items() if row.lines.get(ref) != line}
     kept = dict(joint.lines)
     explained = True
-    for ref in absent(row, joint):
+    for ref in absent(row, joint.lines):
         fate = _fate(row.lines[ref], found.get(ref), ref in deleted)
         if fate is None:
             kept[ref], explained = row.lines[ref], False

@@ -269,6 +269,11 @@ def pending(row: ReleaseRow) -> bool:
     return row.intent is not None or row.answered < row.version
 
 
+def moves_stock(row: ReleaseRow) -> bool:
+    """Has the warehouse begun to take its units, or is it past that?"""
+    return bool(row.wms_id) and row.status not in DELETABLE and row.status not in ("DELETED", "REFUSED")
+
+
 def at_work(row: ReleaseRow) -> bool:
     """Is it at the warehouse and not over: does its status still change?"""
     return bool(row.wms_id) and row.status not in FINAL

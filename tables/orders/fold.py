@@ -22,7 +22,7 @@ from tables.catalogue import Catalogue
 from tables.orders.demand import Reading, demands_of, read, release_lines
 from tables.orders.lifecycle import AT_WAREHOUSE, OWNERS
 from tables.orders.references import reference_of
-from tables.orders.rows import Demand, OpenException, OrderRow, with_state
+from tables.orders.rows import Demand, OpenException, OrderRow, keep_times, with_state
 
 Effect = DemandLine | ReleaseOrder | CancelOrder | NormalisedOrder | ExceptionState
 
@@ -245,7 +245,7 @@ def _set_lines(row: OrderRow, state: LineState) -> list[Effect]:
 
 
 def _tell(row: OrderRow, wanted: dict[str, Demand]) -> list[Effect]:
-    """Demand lines that changed; a line that is gone from the order is closed and its storefront decrement taken back."""
+    """Demand lines that changed; a line that is gone from the order is closed and its storefront decrement taken back. When it was taken is told once."""
     effects: list[Effect] = []
     for line_id, old in row.demands.items():
         if line_id not in wanted and (old.state != "CLOSED" or old.units):
@@ -262,7 +262,10 @@ def _tell(row: OrderRow, wanted: dict[str, Demand]) -> list[Effect]:
             )
             wanted[line_id] = gone
     for line_id, new in wanted.items():
-        if row.demands.get(line_id) != new:
+        known = row.demands.get(line_id)
+        if known is not None:
+            keep_times(new, known)
+        if known != new:
             effects.append(_line(row, line_id, new))
     row.demands = wanted
     return effects

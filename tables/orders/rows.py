@@ -66,3 +66,10 @@ def with_state(demand: Demand, state: LineState, *, units: int | None = None) ->
     if units is not None:
         changed.units = units
     return changed
+
+
+def keep_times(demand: Demand, first: Demand) -> None:
+    """Storefront times stay as they were first seen: a later version of the order only knows them less well (ledger.md R8)."""
+    demand.taken_from, demand.taken_to = first.taken_from, first.taken_to
+    if first.restocked_at is not None and demand.restocked_at is not None:
+        demand.restocked_at = first.restocked_at

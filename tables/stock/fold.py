@@ -14,6 +14,7 @@ from schemas.records import (
     ReadBack,
     StockLevel,
     StockOutcome,
+    StockTarget,
     Watermark,
 )
 from tables.stock import bundles, drift, judge, levels, lines, takes
@@ -137,8 +138,10 @@ def read_back(state: StockState, rules: Rules, body: ReadBack) -> Folded:
     row = _row(state, body.sku)
     known = row.listing(body.listing)
     listing = rules.catalogue.listings.get(body.listing)
-    if body.epoch != known.epoch or listing is None:
+    if listing is None or body.epoch < known.epoch:
         return Folded()
+    if body.epoch > known.epoch:
+        return Folded(effects=[_baseline_needed(body, listing.channel)])
     read = WaitingRead(body.pver, body.quantity, body.at_from, body.at_to, body.published, body.verify)
     known.reads = [r for r in known.reads if r.pver == body.pver]
     found = Folded()
@@ -152,6 +155,21 @@ def read_back(state: StockState, rules: Rules, body: ReadBack) -> Folded:
     found.touched |= later.touched
     state.put_sku(row)
     return found
+
+
+def _baseline_needed(body: ReadBack, channel: str) -> StockTarget:
+    """A listing that counts from a baseline this ledger does not have: a command of a newer epoch makes it be read anew (R7)."""
+    return StockTarget(
+        channel=channel,
+        sku=body.sku,
+        listing=body.listing,
+        epoch=body.epoch + 1,
+        version=0,
+        inc=0,
+        dec=0,
+        to_zero=False,
+        priority=5,
+    )
 
 
 def watermark(state: StockState, rules: Rules, body: Watermark) -> Folded:

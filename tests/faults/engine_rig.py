@@ -139,7 +139,8 @@ class Rig:
     def until(self, holds: Callable[[], bool], what: str, seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds
         while not holds():
-            assert time.monotonic() < deadline, f"not within {seconds} s: {what}\n{self.logs()}"
+            if time.monotonic() > deadline:
+                raise AssertionError(f"not within {seconds} s: {what}\n{self.logs()}")
             time.sleep(0.02)
 
     def until_caught_up(self, sent: int, seconds: float = 60) -> None:
@@ -167,6 +168,11 @@ class Rig:
             consumer.close()
 
     def logs(self) -> str:
+        """The end of every log, with what the threads of a running worker are doing."""
+        for worker in self.workers:
+            if worker.process.poll() is None:
+                worker.send(signal.SIGUSR1)
+        time.sleep(0.5)
         return "\n".join(worker.log()[-3_000:] for worker in self.workers)
 
     def close(self) -> None:

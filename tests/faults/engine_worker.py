@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import faulthandler
 import json
 import signal
 import sys
@@ -65,12 +66,18 @@ async def keep_submitting(app: EngineApp, table: Any, done: Counter[int]) -> Non
         await asyncio.sleep(0.02)
 
 
+def tell(what: dict[str, int]) -> None:
+    """One line for the test."""
+    sys.stdout.write(json.dumps(what) + "\n")
+    sys.stdout.flush()
+
+
 async def main(settings: EngineConfig) -> int:
     app, tables = build(settings)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    app.on_partition_ready(lambda partition: print(json.dumps({"ready": partition}), flush=True))
-    app.on_partition_lost(lambda partition: print(json.dumps({"lost": partition}), flush=True))
+    app.on_partition_ready(lambda partition: tell({"ready": partition}))
+    app.on_partition_lost(lambda partition: tell({"lost": partition}))
     await app.start()
     submitting = asyncio.create_task(keep_submitting(app, tables["submitted"], Counter()))
     finished = asyncio.create_task(app.finished())
@@ -81,6 +88,7 @@ async def main(settings: EngineConfig) -> int:
 
 
 if __name__ == "__main__":
+    faulthandler.register(signal.SIGUSR1)
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     given = json.loads(sys.argv[1])
     sys.exit(asyncio.run(main(EngineConfig(**{**given, "data_dir": Path(given["data_dir"])}))))

@@ -21,7 +21,10 @@ LOAD_FROM = 25.0
 
 @dataclass(frozen=True)
 class Variant:
-    """Who sells, and which faults happen. A listing is name, kind (`ct`, `bc`, `nd`) and eaches of its selling unit."""
+    """Who sells, and which faults happen. A listing is name, kind and eaches of its selling unit.
+
+    Kinds: `ct` version-checked with a marker, `bc` relative and applied later, `rm` decrements but takes figures only, `nd` does not decrement.
+    """
 
     listings: tuple[tuple[str, str, int], ...]
     stock: tuple[int, int] = (5, 30)
@@ -147,6 +150,9 @@ class Store:
         if self.kind == "nd":
             self.quantity = request.gross
             return "ok"
+        if self.kind == "rm":  # the connector's own round trip: what is ordered between its read and its write is lost
+            self.world.at(self.world.rng.uniform(0.01, 0.1), self.overwrite, max(0, self.quantity + request.delta))
+            return "ok"
         if self.kind == "ct":
             if request.version != self.version:
                 return "conflict"
@@ -169,6 +175,10 @@ class Store:
         elif self.quantity + request.delta >= 0:  # an asynchronous peer drops what would go below 0 without a word
             self.quantity += request.delta
         self.world.log("applied at", self.name, request.delta)
+
+    def overwrite(self, quantity: int) -> None:
+        self.quantity = quantity
+        self.world.log("overwritten at", self.name)
 
     def edit(self, quantity: int) -> None:
         self.quantity, self.version = quantity, self.version + 1

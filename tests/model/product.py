@@ -35,10 +35,11 @@ from tables.stock import fold, publish
 from tables.stock.rows import OrderLines, Rules, SkuRow, WatermarkRow
 from tests.model.peers import APPLY_MAX, LATE_MAX, TIMEOUT, VISIBLE_LAG, Order, Request, Variant, World
 
-KINDS = {"ct": PeerKind.VERSIONED, "bc": PeerKind.RELATIVE, "nd": PeerKind.ABSOLUTE}
+KINDS = {"ct": PeerKind.VERSIONED, "bc": PeerKind.RELATIVE, "rm": PeerKind.READ_MODIFY, "nd": PeerKind.ABSOLUTE}
 BOUNDS = {
     "ct": Bounds(int(LATE_MAX * 1000), int(APPLY_MAX * 1000), int(VISIBLE_LAG * 1000), 0),
     "bc": Bounds(int(LATE_MAX * 1000), int(APPLY_MAX * 1000), 0, 2000),
+    "rm": Bounds(int(LATE_MAX * 1000), int(APPLY_MAX * 1000), 0, 0),
     "nd": Bounds(int(LATE_MAX * 1000), int(APPLY_MAX * 1000), 0, 0),
 }
 SKU = "MUG"

@@ -34,6 +34,8 @@ VARIANTS: dict[str, Variant] = {
     "shrink bc": Variant(BC, shrinks=2),
     "manual ct": Variant(CT, manual=2),
     "manual bc": Variant(BC, manual=2),
+    "rm": Variant((("rm", "rm", 1),)),
+    "hard rm": _hard(Variant((("rm", "rm", 1),))),
     "nd": Variant((("nd", "nd", 1),)),
 }
 

@@ -35,6 +35,8 @@ SAFE = {  # one seller of the pool: nothing may be oversold beyond what the ware
 SETTLING = {  # oversold by nature (several sellers of a shared pool, no decrement, an edit by hand), but all must show what is left in the end
     "ct+bc": 500,
     "each+case": 100,
+    "rm": 200,
+    "hard rm": 200,
     "nd": 100,
     "manual ct": 100,
     "manual bc": 100,

@@ -141,7 +141,7 @@ class TestVersioned:
     def test_a_conflict_is_sent_again_with_the_version_told(self) -> None:
         row = wanting(2, command(1, 5))
         begin(row, CT)
-        rules.conflict(row, CT, BOUNDS, 9, T)
+        rules.conflict(row, CT, BOUNDS, 9, T + 6000)
         assert row.peer_version == 9
         assert step(row, CT) == Write(3)
 
@@ -151,7 +151,13 @@ class TestVersioned:
         rules.unknown(row, CT, BOUNDS, T)
         rules.looked_up(row, CT, BOUNDS, 2, (0, 0, 0), 5, T + 100, T)
         begin(row, CT)
-        rules.conflict(row, CT, BOUNDS, 9, T)
+        rules.conflict(row, CT, BOUNDS, 9, T + 6000)
+        assert step(row, CT) == LookUp()
+
+    def test_a_conflict_soon_after_the_baseline_may_be_a_lost_rows_request(self) -> None:
+        row = wanting(2, command(1, 5))
+        begin(row, CT)
+        rules.conflict(row, CT, BOUNDS, 9, T + 5999)
         assert step(row, CT) == LookUp()
 
     def test_an_unknown_outcome_is_looked_up_and_the_marker_says_it_landed(self) -> None:
@@ -335,11 +341,12 @@ class TestOtherPeers:
         assert len(rules.acknowledged(row, READ_MODIFY, BOUNDS, T, T, 0)) == 1
         assert (row.published, row.high) == (5, 5)
 
-    def test_a_refusal_of_read_and_write_is_read_back_before_anything_else(self) -> None:
+    @pytest.mark.parametrize("kind", [READ_MODIFY, CT, ABSOLUTE])
+    def test_where_no_zero_can_be_set_a_refusal_is_read_back_before_anything_else(self, kind: PeerKind) -> None:
         row = wanting(9, command(1, 5))
-        begin(row, READ_MODIFY)
-        rules.refused(row, READ_MODIFY, T)
-        assert step(row, READ_MODIFY) == CheckBack()
+        begin(row, kind)
+        rules.refused(row, kind, T)
+        assert step(row, kind) == CheckBack()
 
 
 class TestReadBacks:

@@ -191,6 +191,13 @@ def test_a_cancel_at_equal_version_wins_over_open() -> None:
     assert row.state == "CANCELLED"
 
 
+def test_storefront_times_stay_as_they_were_first_seen() -> None:
+    later = order(line("M1", 1), version=2)
+    later.lines[0].taken_to = 9000
+    _, effects = play(order(line("M1", 1), paid=False), later)
+    assert {(d.taken_from, d.taken_to) for d in of(DemandLine, effects)} == {(1000, 1000)}
+
+
 def test_references_are_unique_and_short_enough() -> None:
     long = reference_of("a-very-long-channel-name", "5f0c2c1e-9f3a-4d7e-8a53-0f6d1f6f2b7c")
     assert len(long) <= LIMIT and long != reference_of(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.records import Correction, ExceptionState
+from schemas.records import Correction, ExceptionState, StockTarget
 from tables.deliveries.peers import Bounds
 from tables.stock import judge, takes
 from tables.stock.rows import RING_MS, ListingState, Take, WaitingRead
@@ -179,9 +179,16 @@ def test_a_sale_at_the_moment_of_the_read_makes_it_be_read_again() -> None:
     assert corrections([*ledger(watermark(42_000))]) == [(0, True, 4)]
 
 
-def test_a_read_of_another_epoch_is_not_judged() -> None:
+def test_a_read_of_an_older_epoch_is_not_judged() -> None:
     ledger = adopted(rules())
-    assert ledger(read_back(8, 9000, 3, epoch=9), watermark(9000)) == []
+    ledger(baseline(8, at=6000, epoch=2), watermark(6000))
+    assert ledger(read_back(8, 9000, 3, epoch=1), watermark(9000)) == []
+
+
+def test_a_read_of_an_epoch_that_is_not_known_asks_for_a_baseline_above_it() -> None:
+    ledger = adopted(rules())
+    (command,) = ledger(read_back(8, 9000, 3, epoch=9), watermark(9000))
+    assert isinstance(command, StockTarget) and (command.epoch, command.version) == (10, 0)
 
 
 def test_a_new_baseline_counts_from_its_own_read() -> None:
