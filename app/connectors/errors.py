@@ -19,6 +19,10 @@ class Unavailable(PeerError):
     """The request certainly had no effect: connection refused, breaker open, 503 before any work. Try again later."""
 
 
+class NotSent(Unavailable):
+    """We kept it back: the peer failed repeatedly a moment ago, or the channel's owner stops. It says nothing new of the peer."""
+
+
 class Throttled(Unavailable):
     """429. Nothing happened; wait `retry_after` seconds where given."""
 

@@ -14,7 +14,7 @@ import structlog
 
 from agents.delivery import DeliveryTables
 from agents.emit import Emitter
-from app.connectors.errors import PeerError, Unauthorised
+from app.connectors.errors import NotSent, PeerError, Unauthorised
 from app.delivery.gate import Gate
 from app.engine.api import Context, Engine
 from app.settings import ProductSettingsTree
@@ -132,6 +132,8 @@ class Desk:
 
     async def failed(self, error: PeerError) -> None:
         """A call failed for a reason that is the channel's, not the entity's. After the configured attempts in a row an exception is opened."""
+        if isinstance(error, NotSent):
+            return
         self.failures += 1
         if (self.away or isinstance(error, Unauthorised)) and not self.is_open("delivery_failed", self.channel):
             detail = f"{error.request}: {error.detail}"

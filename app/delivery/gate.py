@@ -14,7 +14,7 @@ import httpx
 
 from app.connectors import http
 from app.connectors.contract import Priority, RateHint
-from app.connectors.errors import OutcomeUnknown, PeerError, Throttled, Unauthorised, Unavailable
+from app.connectors.errors import NotSent, OutcomeUnknown, PeerError, Throttled, Unauthorised
 from app.delivery.breaker import Breaker
 from app.delivery.bucket import Bucket
 
@@ -153,7 +153,7 @@ class Gate:
         if self._closed or wait > 0:
             self.calls["not_sent"] += 1
             reason = "the channel's owner stops" if self._closed else "not sent, the peer failed repeatedly"
-            raise Unavailable(self.channel, request, reason, retry_after=wait)
+            raise NotSent(self.channel, request, reason, retry_after=wait)
         turn = asyncio.get_running_loop().create_future()
         self._queues[priority].append(_Waiting(self._steady(), turn))
         self._pump()
@@ -167,7 +167,7 @@ class Gate:
             raise
         except _NoTurnError as error:
             self.calls["not_sent"] += 1
-            raise Unavailable(self.channel, request, error.reason, retry_after=error.retry_after) from None
+            raise NotSent(self.channel, request, error.reason, retry_after=error.retry_after) from None
 
     def _pump(self) -> None:
         """Give turns while tokens and connections last; come back when the next token is due."""

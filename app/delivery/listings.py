@@ -236,9 +236,10 @@ class Listings:
             self._write_tasks -= 1
             self._writing.difference_update(keys)
         self._again(keys, waits)
-        if any(answer.kind not in (AnswerKind.NOT_SENT, AnswerKind.UNKNOWN) for answer in answers.values()):
+        kinds = {answer.kind for answer in answers.values()}
+        if kinds - {AnswerKind.NOT_SENT, AnswerKind.UNKNOWN}:
             await self._desk.worked()
-        else:
+        elif AnswerKind.UNKNOWN in kinds or self._desk.gate.wait() == 0:
             await self._desk.failed(PeerError(self._desk.channel, "write stock", _detail(answers)))
 
     async def _read(self, readings: list[Reading], priority: Priority) -> None:

@@ -5,6 +5,7 @@ Orders go to `orders.events` page by page; after the last page the watermark goe
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from hashlib import blake2b
 from typing import Final
 
@@ -22,6 +23,8 @@ from tables.deliveries.polls import PollRow
 
 SHORTEST_GAP: Final = 1000
 """Milliseconds between two polls, however much waits for a watermark."""
+CLOCK_GAP: Final = 1.0
+"""Seconds after which the peer's clock is asked again: its bounds narrow with every answer."""
 FETCHES_AT_ONCE: Final = 4
 LONGEST_SLEEP: Final = 5.0
 
@@ -135,11 +138,9 @@ class OrderIntake:
             wait = (due - self._desk.now()) / 1000
             if wait <= 0:
                 return
-            try:
-                async with asyncio.timeout(wait):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(wait, CLOCK_GAP)):
                     await self._bell.wait()
-            except TimeoutError:
-                return
 
     async def _poll(self, whole: bool) -> None:
         settings, complete = self._desk.settings, False

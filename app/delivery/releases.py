@@ -5,7 +5,7 @@ made for many references at once.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -25,7 +25,18 @@ WRITES_AT_ONCE: Final = 6
 LOOKS_AT_ONCE: Final = 2
 CHECK_GAP: Final = 1.0
 """Seconds between two looks at the status of orders whose lines moved."""
+UNSEEN_AT_ONCE: Final = 50
+"""Orders that are looked at because a read of one of their SKUs did not show them."""
 LONGEST_SLEEP: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a commit made of an order: its SKUs, whether ORDERS was told something, whether it is at the warehouse."""
+
+    skus: tuple[str, ...]
+    news: bool
+    at_work: bool
 
 
 @dataclass(slots=True)
@@ -50,7 +61,8 @@ class Releases:
         self._looks: dict[str, None] = {}
         self._busy: set[str] = set()
         self._pending: dict[str, int] = {}  # since when
-        self._at_work: dict[str, None] = {}
+        self._at_work: dict[str, tuple[str, ...]] = {}  # with its SKUs
+        self._by_sku: dict[str, set[str]] = {}
         self._to_check: set[str] = set()
         self._shown: dict[str, GoodsOut] = {}
         self._writes = 0
@@ -69,6 +81,11 @@ class Releases:
         """Lines of these orders changed at the warehouse: their status may have."""
         self._to_check.update(name for name in references if name in self._at_work)
 
+    def unseen(self, sku: str, lines: Collection[str]) -> list[str]:
+        """Some of the orders with this SKU at the warehouse whose lines a read did not show: they wait, or were despatched between two reads."""
+        names = sorted(self._by_sku.get(sku, set()) - set(lines))
+        return names if len(names) <= UNSEEN_AT_ONCE else self._desk.rng.sample(names, UNSEEN_AT_ONCE)
+
     def pending(self) -> int:
         """Orders whose release or cancel is not answered."""
         return len(self._pending.keys() | self._todo.keys() | self._busy)
@@ -81,20 +98,21 @@ class Releases:
         """Take the rows over: intents found in them are unknown outcomes."""
         desk = self._desk
 
-        def take_over(context: Context, _: Emitter) -> tuple[list[str], list[str]]:
-            todo, at_work = list[str](), list[str]()
+        def take_over(context: Context, _: Emitter) -> tuple[list[str], dict[str, list[str]]]:
+            todo, at_work = list[str](), dict[str, list[str]]()
             for key, row in context.scan(desk.tables.releases):
                 if rules.pending(row):
                     rules.foreign(row, context.now_ms)
                     context.put(desk.tables.releases, key, row)
                     todo.append(key)
                 if rules.at_work(row):
-                    at_work.append(key)
+                    at_work[key] = list(row.skus)
             return todo, at_work
 
         todo, at_work = await desk.commit(take_over)
         self._todo.update(dict.fromkeys(todo))
-        self._at_work.update(dict.fromkeys(at_work))
+        for key, skus in at_work.items():
+            self._note(key, skus)
 
     async def run(self, group: asyncio.TaskGroup) -> None:
         """Until cancelled."""
@@ -216,21 +234,21 @@ class Releases:
         """Commit what an answer makes of the row."""
         desk = self._desk
 
-        def work(context: Context, emit: Emitter) -> tuple[list[str], bool]:
+        def work(context: Context, emit: Emitter) -> Settled | None:
             row = context.get(desk.tables.releases, reference)
             if row is None or row.intent is None:
-                return [], False
+                return None
             self._answer(context, emit, row, fold(row, context.now_ms))
             if isinstance(answer, PeerError) and row.attempts >= desk.settings.delivery.attempts and not desk.away:
                 desk.open_trouble(context, emit, "delivery_failed", row.order_key, f"{answer.request}: {answer.detail}")
-            return row.skus, rules.at_work(row)
+            return Settled(tuple(row.skus), True, rules.at_work(row))
 
         try:
-            skus, at_work = await desk.commit(work)
+            settled = await desk.commit(work)
         finally:
             self._writes -= 1
             self._busy.discard(reference)
-        self._settled(reference, skus, at_work)
+        self._settled(reference, settled)
         if isinstance(answer, PeerError) and not isinstance(answer, Refused):
             await desk.failed(answer)
         else:
@@ -245,14 +263,22 @@ class Releases:
             mark_dirty(self._desk, context, row.skus, row.reference if rules.moves_stock(row) else "")
             self._desk.resolve_trouble(context, emit, "delivery_failed", row.order_key)
 
-    def _settled(self, reference: str, skus: Iterable[str], at_work: bool) -> None:
-        if at_work:
-            self._at_work.setdefault(reference)
-        else:
-            self._at_work.pop(reference, None)
-        for sku in skus:
-            self._touched(sku)
+    def _settled(self, reference: str, settled: Settled | None) -> None:
+        self._note(reference, settled.skus if settled is not None and settled.at_work else ())
+        if settled is not None and settled.news:
+            for sku in settled.skus:
+                self._touched(sku)
         self.changed(reference)
+
+    def _note(self, reference: str, skus: Iterable[str]) -> None:
+        """The order is at the warehouse with these SKUs, or not any more."""
+        for sku in self._at_work.pop(reference, ()):
+            self._by_sku[sku].discard(reference)
+        given = tuple(skus)
+        if given:
+            self._at_work[reference] = given
+        for sku in given:
+            self._by_sku.setdefault(sku, set()).add(reference)
 
     # ---- looking up ----
 
@@ -282,7 +308,7 @@ class Releases:
             self._alarm.ring()
 
     async def _found(self, names: Sequence[str], orders: Mapping[str, Sequence[GoodsOut]], began: int) -> None:
-        def work(context: Context, emit: Emitter) -> dict[str, tuple[list[str], bool]]:
+        def work(context: Context, emit: Emitter) -> dict[str, Settled]:
             return self._fold_found(context, emit, {name: orders.get(name, []) for name in names}, began)
 
         changed = await self._desk.commit(work)
@@ -290,30 +316,34 @@ class Releases:
             there = orders.get(name)
             if there:
                 self._shown[name] = there[0]
-            skus, at_work = changed.get(name, ([], False))
-            self._settled(name, skus, at_work)
+            self._settled(name, changed.get(name))
 
     def _fold_found(
         self, context: Context, emit: Emitter, orders: Mapping[str, Sequence[GoodsOut]], began: int
-    ) -> dict[str, tuple[list[str], bool]]:
-        result: dict[str, tuple[list[str], bool]] = {}
+    ) -> dict[str, Settled]:
+        result: dict[str, Settled] = {}
         for name, there in orders.items():
             row = context.get(self._desk.tables.releases, name)
             if row is None:
                 continue
             answers = rules.found(row, [_seen(one) for one in there], began, self._create_unknown, context.now_ms)
             self._answer(context, emit, row, answers)
-            result[name] = (row.skus if answers else [], rules.at_work(row))
+            result[name] = Settled(tuple(row.skus), bool(answers), rules.at_work(row))
         return result
 
     # ---- status of what is at the warehouse ----
 
-    def looked_up(self, context: Context, emit: Emitter, orders: Mapping[str, Sequence[GoodsOut]]) -> set[str]:
-        """Goods outs seen by the stock side, inside its commit; returns the SKUs they concern. An order with something under way has look-ups of its own."""
+    def looked_up(
+        self, context: Context, emit: Emitter, orders: Mapping[str, Sequence[GoodsOut]], began: int
+    ) -> set[str]:
+        """Goods outs that the stock side looked up after `began`, inside its commit; returns the SKUs that this is news for.
+
+        An order with something under way has look-ups of its own.
+        """
         shown = {name: there for name, there in orders.items() if there and name not in self._busy}
-        found = self._fold_found(context, emit, shown, context.now_ms)
+        found = self._fold_found(context, emit, shown, began)
         self._to_check.difference_update(shown)
-        return {sku for skus, _ in found.values() for sku in skus}
+        return {sku for settled in found.values() if settled.news for sku in settled.skus}
 
     async def run_checks(self) -> None:
         """Until cancelled: the status of orders whose lines moved, and of all that are at the warehouse within the stock sweep."""

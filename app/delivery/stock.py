@@ -5,7 +5,7 @@ One read of a SKU at a time; lines that are gone are looked up before a read is 
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -25,13 +25,15 @@ SHORTEST_GAP: Final = 200
 """Milliseconds from one read of a SKU to the next: what happens in a sale is read together."""
 
 FoundOrders = Mapping[str, Sequence[GoodsOut]]
-LookedUp = Callable[[Context, Emitter, FoundOrders], set[str]]
-"""What look-ups found, for the order side, inside the commit of the read they belong to; returns SKUs that are to be read for it."""
+LookedUp = Callable[[Context, Emitter, FoundOrders, int], set[str]]
+"""What look-ups found that began after a time, for the order side, inside the commit of their read; returns SKUs that are to be read for it."""
+Unseen = Callable[[str, Collection[str]], Iterable[str]]
+"""Orders with a SKU that are at the warehouse and not among these references, as the order side knows them."""
 
 
 @dataclass(slots=True)
 class Told:
-    """What a read came to: SKUs the warehouse does not know, SKUs to read again, SKUs that are done, references whose lines changed, further SKUs to read."""
+    """What a read came to: further SKUs to read, those the warehouse does not know, to read again, done; references whose status may have changed."""
 
     touched: set[str]
     missing: list[str] = field(default_factory=list)
@@ -41,12 +43,18 @@ class Told:
 
 
 class WarehouseStock:
-    """`looked_up` is told of goods outs that were seen here, `moved` of references whose lines changed, both for the order side."""
+    """`looked_up` is told of goods outs that were seen here, `moved` of references whose status may have changed, both for the order side."""
 
     def __init__(
-        self, desk: Desk, connector: Warehouse, looked_up: LookedUp, moved: Callable[[Iterable[str]], None]
+        self,
+        desk: Desk,
+        connector: Warehouse,
+        looked_up: LookedUp,
+        moved: Callable[[Iterable[str]], None],
+        unseen: Unseen,
     ) -> None:
-        self._desk, self._connector, self._looked_up, self._moved = desk, connector, looked_up, moved
+        self._desk, self._connector = desk, connector
+        self._looked_up, self._moved, self._unseen = looked_up, moved, unseen
         self._alarm = desk.alarm()
         self._dirty: dict[str, Priority] = {}
         self._reading: dict[str, Priority] = {}
@@ -176,7 +184,7 @@ class WarehouseStock:
     ) -> Told:
         """Fold the reads into their rows and tell the ledger."""
         desk = self._desk
-        told = Told(touched=self._looked_up(context, emit, found) - joints.keys())
+        told = Told(touched=self._looked_up(context, emit, found, began) - joints.keys())
         deleted = [name for name in found if self._was_deleted(context, name)]
         for sku, joint in joints.items():
             if joint.missing:
@@ -200,6 +208,8 @@ class WarehouseStock:
             for level in levels:
                 emit.send(topics.INVENTORY_EVENTS, sku, level)
             told.moved.update(ref for ref in row.lines.keys() | before.keys() if row.lines.get(ref) != before.get(ref))
+            if self._reading[sku] is not Priority.SWEEP:
+                told.moved.update(self._unseen(sku, joint.lines))
             (told.again if row.dirty else told.done).append(sku)
         return told
 
@@ -269,7 +279,7 @@ class WarehouseStock:
 
 
 def mark_dirty(desk: Desk, context: Context, skus: Iterable[str], expected: str = "") -> None:
-    """The durable half of `WarehouseStock.changed`, and with the reference of a goods out, of `WarehouseStock.expect`."""
+    """The durable half of `WarehouseStock.changed`; with the reference of a goods out its line is expected by the next read (`reads.expect`)."""
     for sku in skus:
         row = context.get(desk.tables.reads, sku) or ReadRow(sku)
         reads.want(row)

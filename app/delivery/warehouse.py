@@ -18,7 +18,9 @@ class WarehouseOwner:
         self.findings: list[Finding] = []
         self._connector = connector
         self._releases = Releases(desk, connector, lambda sku: self._stock.changed(sku))
-        self._stock = WarehouseStock(desk, connector, self._releases.looked_up, self._releases.moved)
+        self._stock = WarehouseStock(
+            desk, connector, self._releases.looked_up, self._releases.moved, self._releases.unseen
+        )
 
     def changed(self, kind: Kind, key: str) -> None:
         """As `Owner.changed`."""

@@ -6,11 +6,10 @@ import signal
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from app.broker import BundledBroker
 from app.drill.demo import DEMO_HINTS, demo_drill
-from app.drill.display import Quiet, Screen, show_outcome
+from app.drill.display import Quiet, Screen, console, show_outcome
 from app.drill.processes import ProcessFailed
 from app.drill.product import Broker, ForeignBroker
 from app.drill.read import Drill, read_drill
@@ -95,14 +94,14 @@ def _run(
     drill: Drill, report: Path | None, broker: str | None, quiet: bool, hints: list[str], logs: Path | None = None
 ) -> Outcome:
     to_screen = report is not None and str(report) == "-"
-    console = Console(stderr=to_screen)
+    screen = console(stderr=to_screen)
     chosen: Broker = ForeignBroker(broker) if broker else BundledBroker()
     run = DrillRun(
         drill.file,
         drill.raw,
         RealPeers(),
         chosen,
-        Quiet() if quiet else Screen(console),
+        Quiet() if quiet else Screen(screen),
         foreign=broker is not None,
         logs=logs,
     )
@@ -113,11 +112,11 @@ def _run(
     except Stopped as stopped:
         raise Problem(str(stopped), stopped.status) from None
     if not quiet:
-        show_outcome(console, outcome, hints)
+        show_outcome(screen, outcome, hints)
     elif not outcome.ok:
-        show_outcome(Console(stderr=True), outcome, [])
+        show_outcome(console(stderr=True), outcome, [])
     if run.kept_logs and outcome.failures:
-        Console(stderr=True).print(run.kept_logs, markup=False, highlight=False)
+        click.echo(run.kept_logs, err=True)
     text = json.dumps(outcome.as_dict(), indent=2, ensure_ascii=False)
     if to_screen:
         click.echo(text)

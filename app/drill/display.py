@@ -20,6 +20,12 @@ _ROWS = 12
 _FAILURES = 20
 
 
+def console(*, stderr: bool = False) -> Console:
+    """A console; wide enough for the tables where there is no terminal to measure."""
+    found = Console(stderr=stderr, highlight=False)
+    return found if found.is_terminal else Console(stderr=stderr, highlight=False, width=140)
+
+
 class Quiet:
     """Shows nothing."""
 
@@ -175,16 +181,17 @@ def show_outcome(console: Console, outcome: Outcome, hints: list[str]) -> None:
 
 
 def _sales(outcome: Outcome) -> Table:
+    """Quantities sold in eaches (bundles: pieces), what is shown in the listing's selling unit."""
     evidence = outcome.evidence
     channels = list(evidence.orders)
-    table = Table(title="What was sold, what is shown, what is there (eaches; storefronts in their selling units)")
+    table = Table(title="What was sold, what is shown, what is there")
     table.add_column("product")
     for channel in channels:
-        table.add_column(f"sold at {channel}", justify="right")
+        table.add_column(f"{channel}\nsold", justify="right")
     for channel in channels:
-        table.add_column(f"shown at {channel}", justify="right")
-    table.add_column("in the warehouse", justify="right")
-    table.add_column("to be picked", justify="right")
+        table.add_column(f"{channel}\nshows", justify="right")
+    table.add_column("warehouse\navailable", justify="right")
+    table.add_column("sold, not\nallocated", justify="right")
     table.add_column("oversold", justify="right")
     sold: dict[tuple[str, str], int] = {}
     for channel, order in evidence.every():
@@ -217,10 +224,10 @@ def _sales(outcome: Outcome) -> Table:
 
 def _traffic(outcome: Outcome) -> Table:
     table = Table(title="Storefronts")
-    for name in ("channel", "orders", "in the warehouse", "stock requests", "order requests", "429"):
+    for name in ("channel", "orders", "in the\nwarehouse", "stock\nrequests", "order\nrequests", "429"):
         table.add_column(name, justify="left" if name == "channel" else "right")
-    table.add_column("warehouse to storefront (p50, p99)", justify="right")
-    table.add_column("order to warehouse (p50, p99)", justify="right")
+    table.add_column("warehouse to storefront\np50, p99", justify="right")
+    table.add_column("order to warehouse\np50, p99", justify="right")
     evidence = outcome.evidence
     for channel, orders in evidence.orders.items():
         seconds = [

@@ -151,12 +151,8 @@ class Product:
         finally:
             os.kill(pid, signal.SIGCONT)
 
-    async def all_ready(self) -> bool:
-        """Do all processes say that they are ready?"""
-        return all(await asyncio.gather(*(process.is_ready(self._client) for process in self.processes)))
-
     async def status(self) -> dict[str, dict[str, Any]]:
-        """What each worker says of itself; a worker that does not answer is missing."""
+        """What each worker says of itself; a worker that does not answer, or is not ready yet, is missing."""
         found: dict[str, dict[str, Any]] = {}
         for name, url in self._status_urls.items():
             try:
@@ -164,7 +160,7 @@ class Product:
                 body = response.json()
             except (httpx.HTTPError, ValueError):
                 continue
-            if response.status_code == 200 and isinstance(body, dict):
+            if response.status_code == 200 and isinstance(body, dict) and body.get("engine", {}).get("ready", True):
                 found[name] = body
         return found
 

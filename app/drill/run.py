@@ -123,6 +123,7 @@ class DrillRun:
             )
         finally:
             await watch.stop()
+            await asyncio.to_thread(lag.close)
 
     async def _time_zero(self, peers: Peers) -> bool:
         """Until every listing shows the right figure; bounded."""
@@ -141,7 +142,7 @@ class DrillRun:
 
         async def follow() -> None:
             while True:
-                progress.backlog = settling.backlog
+                progress.backlog = settling.backlog if settling.looked else None
                 await asyncio.sleep(0.25)
 
         following = asyncio.create_task(follow())

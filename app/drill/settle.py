@@ -70,10 +70,11 @@ class Settling:
     def __init__(self, peers: Peers, product: Product, lag: Lag) -> None:
         self._peers, self._product, self._lag = peers, product, lag
         self.backlog = Backlog()
+        self.looked = False
 
     async def look(self) -> Backlog:
         """What is still to be done now."""
-        self.backlog = await look(self._peers, self._product, self._lag)
+        self.backlog, self.looked = await look(self._peers, self._product, self._lag), True
         return self.backlog
 
     def _written(self) -> int:

@@ -22,6 +22,7 @@ from schemas.records import ExceptionState
 
 _SECONDS = 10.0
 _COMMITTED_WITHIN = 2.0
+_FEW = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +67,23 @@ def read_exceptions(settings: Settings) -> list[OpenedException]:
     return [states[key] for key in sorted(states)]
 
 
-def _read_all(settings: Settings, topic: str) -> list[bytes]:
-    """Every value from the beginning to the present end, partition by partition in their order."""
-    consumer = Consumer(
+def _reader(settings: Settings) -> Consumer:
+    """A consumer outside of every group that sees committed records only and tells the end of a partition."""
+    return Consumer(
         {
             **kafka.client(settings.settings.kafka),
             "group.id": "clarus-stream-drill-reader",
             "enable.auto.commit": False,
             "enable.partition.eof": True,
             "auto.offset.reset": "earliest",
+            "isolation.level": "read_committed",
         }
     )
+
+
+def _read_all(settings: Settings, topic: str) -> list[bytes]:
+    """Every value from the beginning to the present end, partition by partition in their order."""
+    consumer = _reader(settings)
     try:
         waiting = set(consumer.list_topics(topic, timeout=_SECONDS).topics[topic].partitions)
         consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in waiting])
@@ -110,6 +117,7 @@ class GroupLag:
     def __init__(self, settings: Settings) -> None:
         given = settings.settings.kafka
         self._admin = AdminClient(kafka.client(given))
+        self._reader = _reader(settings)
         self._group = kafka.topic(given, settings.settings.engine.group)
         self._partitions = [
             TopicPartition(kafka.topic(given, topic.name), partition)
@@ -130,5 +138,36 @@ class GroupLag:
         self._seen.append((now, {(p.topic, p.partition): ends[p].result().offset for p in self._partitions}))
         while len(self._seen) > 1 and self._seen[1][0] <= now - _COMMITTED_WITHIN:
             self._seen.popleft()
-        known = self._seen[0][1]
-        return sum(max(0, end - max(0, committed[key])) for key, end in known.items() if key in committed)
+        behind = {
+            key: (max(0, committed[key]), end)
+            for key, end in self._seen[0][1].items()
+            if key in committed and committed[key] < end
+        }
+        return self._unread(behind)
+
+    def _unread(self, behind: dict[tuple[str, int], tuple[int, int]]) -> int:
+        """How many records really lie between position and end: the ends of transactions take an offset each and are no records."""
+        few = {key: span for key, span in behind.items() if span[1] - span[0] <= _FEW}
+        count = sum(end - at for key, (at, end) in behind.items() if key not in few)
+        if count or not few:
+            return count
+        self._reader.assign([TopicPartition(topic, p, at) for (topic, p), (at, _) in few.items()])
+        deadline = time.monotonic() + _SECONDS
+        while few and time.monotonic() < deadline:
+            message = self._reader.poll(0.2)
+            if message is None:
+                continue
+            key = message.topic(), message.partition()
+            if (error := message.error()) is None:
+                if key in few and message.offset() < few[key][1]:
+                    count += 1
+                    continue
+            elif error.code() != KafkaError._PARTITION_EOF:
+                raise KafkaException(error)
+            few.pop(key, None)
+        self._reader.unassign()
+        return count + len(few)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._reader.close()

@@ -3,6 +3,7 @@
 It writes; what happens to partitions and stores after a failure is the pump's business. A commit that has to wait for a broker calls `alive` meanwhile.
 """
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -127,13 +128,16 @@ class TransactionalCommitter:
 
     def open(self) -> None:
         """Ends what a predecessor of the same name left open."""
+        try:
+            self._begin_session(self._config.broker_wait_ms / 1000)
+        except KafkaException as error:
+            raise BrokerUnavailable(f"transactions cannot be set up at {self._config.bootstrap}: {error}") from error
+
+    def _begin_session(self, give_up_s: float) -> None:
         properties = clients.transactional_producer(self._config, self._config.transactional_id)
         producer = self._producer = Producer(properties, logger=clients.LOGGER)
         self._sender = _Sender(producer)
-        try:
-            self._until_done(lambda: producer.init_transactions(_STEP_S), give_up_s=self._config.broker_wait_ms / 1000)
-        except KafkaException as error:
-            raise BrokerUnavailable(f"transactions cannot be set up at {self._config.bootstrap}: {error}") from error
+        self._until_done("start", lambda: producer.init_transactions(_STEP_S), give_up_s)
 
     def claim(self, partition: int, epoch: bytes) -> None:
         return
@@ -153,8 +157,12 @@ class TransactionalCommitter:
                 for partition, positions in cycle.positions.items()
                 for topic, offset in positions.items()
             ]
-            self._until_done(lambda: producer.send_offsets_to_transaction(offsets, membership, _STEP_S))
-            self._until_done(lambda: producer.commit_transaction(_STEP_S))
+            # Past the time-out of the transaction the broker has ended it, one way or the other, so there is no use in asking on.
+            limit = self._config.transaction_timeout_ms / 1000
+            self._until_done(
+                "offsets", lambda: producer.send_offsets_to_transaction(offsets, membership, _STEP_S), limit
+            )
+            self._until_done("commit", lambda: producer.commit_transaction(_STEP_S), limit)
         except KafkaException as error:
             raise self._abort(error.args[0], begun) from error
         producer.poll(0)
@@ -190,25 +198,31 @@ class TransactionalCommitter:
 
         return {"on_delivery": delivered}
 
-    def _until_done(self, step: Callable[[], None], give_up_s: float | None = None) -> None:
-        """Repeat while the client says that trying again may help; a broker that is away is waited for."""
+    def _until_done(self, doing: str, step: Callable[[], None], give_up_s: float = math.inf) -> None:
+        """Repeat while the client says that trying again may help. The last error is raised when the time is over."""
         started = time.monotonic()
+        told = False
         while True:
             self._alive()
             try:
                 step()
                 return
             except KafkaException as error:
-                if not error.args[0].retriable():
+                if not error.args[0].retriable() or time.monotonic() - started > give_up_s:
                     raise
-                if give_up_s is not None and time.monotonic() - started > give_up_s:
-                    raise
+                if not told:
+                    log.warning("waiting for the broker", doing=doing, error=str(error.args[0]))
+                    told = True
 
     def _abort(self, error: Any, begun: float) -> Exception:
         """End the transaction and say what the failure means. Aborted for certain where the broker confirmed it."""
-        if not error.fatal() and error.code() not in _FENCED:
+        if not error.fatal() and error.code() not in _FENCED and not error.retriable():
             try:
-                self._until_done(lambda: self._producer.abort_transaction(_STEP_S))
+                self._until_done(
+                    "abort",
+                    lambda: self._producer.abort_transaction(_STEP_S),
+                    self._config.transaction_timeout_ms / 1000,
+                )
                 self._producer.poll(0)
                 if error.code() in _HOPELESS or self._undelivered:
                     return OutputRefused(_refused(error, self._undelivered))
@@ -220,15 +234,12 @@ class TransactionalCommitter:
         # a new session of the producer may go on, and the group tells whether the partitions are still ours. Sooner than that, somebody fenced us.
         if time.monotonic() - begun < self._config.transaction_timeout_ms / 1000 * 0.9:
             return Fenced(
-                f"the broker refuses {self._config.transactional_id}: {error}. Another worker runs under this name or took over its partitions"
+                f"the broker refuses {self._config.transactional_id}: {error}. "
+                "Another worker runs under this name or took over its partitions"
             )
-        log.warning(
-            "the broker ended a transaction that was open too long; a new producer session begins", error=str(error)
-        )
-        try:
-            self.open()
-        except BrokerUnavailable as unavailable:
-            return unavailable
+        log.warning("a transaction was open too long; a new producer session begins", error=str(error))
+        self._producer.purge()
+        self._begin_session(math.inf)
         return CycleAborted(f"transaction ended by the broker: {error}", certain=False)
 
     def close(self) -> None:

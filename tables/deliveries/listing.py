@@ -175,7 +175,10 @@ def _assume_unknown(row: ListingRow, intent: Intent) -> None:
 
 
 def refused(row: ListingRow, kind: PeerKind, now: int) -> None:
-    """The peer would go below zero: it has sold what we wanted to take away, 0 is the right figure (finding 6). Where it cannot be set, it is read back first."""
+    """The peer would go below zero: it has sold what we wanted to take away, 0 is the right figure (finding 6).
+
+    Where no zero can be set the listing is read back before anything else.
+    """
     intent = _take_intent(row, now)
     if intent is None:
         return

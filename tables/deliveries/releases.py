@@ -49,6 +49,7 @@ class ReleaseRow(msgspec.Struct, array_like=True):
     looks: int = 0
     next_at: int = 0
     since: int = 0
+    requested_at: int = 0  # begin or answer of the last request: older look-ups do not count
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,7 @@ def begin(row: ReleaseRow, step: Create | Cancel, now: int) -> Intent:
     if isinstance(step, Cancel):
         row.deleting = row.deleting or row.status in DELETABLE
     row.intent = Intent("cancel" if isinstance(step, Cancel) else "create", now, row.version)
+    row.requested_at = now
     return row.intent
 
 
@@ -158,7 +160,7 @@ def begin(row: ReleaseRow, step: Create | Cancel, now: int) -> Intent:
 
 def created(row: ReleaseRow, made: AtWarehouse, now: int) -> list[WarehouseOrder]:
     """Clarus made it."""
-    row.intent = None
+    row.intent, row.requested_at = None, now
     return _seen(row, made, now)
 
 
@@ -173,7 +175,7 @@ def refused(row: ReleaseRow, detail: str) -> list[WarehouseOrder]:
 
 def cancelled(row: ReleaseRow, answer: str, detail: str, now: int) -> list[WarehouseOrder]:
     """Clarus' answer to a cancel: DELETED, CANCELLED or CANCEL_REFUSED. It decides."""
-    row.intent, row.next_at = None, now
+    row.intent, row.next_at, row.requested_at = None, now, now
     if answer in GONE:
         row.status, row.order = answer, None
         return report(row, detail)
@@ -202,7 +204,12 @@ def foreign(row: ReleaseRow, now: int) -> None:
 def found(
     row: ReleaseRow, there: Sequence[AtWarehouse], looked_at: int, create_unknown: int, now: int
 ) -> list[WarehouseOrder]:
-    """What the look-up that began at `looked_at` showed. `create_unknown`: how long Clarus may still be working on a lost create."""
+    """What the look-up that began at `looked_at` showed. `create_unknown`: how long Clarus may still be working on a lost create.
+
+    A look-up that began before our last request was answered shows the past and is made again.
+    """
+    if looked_at < row.requested_at:
+        return []
     row.looks += 1
     if there:
         alive = [one for one in there if one.status not in GONE]

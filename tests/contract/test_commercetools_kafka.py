@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from app.connectors.commercetools import CommercetoolsIntake
@@ -18,21 +18,21 @@ from schemas.records import FetchOrder, OrderSnapshot, RawNotification
 from tests.contract.storefronts import until
 from tests.support.bundled import bundled_broker
 
-TOPIC = "from-commercetools"
+TOPIC, PARTITIONS = "from-commercetools", 2
 
 
 @pytest.fixture(scope="module")
 def broker() -> Iterator[str]:
     with bundled_broker() as (address, _):
         admin = AdminClient({"bootstrap.servers": address})
-        admin.create_topics([NewTopic(TOPIC, 2, 1)])[TOPIC].result(20)
+        admin.create_topics([NewTopic(TOPIC, PARTITIONS, 1)])[TOPIC].result(20)
         yield address
 
 
 def everything(broker: str, count: int) -> list[bytes]:
     """The first `count` records of the topic."""
-    consumer = Consumer({"bootstrap.servers": broker, "group.id": uuid4().hex, "auto.offset.reset": "earliest"})
-    consumer.subscribe([TOPIC])
+    consumer = Consumer({"bootstrap.servers": broker, "group.id": uuid4().hex})
+    consumer.assign([TopicPartition(TOPIC, partition, 0) for partition in range(PARTITIONS)])
     found, deadline = list[bytes](), time.monotonic() + 30
     try:
         while len(found) < count:

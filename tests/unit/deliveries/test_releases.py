@@ -219,6 +219,16 @@ def test_a_live_goods_out_counts_before_a_cancelled_one_of_the_same_reference() 
     assert row.wms_id == "7"
 
 
+def test_a_look_up_that_began_before_the_answer_of_a_cancel_shows_the_past() -> None:
+    row = made()
+    rules.want_cancel(row, cancel(), 10)
+    rules.found(row, [PENDING], 10, UNKNOWN, 10)
+    rules.begin(row, Cancel(), 10)
+    rules.cancelled(row, "DELETED", "", 20)
+    assert rules.found(row, [PENDING], 15, UNKNOWN, 25) == []
+    assert row.status == "DELETED"
+
+
 # ---- a warehouse that loses answers, and an owner that dies -----------------------------------------------------------------------------------
 
 

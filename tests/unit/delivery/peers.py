@@ -140,11 +140,13 @@ class ScriptedWarehouse:
         self.creates: list[ReleaseOrder] = []
         self.cancels: list[GoodsOut] = []
         self.changes: set[str] = set()
+        self.asked = 0
         self.findings: list[Finding] = []
         self.on_read: Callable[[], None] = lambda: None
         self.closed = False
 
     async def read_stock(self, skus: Sequence[str], priority: Priority) -> Mapping[str, JointRead]:
+        self.asked += 1
         if self.away is not None:
             raise self.away
         self.reads.append((priority, list(skus)))

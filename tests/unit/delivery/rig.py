@@ -78,6 +78,7 @@ class Rig:
         """A worker on these rows."""
 
         def storefront(channel: str, transport: Transport) -> Storefront:
+            transport.peer_time = lambda: (now_ms(), now_ms())  # type: ignore[method-assign]
             return self.storefront
 
         def warehouse(transport: Transport) -> Warehouse:

@@ -12,7 +12,7 @@ import pytest
 import uvicorn
 
 from app.connectors.contract import Priority, RateHint
-from app.connectors.errors import OutcomeUnknown, Throttled, Unauthorised, Unavailable
+from app.connectors.errors import NotSent, OutcomeUnknown, Throttled, Unauthorised, Unavailable
 from app.connectors.http import make_client
 from app.delivery.breaker import Breaker
 from app.delivery.bucket import Bucket
@@ -243,7 +243,7 @@ async def test_the_breaker_opens_and_one_request_tries(server: Server) -> None:
         for _ in range(3):
             with pytest.raises(Unavailable):
                 await send(out, server.url)
-        with pytest.raises(Unavailable) as caught:
+        with pytest.raises(NotSent) as caught:
             await send(out, server.url)
         assert caught.value.retry_after and len(server.paths) == 3
         assert out.calls["not_sent"] == 1

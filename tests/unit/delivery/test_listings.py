@@ -109,7 +109,7 @@ async def test_an_unknown_outcome_is_looked_up_before_anything_is_repeated() -> 
 
 
 async def test_a_conflict_sends_the_same_delta_with_the_version_told() -> None:
-    rig = Rig()
+    rig = Rig(bounds={"late_max": "0ms"})
     async with rig.running():
         await rig.adopted()
         rig.storefront.versions["shop//c0"] = 7

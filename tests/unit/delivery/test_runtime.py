@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from app.connectors.contract import GoodsOut, Priority
-from app.connectors.errors import Unavailable
+from app.connectors.errors import NotSent, Unavailable
 from schemas.records import ExceptionState, StockOutcome
 from tests.unit.delivery.rig import Rig, until
 
@@ -74,3 +74,13 @@ async def test_the_status_names_channels_and_no_orders() -> None:
         assert set(status) == {"clarus", "shop"}
         assert status["shop"]["breaker"] == "closed"
         rig.runtime.measure()
+
+
+async def test_requests_that_were_kept_back_are_no_failures_of_the_channel() -> None:
+    rig = Rig()
+    rig.warehouse.away = NotSent("clarus", "POST /graphql", "not sent")
+    async with rig.running("clarus", "shop"):
+        await rig.adopted()
+        desk = rig.runtime._owners["clarus"].desk
+        await until(lambda: rig.warehouse.asked > 3 * rig.settings.settings.delivery.attempts)
+        assert desk.failures == 0 and not rig.sent(ExceptionState)

@@ -43,6 +43,10 @@ def statuses(rig: Rig) -> list[str]:
     return [one.status for one in rig.sent(WarehouseOrder)]
 
 
+def lines(rig: Rig) -> set[tuple[str, int, bool]]:
+    return {(one.reference, one.out, one.closed) for level in rig.sent(StockLevel) for one in level.lines}
+
+
 async def started(rig: Rig) -> None:
     """The reads of the start are told."""
     await until(lambda: {one.sku for one in rig.sent(StockLevel)} >= set(rig.warehouse.balances))
@@ -306,3 +310,16 @@ async def test_no_level_is_told_before_the_start_check_agrees() -> None:
         rig.warehouse.findings = []
         await started(rig)
         await until(lambda: statuses(rig) == ["PENDING"])
+
+
+async def test_an_order_that_was_despatched_between_two_reads_is_found_and_its_line_closed() -> None:
+    rig = Rig()
+    async with rig.running("clarus"):
+        await started(rig)
+        rig.tell(release(), channel="clarus")
+        await until(lambda: statuses(rig) == ["PENDING"])
+        rig.warehouse.balances["S0"]["MAIN"] = 8
+        rig.warehouse.become(REFERENCE, "COMPLETED", {"S0": (2, 2)})
+        rig.tell(dirty(), channel="clarus")
+        await until(lambda: statuses(rig) == ["PENDING", "COMPLETED"])
+        await until(lambda: (REFERENCE, 2, True) in lines(rig))
