@@ -157,6 +157,14 @@ def config_reference() -> None:
     click.echo(page(), nl=False)
 
 
+@config.command("metrics")
+def config_metrics() -> None:
+    """Print the manual's page of all metrics (docs/metrics.md), Markdown."""
+    from app.metrics import document
+
+    click.echo(document(), nl=False)
+
+
 @cli.group(invoke_without_command=True)
 @config_option
 @json_option

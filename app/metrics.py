@@ -70,9 +70,7 @@ LAG = _gauge("lag_records", "Input records not yet folded, per topic over the pa
 PARTITIONS_OWNED = _gauge("partitions_owned", "Partitions that are restored and run here.")
 RESTORED_ROWS = _counter("restored_rows", "Rows taken from the changelog into the local store.")
 RESTORE_REMAINING = _gauge("restore_remaining_records", "Changelog records still to be restored before work starts.")
-DEAD_LETTERS = _counter(
-    "dead_letters", "Records set aside because they could not be read or folded.", "topic", "reason"
-)
+DEAD_LETTERS = _counter("dead_letters", "Records set aside because they could not be read or folded.", "topic")
 
 # ---- delivery -------------------------------------------------------------------------------------------------------------------------------
 API_CALLS = _counter("api_calls", "HTTP requests to peers by what they were for and what came back.", *("channel", "kind", "outcome"))  # fmt: skip
@@ -102,10 +100,20 @@ def render() -> bytes:
     return generate_latest(REGISTRY)
 
 
+_PAGE = """# Metrics
+
+<!-- Made by `clarus-stream config metrics`; a test compares. -->
+
+Prometheus text at `/metrics`: of a worker on `settings.ops.port`, of ingress on its own port. Labels are bounded: no SKU, no order, no URL.
+Histograms and ages are in seconds. Beside these there are the usual metrics of the process and of Python.
+
+"""
+
+
 def document() -> str:
-    """The table of all metrics, Markdown."""
+    """The manual's page of all metrics, Markdown."""
     rows = [
         f"| `{d.name}` | {d.type} | {', '.join(f'`{label}`' for label in d.labels) or '-'} | {d.doc} |"
         for d in DEFINITIONS
     ]
-    return "\n".join(["| metric | type | labels | what it says |", "| --- | --- | --- | --- |", *rows]) + "\n"
+    return _PAGE + "\n".join(["| metric | type | labels | what it says |", "| --- | --- | --- | --- |", *rows]) + "\n"

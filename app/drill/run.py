@@ -92,38 +92,55 @@ class DrillRun:
             await asyncio.to_thread(self._broker.stop)
 
     async def _drill(self, peers: Peers, product: Product, progress: Progress) -> Outcome:
-        watch = Watch(peers)
+        watch, lag = Watch(peers), GroupLag(product.settings)
         player = Player(self._file, peers, product.kill, product.freeze)
-        lag = GroupLag(product.settings)
         settling = Settling(peers, product, lambda: asyncio.to_thread(lag.look))
         progress.script, progress.watch = player.script, watch
-        progress.phase = "waiting for time 0: every listing shows what the policies give"
         opening = {sku: sum(s["available"] for s in by.values()) for sku, by in peers.clarus.stock().items()}
-        ready = await self._time_zero(peers)
-        progress.zero = time.monotonic()
-        if not ready:
-            waiting = f"time 0; these listings do not show what the policies give: {', '.join(peers.wrong())}"
-            return await self._conclude(peers, product, player.script, watch, opening, progress, False, waiting)
-        watch.start()
-        player.script.on_movement = watch.moved
-        progress.phase = "playing the steps"
         try:
-            await player.play(progress.zero)
-            progress.phase = "waiting for quiet"
-            settled = await self._settle(settling, product, progress)
-            return await self._conclude(
+            progress.phase = "waiting for time 0: every listing shows what the policies give"
+            settled, waiting_for = await self._time_zero(peers), ""
+            progress.zero = time.monotonic()
+            if not settled:
+                wrong = ", ".join(peers.wrong())
+                waiting_for = f"time 0; these listings do not show what the policies give: {wrong}"
+            else:
+                watch.start()
+                player.script.on_movement = watch.moved
+                progress.phase = "playing the steps"
+                await player.play(progress.zero)
+                progress.phase = "waiting for quiet"
+                settled = await self._settle(settling, product, progress)
+                waiting_for = "" if settled else str(settling.backlog)
+            seconds = progress.elapsed
+            progress.phase = "checking"
+            exceptions, failures = await self._exceptions(product)
+            outcome = conclude(
                 peers,
-                product,
                 player.script,
                 watch,
                 opening,
-                progress,
-                settled,
-                "" if settled else str(settling.backlog),
+                exceptions,
+                settled=settled,
+                seconds=seconds,
+                failures=[*product.failures, *failures],
+                waiting_for=waiting_for,
             )
         finally:
             await watch.stop()
             await asyncio.to_thread(lag.close)
+        if not outcome.ok:
+            self.kept_logs = "\n".join(f"{p.name}:\n{p.tail()}" for p in product.processes)
+        return outcome
+
+    @staticmethod
+    async def _exceptions(product: Product) -> tuple[list[OpenedException], list[str]]:
+        """The exceptions from the public topic, or why they could not be read."""
+        try:
+            async with asyncio.timeout(_READ_SECONDS):
+                return await asyncio.to_thread(read_exceptions, product.settings), []
+        except (KafkaException, TimeoutError) as error:
+            return [], [f"the exceptions could not be read from Kafka: {error}"]
 
     async def _time_zero(self, peers: Peers) -> bool:
         """Until every listing shows the right figure; bounded."""
@@ -150,37 +167,3 @@ class DrillRun:
             return await settling.wait(bound, least=min(longest, bound / 2))
         finally:
             following.cancel()
-
-    async def _conclude(
-        self,
-        peers: Peers,
-        product: Product,
-        script: Script,
-        watch: Watch,
-        opening: Mapping[str, int],
-        progress: Progress,
-        settled: bool,
-        waiting_for: str,
-    ) -> Outcome:
-        seconds, failures = progress.elapsed, list(product.failures)
-        progress.phase = "checking"
-        exceptions: list[OpenedException] = []
-        try:
-            async with asyncio.timeout(_READ_SECONDS):
-                exceptions = await asyncio.to_thread(read_exceptions, product.settings)
-        except (KafkaException, TimeoutError) as error:
-            failures.append(f"the exceptions could not be read from Kafka: {error}")
-        outcome = conclude(
-            peers,
-            script,
-            watch,
-            opening,
-            exceptions,
-            settled=settled,
-            seconds=seconds,
-            failures=failures,
-            waiting_for=waiting_for,
-        )
-        if not outcome.ok:
-            self.kept_logs = "\n".join(f"{p.name}:\n{p.tail()}" for p in product.processes)
-        return outcome

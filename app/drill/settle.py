@@ -5,6 +5,8 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
+from confluent_kafka import KafkaException
+
 from app.drill.peers import Peers
 from app.drill.product import Product
 
@@ -29,8 +31,10 @@ class Backlog:
         return self.notifications == 0 and self.pending == 0 and self.lag == 0 and not self.restless
 
     def __str__(self) -> str:
-        if self.pending is None or self.lag is None:
-            return "a worker does not answer"
+        if self.pending is None:
+            return "a worker does not answer or is not ready"
+        if self.lag is None:
+            return "Kafka does not answer"
         parts = [
             f"{self.notifications} notifications undelivered" if self.notifications else "",
             f"{self.pending} deliveries pending" if self.pending else "",
@@ -51,7 +55,10 @@ async def look(peers: Peers, product: Product, lag: Lag) -> Backlog:
             break
         await asyncio.sleep(_GLANCE_SECONDS)
         found = await _glance(peers, product)
-    return replace(found, lag=await lag())
+    try:
+        return replace(found, lag=await lag())
+    except KafkaException:
+        return found  # the broker is away: so is quiet
 
 
 async def _glance(peers: Peers, product: Product) -> Backlog:

@@ -1,10 +1,9 @@
 """Makes a cycle durable: one transaction (`exactly_once`), or outputs, rows and marker in this order (`at_least_once`). Runs on the Kafka thread.
 
-It writes; what happens to partitions and stores after a failure is the pump's business. A commit that has to wait for a broker calls `alive` meanwhile.
+It writes; what happens to partitions and stores after a failure is the pump's business. A commit that has to wait for a broker says so to the heartbeat.
 """
 
 import math
-import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
@@ -16,6 +15,7 @@ from app.engine import clients, journal
 from app.engine.config import EngineConfig
 from app.engine.cycle import Output, Sealed
 from app.engine.errors import BrokerUnavailable, CycleAborted, Fenced, OutputRefused
+from app.engine.heartbeat import Heartbeat
 from app.engine.store import Mark
 
 log = structlog.get_logger(__name__)
@@ -42,8 +42,8 @@ _HOPELESS = frozenset(
         KafkaError._UNKNOWN_PARTITION,
     }
 )
-_STEP_S = 5.0
-"""Longest single wait for the broker; `alive` is called in between."""
+_STEP_S = 2.0
+"""Longest single wait for the broker; shorter than a session, so that waiting is not taken for a freeze of ours."""
 
 
 class Committer(Protocol):
@@ -118,9 +118,9 @@ class _Sender:
 class TransactionalCommitter:
     """`exactly_once`: outputs, changelog rows and input positions in one transaction."""
 
-    def __init__(self, config: EngineConfig, alive: Callable[[], None]) -> None:
+    def __init__(self, config: EngineConfig, heartbeat: Heartbeat) -> None:
         self._config = config
-        self._alive = alive
+        self._heartbeat = heartbeat
         self._producer: Any = None
         self._sender: _Sender
         self._inspecting = False
@@ -203,13 +203,14 @@ class TransactionalCommitter:
         started = time.monotonic()
         told = False
         while True:
-            self._alive()
+            self._heartbeat.beat()
             try:
                 step()
                 return
             except KafkaException as error:
                 if not error.args[0].retriable() or time.monotonic() - started > give_up_s:
                     raise
+                self._heartbeat.broker_trouble()
                 if not told:
                     log.warning("waiting for the broker", doing=doing, error=str(error.args[0]))
                     told = True
@@ -249,9 +250,9 @@ class TransactionalCommitter:
 class JournalCommitter:
     """`at_least_once`: outputs, then rows and a marker per partition in the journal. Outputs of a cycle that fails may be seen twice."""
 
-    def __init__(self, config: EngineConfig, alive: Callable[[], None]) -> None:
+    def __init__(self, config: EngineConfig, heartbeat: Heartbeat) -> None:
         self._config = config
-        self._alive = alive
+        self._heartbeat = heartbeat
         self._producer: Any = None
         self._sender: _Sender
         self._epochs: dict[int, bytes] = {}
@@ -319,7 +320,8 @@ class JournalCommitter:
 
     def _flush(self, errors: list[Any]) -> None:
         while self._producer.flush(1.0):
-            self._alive()
+            self._heartbeat.beat()
+            self._heartbeat.broker_trouble()
         if errors:
             raise KafkaException(errors[0])
 
@@ -332,11 +334,11 @@ def _refused(error: Any, records: Sequence[str]) -> str:
     return f"the broker will never take this cycle: {detail}. Put it right at the broker (topic, permission, max.message.bytes) and start again"
 
 
-def new_epoch() -> bytes:
-    """Never used before."""
-    return os.urandom(journal.EPOCH_BYTES)
+def _refused(error: Any, records: Sequence[str]) -> str:
+    detail = "; ".join(records[:3]) or str(error)
+    return f"the broker will never take this cycle: {detail}. Put it right at the broker (topic, permission, max.message.bytes) and start again"
 
 
-def committer(config: EngineConfig, alive: Callable[[], None]) -> Committer:
+def committer(config: EngineConfig, heartbeat: Heartbeat) -> Committer:
     """The one that keeps the configured guarantee."""
-    return TransactionalCommitter(config, alive) if config.transactional else JournalCommitter(config, alive)
+    return TransactionalCommitter(config, heartbeat) if config.transactional else JournalCommitter(config, heartbeat)

@@ -38,7 +38,7 @@ class EngineConfig:
     batch_attempts: int = 4
     replication: int = 1
     broker_wait_ms: int = 30_000
-    stall_after_ms: int = 30_000
+    stall_after_ms: int = 60_000
 
     @property
     def transactional(self) -> bool:

@@ -69,7 +69,11 @@ class GroupConsumer:
 
     def poll(self, timeout_s: float) -> Polled:
         """Up to `poll_max` records, or what there is after the time. Raises Fenced or EngineConfigError."""
-        found = self._consumer.consume(self._config.poll_max, timeout_s)
+        try:
+            found = self._consumer.consume(self._config.poll_max, timeout_s)
+        except KafkaException as raised:
+            self._consume_error(raised.args[0])
+            found = []
         if self._broken is not None:
             raise self._broken
         polled = Polled()
@@ -92,7 +96,7 @@ class GroupConsumer:
 
     def _consume_error(self, error: Any) -> bool:
         """True where the broker is away. Whatever the client does not call fatal passes by itself."""
-        if error.fatal() or error.code() == KafkaError.FENCED_INSTANCE_ID:
+        if error.fatal() or error.code() in (KafkaError._FATAL, KafkaError.FENCED_INSTANCE_ID):
             raise Fenced(f"the group {self._config.group_id} has shut out {self._config.instance}: {error}")
         if error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED):
             raise EngineConfigError(f"not allowed to read as group {self._config.group_id}: {error}")
@@ -101,6 +105,14 @@ class GroupConsumer:
             self._complained[error.code()] = now
             log.warning("the broker reports a passing error", error=str(error))
         return error.code() in (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT)
+
+    def rejoin(self) -> None:
+        """A new member in the place of one the broker has shut out."""
+        self.close()
+        self._assigned = frozenset()
+        self._active.clear()
+        self._events.clear()
+        self.open()
 
     def activate(self, positions: Mapping[int, Mapping[str, int]]) -> None:
         """Let these partitions run from these offsets. Partitions that are not assigned any more are left alone."""
@@ -164,7 +176,7 @@ class GroupConsumer:
         return behind
 
     def close(self) -> None:
-        """Leave. A static member's partitions stay reserved for it until its session ends."""
+        """Leave (a consumer the broker has shut out just ends). A static member's partitions stay reserved for it until its session ends."""
         if self._consumer is not None:
             self._consumer.close()
             self._consumer = None

@@ -1,7 +1,5 @@
-"""What the engine says about itself: counters, times, restore progress; and whether it is alive and ready. It measures nothing by itself."""
+"""What the engine counts about itself. It measures nothing by itself."""
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from app.engine.restore import Progress
@@ -27,17 +25,3 @@ class EngineStats:
     last_commit_seconds: float = 0.0
     lag: dict[str, int] = field(default_factory=dict)
     restoring: dict[int, Progress] = field(default_factory=dict)
-
-
-class Heartbeat:
-    """When something last moved. Waiting for a broker that is away counts as moving: a restart would not help."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._last = clock()
-
-    def beat(self) -> None:
-        self._last = self._clock()
-
-    def age_ms(self) -> int:
-        return int((self._clock() - self._last) * 1000)

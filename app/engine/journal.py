@@ -5,6 +5,8 @@ epoch and cycle they belong to. A *marker* ends a cycle: it carries the epoch, t
 count once their marker is there; rows of another epoch than the last claim's never do.
 """
 
+import os
+
 import msgspec
 
 MARKER_KEY = b"\x00journal"
@@ -25,6 +27,11 @@ _decode = msgspec.msgpack.Decoder(_Marker).decode
 
 class Damaged(ValueError):
     """A record that no journal writer makes, or a marker whose rows are not all there."""
+
+
+def new_epoch() -> bytes:
+    """Never used before."""
+    return os.urandom(EPOCH_BYTES)
 
 
 def prefix(epoch: bytes, cycle: int) -> bytes:

@@ -18,8 +18,9 @@ from app.engine.config import EngineConfig
 from app.engine.consumer import Change, GroupConsumer, Polled, Rebalance
 from app.engine.cycle import Cycle, EngineBatch, Naming, Sealed, Trial
 from app.engine.deadletters import DeadLetterLimits
-from app.engine.errors import CycleAborted, EngineError, PoisonBatch
-from app.engine.health import EngineStats, Heartbeat
+from app.engine.errors import CycleAborted, EngineError, Fenced, PoisonBatch
+from app.engine.health import EngineStats
+from app.engine.heartbeat import Heartbeat
 from app.engine.partition import OwnedPartition, Phase, Submission, Tick
 from app.engine.records import InputRecord
 from app.engine.restore import Restored, RestoreRound
@@ -29,6 +30,7 @@ from app.engine.topics import prepare
 log = structlog.get_logger(__name__)
 
 _LAG_EVERY_S = 1.0
+_WATCH_S = 0.5
 _BACKOFF_S = 0.1
 _BACKOFF_MOST_S = 5.0
 Result = TypeVar("Result")
@@ -42,14 +44,14 @@ class Pump:
     def __init__(self, config: EngineConfig, clock: Callable[[], float] = time.time) -> None:
         self.config = config
         self.stats = EngineStats()
-        self.heartbeat = Heartbeat()
+        self.heartbeat = Heartbeat(config.session_timeout_ms / 1000)
         self.partitions: dict[int, OwnedPartition] = {}
         self.broker_away = False
         self._clock = clock
         self._naming = Naming(config.topic_prefix, config.dead_letter_topic)
         self._stores = StoreSet(config.store, config.directory)
         self._limits = DeadLetterLimits(config.dead_letter_ratio, config.dead_letter_run)
-        self._committer: Committer = committer(config, self.heartbeat.beat)
+        self._committer: Committer = committer(config, self.heartbeat)
         self._thread = ThreadPoolExecutor(1, "kafka")
         self._restore_threads = ThreadPoolExecutor(4, "restore")
         self._ticks: list[Tick] = []
@@ -106,15 +108,23 @@ class Pump:
 
     async def run(self, deliver: Deliver) -> None:
         """Turn after turn until `close`; any exception that leaves here must end the worker."""
+        watch = asyncio.create_task(self._watch_freezes())
         try:
             while not self._closing:
                 await self._turn(deliver)
         finally:
+            watch.cancel()
             self._closing = True
             self.joined = False
             self._cancel_round()
             for number in sorted(self.partitions):
                 self._give_up(self.partitions.pop(number))
+
+    async def _watch_freezes(self) -> None:
+        self.heartbeat.tick()
+        while True:
+            await asyncio.sleep(_WATCH_S)
+            self.heartbeat.tick()
 
     def stop(self) -> None:
         """Finish the running turn and leave `run`."""
@@ -140,15 +150,29 @@ class Pump:
     async def _turn(self, deliver: Deliver) -> None:
         interval = self.config.commit_interval_ms / 1000
         wait = min(interval, max(0.0, self._last_cycle + interval - time.monotonic()))
-        polled = await self._kafka(self._consumer.poll, wait)
+        polled = await self._poll(wait)
         self._last_cycle = time.monotonic()
-        self.heartbeat.beat()
         self.broker_away = polled.unreachable or (self.broker_away and not polled.messages)
         for rebalance in polled.rebalances:
             await self._follow(rebalance)
         await self._let_restored_run()
         await self._cycle(polled, deliver)
         await self._measure_lag()
+
+    async def _poll(self, wait: float) -> Polled:
+        try:
+            polled = await self._kafka(self._consumer.poll, wait)
+        except Fenced as fenced:
+            # After an outage a broker may shut out a member that is alone under its name: an answer that got lost changed the member's id.
+            if not self.heartbeat.blames_broker():
+                raise
+            log.warning("shut out of the group after trouble with the broker, joining again", error=str(fenced))
+            await self._kafka(self._consumer.rejoin)
+            polled = Polled(rebalances=[Rebalance(Change.LOST)])
+        self.heartbeat.beat()
+        if polled.unreachable or any(one.change is Change.LOST for one in polled.rebalances):
+            self.heartbeat.broker_trouble()
+        return polled
 
     async def _follow(self, rebalance: Rebalance) -> None:
         """A rebalance ends the round in progress. What was ours and is again is read up to its end before it runs on."""

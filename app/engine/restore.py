@@ -14,7 +14,6 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from app.engine import clients, journal
-from app.engine.commit import new_epoch
 from app.engine.config import EngineConfig
 from app.engine.errors import EngineError, JournalDamaged
 from app.engine.store import Mark, Store, StoreSet
@@ -270,7 +269,7 @@ class RestoreRound:
                 tasks[message.partition()].progress.target = message.offset() + 1
 
         for partition, task in tasks.items():
-            task.epoch = new_epoch()
+            task.epoch = journal.new_epoch()
             producer.produce(
                 self._config.state_topic,
                 journal.claim(task.epoch),

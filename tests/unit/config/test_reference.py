@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from app.config.reference import duration, page
+from app.metrics import document
 from app.settings import ProductSettingsTree, ms
 
 ROOT = Path(__file__).parents[3]
@@ -11,6 +12,11 @@ ROOT = Path(__file__).parents[3]
 def test_the_page_of_settings_is_up_to_date() -> None:
     shown = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
     assert shown == page(), "run: .venv/bin/clarus-stream config reference > docs/settings.md"
+
+
+def test_the_page_of_metrics_is_up_to_date() -> None:
+    shown = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    assert shown == document(), "run: .venv/bin/clarus-stream config metrics > docs/metrics.md"
 
 
 def test_every_setting_of_the_tree_is_on_the_page_and_says_what_it_is() -> None:

@@ -1,0 +1,105 @@
+"""What the pages tell people to type, open and copy is there."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from click import Group
+from click.testing import CliRunner
+
+from app.cli import cli
+from app.config import load
+
+ROOT = Path(__file__).parents[3]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_and_files_named_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), target
+    for name in re.findall(r"`((?:docs|tests|app|schemas|tables|agents)/[\w./-]+)`", text):
+        assert (ROOT / name).exists(), name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_make_targets_named_exist(page: Path) -> None:
+    known = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for target in re.findall(r"(?:^|`)make ([a-z]+)", page.read_text(encoding="utf-8"), re.MULTILINE):
+        assert target in known, target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_commands_named_exist(page: Path) -> None:
+    for line in re.findall(r"clarus-stream ((?:[a-z]+ ?)+)", page.read_text(encoding="utf-8")):
+        words = line.split()
+        if words and words[0] in cli.list_commands(None):  # type: ignore[arg-type]
+            command = cli.get_command(None, words[0])  # type: ignore[arg-type]
+            if isinstance(command, Group) and len(words) > 1:
+                assert words[1] in command.commands, line
+
+
+def test_every_command_explains_itself_with_an_example() -> None:
+    for words in (
+        ["config", "check"],
+        ["topics", "create"],
+        ["topics", "check"],
+        ["worker"],
+        ["ingress"],
+        ["drill"],
+        ["demo"],
+    ):
+        shown = CliRunner().invoke(cli, [*words, "--help"])
+        assert shown.exit_code == 0, words
+        assert "Example" in shown.output, words
+
+
+def test_the_quick_starts_configuration_is_accepted(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "quickstart-real-accounts.md").read_text(encoding="utf-8")
+    block = re.search(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert block is not None
+    config = tmp_path / "shop.yaml"
+    config.write_text(block[1], encoding="utf-8")
+    (tmp_path / "secrets").mkdir()
+    for name in re.findall(r"\{file: secrets/([\w.-]+)\}", block[1]):
+        (tmp_path / "secrets" / name).write_text(f"secret of {name}")
+    loaded = load(config, {}, credentials=True)
+    assert loaded.warnings == []
+    assert set(loaded.settings.channels) == {"shop-eu", "shop-us"}
+
+
+def test_every_dependency_has_its_reason() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = {
+        re.split(r"[<>=;\[ ]", line)[0] for line in (*project["dependencies"], *project["optional-dependencies"]["dev"])
+    }
+    page = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    assert {name for row in rows for name in re.findall(r"`([\w-]+)`", row)} == wanted
+
+
+def test_the_lock_has_hashes_and_no_addresses() -> None:
+    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    assert not [line for line in lines if "://" in line or line.startswith(("--index", "-i "))]
+    assert (
+        len([line for line in lines if "--hash=sha256:" in line]) > len([line for line in lines if "==" in line]) > 50
+    )
+
+
+def test_make_prints_what_there_is() -> None:
+    done = subprocess.run(["make", "-s"], cwd=ROOT, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0
+    for target in ("demo", "test", "lint", "scenarios", "setup", "help"):
+        assert f"  make {target} " in done.stdout
+
+
+def test_the_module_runs_as_the_command_does() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "app", "--version"], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.startswith("clarus-stream, version ")
