@@ -334,11 +334,6 @@ def _refused(error: Any, records: Sequence[str]) -> str:
     return f"the broker will never take this cycle: {detail}. Put it right at the broker (topic, permission, max.message.bytes) and start again"
 
 
-def _refused(error: Any, records: Sequence[str]) -> str:
-    detail = "; ".join(records[:3]) or str(error)
-    return f"the broker will never take this cycle: {detail}. Put it right at the broker (topic, permission, max.message.bytes) and start again"
-
-
 def committer(config: EngineConfig, heartbeat: Heartbeat) -> Committer:
     """The one that keeps the configured guarantee."""
     return TransactionalCommitter(config, heartbeat) if config.transactional else JournalCommitter(config, heartbeat)

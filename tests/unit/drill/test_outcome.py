@@ -21,8 +21,8 @@ from app.simulators.contract import NewLine, NewOrder
 from tests.unit.drill.support import drill_file
 
 
-async def filled() -> Peers:
-    """Peers whose storefronts show what they should, with one order of each channel."""
+async def filled(*, ordered: bool = True) -> Peers:
+    """Peers whose storefronts show what they should, after one order at ct."""
     peers = Peers(drill_file(), RealPeers())
     for product in peers.file.products:
         if not product.bundle:
@@ -32,11 +32,13 @@ async def filled() -> Peers:
         for warehouse, stock in product.opening().items():
             peers.clarus.receive(product.sku, warehouse, stock.available)
     peers.opening = len(peers.clarus.journal.entries)
-    await peers.storefronts["ct"].set_stock("A", 50)
-    await peers.storefronts["ct"].place(NewOrder("1", (NewLine("A", 2),)))
+    await peers.storefronts["ct"].set_stock("A", 24)
+    if ordered:
+        await peers.storefronts["ct"].place(NewOrder("1", (NewLine("A", 2),)))
     truth = peers.truth()
     for offer in peers.offers.all:
-        await peers.storefronts[offer.channel].set_stock(offer.sku, truth.figure(offer), offer.location)
+        if offer.name != "ct:A":
+            await peers.storefronts[offer.channel].set_stock(offer.sku, truth.figure(offer), offer.location)
     return peers
 
 
@@ -147,12 +149,12 @@ def settling(peers: Peers, workers: _Workers, lag: int) -> Settling:
 
 
 async def test_quiet_needs_three_seconds_without_anything_to_do() -> None:
-    peers = await filled()
+    peers = await filled(ordered=False)
     assert await settling(peers, _Workers({"worker-0": {"pending": {"ct": 0}}}), 0).wait(8)
 
 
 async def test_what_stays_undone_is_named_when_the_time_is_over() -> None:
-    peers = await filled()
+    peers = await filled(ordered=False)
     behind = settling(peers, _Workers({"worker-0": {"pending": {}}}), 7)
     assert not await behind.wait(0.5)
     assert str(behind.backlog) == "7 records behind"
