@@ -53,19 +53,20 @@ class Delivery:
         codec = self._codecs[topics.CHANNEL_COMMANDS]
         for record in batch.records:
             try:
-                body = codec.decode(record.value).body
+                event = codec.decode(record.value)
             except UndecodableRecord as error:
                 batch.dead_letter(record, str(error))
                 continue
+            body, occurred = event.body, event.occurred_at
             match body:
                 case StockTarget():
-                    self._target(batch, body)
+                    self._target(batch, body, occurred)
                 case Correction():
                     batch.put(self._tables.corrections, body.listing, body)
                     self.on_change(body.channel, "listing", body.listing)
                 case ReadStock():
                     read = batch.get(self._tables.reads, body.sku) or ReadRow(body.sku)
-                    reads.want(read)
+                    reads.want(read, occurred)
                     batch.put(self._tables.reads, body.sku, read)
                     self.on_change(body.channel, "read", body.sku)
                 case FetchOrder():
@@ -75,17 +76,18 @@ class Delivery:
                     batch.put(self._tables.fetches, fetch.key, fetch)
                     self.on_change(body.channel, "fetch", fetch.key)
                 case ReleaseOrder() | CancelOrder():
-                    self._order(batch, body)
+                    self._order(batch, body, occurred)
 
-    def _target(self, batch: Batch, target: StockTarget) -> None:
+    def _target(self, batch: Batch, target: StockTarget, occurred: int) -> None:
         row = batch.get(self._tables.listings, target.listing)
         if row is None:
             row = ListingRow(target.listing, target.channel, target.sku)
-        listing.want(row, target, batch.now_ms)
+        if listing.want(row, target, batch.now_ms):
+            row.caused_at = row.caused_at or occurred
         batch.put(self._tables.listings, target.listing, row)
         self.on_change(target.channel, "listing", target.listing)
 
-    def _order(self, batch: Batch, command: ReleaseOrder | CancelOrder) -> None:
+    def _order(self, batch: Batch, command: ReleaseOrder | CancelOrder, occurred: int) -> None:
         row = batch.get(self._tables.releases, command.reference)
         if row is None:
             row = ReleaseRow(command.reference, command.order_key)
@@ -95,5 +97,6 @@ class Delivery:
             case CancelOrder():
                 changed = releases.want_cancel(row, command, batch.now_ms)
         if changed:
+            row.caused_at = occurred if isinstance(command, ReleaseOrder) else 0
             batch.put(self._tables.releases, command.reference, row)
             self.on_change(command.channel, "release", command.reference)

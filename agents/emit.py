@@ -28,11 +28,13 @@ class Emitter:
         self._occurred = cause.occurred_at if cause else now_ms
         self._trace = cause.trace if cause else None
 
-    def send(self, topic: Topic, key: str, body: Record, *, partition: int | None = None) -> None:
-        """One record. TypeError where the body does not belong to the topic."""
+    def send(
+        self, topic: Topic, key: str, body: Record, *, partition: int | None = None, occurred_at: int | None = None
+    ) -> None:
+        """One record; it occurred when its cause did, unless `occurred_at` says otherwise. TypeError where the body does not belong to the topic."""
         event = Event(
             event_id=f"{self._origin}:{self._count}",
-            occurred_at=self._occurred,
+            occurred_at=self._occurred if occurred_at is None else occurred_at,
             received_at=self._now,
             source=self._source,
             trace=self._trace,

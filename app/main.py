@@ -4,25 +4,26 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import Any
 
 import structlog
 import uvloop
+from prometheus_client import Counter
 
 from agents.availability import Availability
 from agents.delivery import Delivery, DeliveryTables
 from agents.intake import Intake
 from agents.orders import Orders
-from app import kafka, metrics
+from app import metrics
 from app.connectors import CLARUS, intake_for, storefront_type
 from app.delivery.bounds import bounds_of
 from app.delivery.runtime import DeliveryRuntime
-from app.engine import Batch, EngineApp, EngineConfig, EngineError, create_app, partition_of
+from app.engine import Batch, EngineApp, EngineError, create_app, partition_of
 from app.errors import Problem
 from app.ops import OpsServer
 from app.registry import codecs_for
 from app.settings import Settings
+from app.topics import engine_config
 from schemas import catalogue as topics
 from schemas.catalogue import Topic
 from schemas.codec import Codecs
@@ -35,34 +36,12 @@ from tables.deliveries.releases import ReleaseRow
 from tables.deliveries.troubles import TroubleRow
 from tables.orders import fold as orders
 from tables.orders.rows import OrderRow
+from tables.stock.policy import notes
 from tables.stock.rows import OrderLines, Rules, SkuRow, WatermarkRow
 
 log = structlog.get_logger(__name__)
 
 Fold = Callable[[Batch], None]
-
-
-def engine_config(settings: Settings) -> EngineConfig:
-    """What the engine must be told."""
-    given, cluster = settings.settings.engine, settings.settings.kafka
-    return EngineConfig(
-        bootstrap=cluster.bootstrap,
-        group=given.group,
-        instance=given.instance,
-        topic_prefix=cluster.topic_prefix,
-        partitions=cluster.partitions,
-        guarantee=given.guarantee,
-        client=kafka.login(cluster.security, cluster.username, cluster.password.get_secret_value()),
-        commit_interval_ms=given.commit_interval,
-        poll_max=given.poll_max,
-        data_dir=Path(given.data_dir),
-        store=given.store,
-        session_timeout_ms=given.session_timeout,
-        transaction_timeout_ms=given.transaction_timeout,
-        dead_letter_ratio=given.dead_letter_ratio,
-        dead_letter_run=given.dead_letter_run,
-        replication=cluster.replication,
-    )
 
 
 class Worker:
@@ -114,7 +93,8 @@ class Worker:
         )
         self._agent(topics.CHANNEL_COMMANDS, delivery.fold)
         self.delivery = DeliveryRuntime(self.app, delivery, catalogue, settings, codecs, delivery_tables, place)
-        self.ops = OpsServer(settings.settings.ops, self._live, self._ready, self.status)
+        self.ops = OpsServer(settings.settings.ops, self._live, self._ready, self.status, self._measure)
+        self._counted: dict[Counter, float] = {}
 
     def _agent(self, topic: Topic, fold: Fold) -> None:
         """One agent: every batch of its topic goes through `fold`, all or nothing."""
@@ -137,7 +117,6 @@ class Worker:
 
     def status(self) -> dict[str, Any]:
         """What the worker says of itself: plain values, no personal data."""
-        self._measure()
         return {
             "engine": self.app.health(),
             "lag": dict(self.app.stats.lag),
@@ -146,11 +125,24 @@ class Worker:
         }
 
     def _measure(self) -> None:
+        """Bring the metrics up to date that the engine and delivery only keep as figures."""
         stats = self.app.stats
+        self._count(metrics.CYCLES, stats.cycles)
+        self._count(metrics.COMMITS, stats.commits)
+        self._count(metrics.COMMIT_SECONDS, stats.commit_seconds)
+        self._count(metrics.ABORTS, stats.aborts)
+        self._count(metrics.RESTORED_ROWS, stats.restored_rows)
+        self._count(metrics.DEAD_LETTERS, stats.dead_letters)
         metrics.PARTITIONS_OWNED.set(len(self.app.owned))
+        restoring = stats.restoring.values()
+        metrics.RESTORE_REMAINING.set(sum(max(0, progress.target - progress.offset) for progress in restoring))
         for topic, lag in stats.lag.items():
             metrics.LAG.labels(topic).set(lag)
         self.delivery.measure()
+
+    def _count(self, counter: Counter, total: float) -> None:
+        counter.inc(max(0.0, total - self._counted.get(counter, 0.0)))
+        self._counted[counter] = total
 
     async def run(self) -> None:
         """Until a signal, or until the engine cannot go on: its error is raised."""
@@ -158,6 +150,9 @@ class Worker:
         loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, stop.set)
+        weaker = notes(self.settings.catalogue())
+        if weaker:
+            log.warning("stock policies act as shared", products=len(weaker), first=weaker[0])
         await self.ops.start()
         try:
             await self.app.start()

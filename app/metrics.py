@@ -26,10 +26,8 @@ ProcessCollector(registry=REGISTRY)
 PlatformCollector(registry=REGISTRY)
 GCCollector(registry=REGISTRY)
 
-_CYCLE = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _CALL = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
 _AGE = (0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
-_SIZE = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +59,16 @@ def _histogram(name: str, doc: str, buckets: Sequence[float], *labels: str) -> H
 
 
 # ---- engine ---------------------------------------------------------------------------------------------------------------------------------
-RECORDS_IN = _counter("records_in", "Input records folded and committed.", "agent")
-BATCH_RECORDS = _histogram("batch_records", "Records of one partition handed to an agent at once.", _SIZE, "agent")
-CYCLE_SECONDS = _histogram("cycle_seconds", "Length of a worker's cycle, from the first record to the commit.", _CYCLE)
-COMMIT_SECONDS = _histogram("commit_seconds", "Time of one commit of outputs, rows and positions.", _CYCLE)
-ABORTS = _counter("aborts", "Cycles that were thrown away and tried again.", "reason")
+RECORDS_IN = _counter("records_in", "Input records folded.", "topic")
+CYCLES = _counter("cycles", "Cycles of the worker that had something to do or to look at.")
+COMMITS = _counter("commits", "Commits of outputs, rows and positions.")
+COMMIT_SECONDS = _counter("commit_seconds", "Time spent in commits; over commits it is the mean time of one.")
+ABORTS = _counter("aborts", "Cycles that were thrown away and tried again.")
 LAG = _gauge("lag_records", "Input records not yet folded, per topic over the partitions owned here.", "topic")
 PARTITIONS_OWNED = _gauge("partitions_owned", "Partitions that are restored and run here.")
 RESTORED_ROWS = _counter("restored_rows", "Rows taken from the changelog into the local store.")
 RESTORE_REMAINING = _gauge("restore_remaining_records", "Changelog records still to be restored before work starts.")
-DEAD_LETTERS = _counter("dead_letters", "Records set aside because they could not be read or folded.", "topic")
+DEAD_LETTERS = _counter("dead_letters", "Records set aside because they could not be read.")
 
 # ---- delivery -------------------------------------------------------------------------------------------------------------------------------
 API_CALLS = _counter("api_calls", "HTTP requests to peers by what they were for and what came back.", *("channel", "kind", "outcome"))  # fmt: skip
@@ -80,12 +78,13 @@ BUDGET_RATE = _gauge("budget_rate", "Requests a second the channel's budget grow
 BACKLOG = _gauge("backlog", "Wanted states not yet confirmed at the peer.", "channel", "kind")
 OLDEST_PENDING = _gauge("oldest_pending_seconds", "Age of the oldest wanted state not yet confirmed.", "channel")
 BREAKER = _gauge("breaker_state", "Circuit breaker of the channel: 0 closed, 1 half open, 2 open.", "channel")
-MOVEMENT_TO_CONFIRMED = _histogram(
-    "movement_to_confirmed_seconds", "From a stock movement to the storefront's confirmed quantity.", _AGE, "channel"
+CAUSE_TO_CONFIRMED = _histogram(
+    "cause_to_confirmed_seconds",
+    "From what changed something (a stock movement, an order) to the peer's confirmation: a quantity, or at clarus a goods out.",
+    _AGE,
+    "channel",
 )
-ORDER_TO_GOODS_OUT = _histogram(
-    "order_to_goods_out_seconds", "From an order at the storefront to its goods out at the warehouse.", _AGE, "channel"
-)
+
 
 # ---- ingress --------------------------------------------------------------------------------------------------------------------------------
 WEBHOOKS = _counter("webhooks", "Webhooks by channel and HTTP status of our answer.", "channel", "status")

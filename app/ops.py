@@ -17,11 +17,19 @@ log = structlog.get_logger(__name__)
 
 
 def ops_routes(
-    live: Callable[[], bool], ready: Callable[[], bool], status: Callable[[], dict[str, Any]] | None = None
+    live: Callable[[], bool],
+    ready: Callable[[], bool],
+    status: Callable[[], dict[str, Any]] | None = None,
+    measure: Callable[[], None] | None = None,
 ) -> list[Route]:
-    """`/metrics`, `/live`, `/ready` and, where `status` is given, `/status`. The functions are called on the event loop and must not block."""
+    """`/metrics`, `/live`, `/ready` and, where `status` is given, `/status`. The functions are called on the event loop and must not block.
+
+    `measure` brings metrics up to date that are only looked at: it is called before they are read.
+    """
 
     async def show_metrics(_: Request) -> Response:
+        if measure is not None:
+            measure()
         return Response(metrics.render(), media_type=metrics.CONTENT_TYPE)
 
     async def show_live(_: Request) -> Response:
@@ -46,9 +54,10 @@ class OpsServer:
         live: Callable[[], bool],
         ready: Callable[[], bool],
         status: Callable[[], dict[str, Any]],
+        measure: Callable[[], None] | None = None,
     ) -> None:
         self._host = settings.host
-        app = Starlette(routes=ops_routes(live, ready, status))
+        app = Starlette(routes=ops_routes(live, ready, status, measure))
         self._server = BackgroundServer(app, settings.host, settings.port, what="ops.port")
 
     async def start(self) -> int:

@@ -6,6 +6,7 @@ Works on Apache Kafka and on brokers that answer only part of the admin protocol
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from confluent_kafka import KafkaError, KafkaException
@@ -97,13 +98,25 @@ class Report:
 
 
 def engine_config(settings: Settings) -> EngineConfig:
-    """The engine's names for its own topics and group."""
-    product = settings.settings
+    """What the engine must be told."""
+    given, cluster = settings.settings.engine, settings.settings.kafka
     return EngineConfig(
-        bootstrap=product.kafka.bootstrap,
-        group=product.engine.group,
-        topic_prefix=product.kafka.topic_prefix,
-        guarantee=product.engine.guarantee,
+        bootstrap=cluster.bootstrap,
+        group=given.group,
+        instance=given.instance,
+        topic_prefix=cluster.topic_prefix,
+        partitions=cluster.partitions,
+        guarantee=given.guarantee,
+        client=kafka.login(cluster.security, cluster.username, cluster.password.get_secret_value()),
+        commit_interval_ms=given.commit_interval,
+        poll_max=given.poll_max,
+        data_dir=Path(given.data_dir),
+        store=given.store,
+        session_timeout_ms=given.session_timeout,
+        transaction_timeout_ms=given.transaction_timeout,
+        dead_letter_ratio=given.dead_letter_ratio,
+        dead_letter_run=given.dead_letter_run,
+        replication=cluster.replication,
     )
 
 

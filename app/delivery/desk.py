@@ -14,6 +14,7 @@ import structlog
 
 from agents.delivery import DeliveryTables
 from agents.emit import Emitter
+from app import metrics
 from app.connectors.errors import NotSent, PeerError, Unauthorised
 from app.delivery.gate import Gate
 from app.engine.api import Context, Engine
@@ -54,6 +55,7 @@ class Desk:
         self._alarms: list[Alarm] = []
         self._codecs, self._clock = codecs, clock
         self._open: set[str] = set()
+        self._causes: list[int] = []
 
     def now(self) -> int:
         """Our wall clock, milliseconds."""
@@ -62,13 +64,22 @@ class Desk:
     async def commit(self, work: Work[Result]) -> Result:
         """Run `work` in the next cycle and return its result when that cycle is committed. Raises `PartitionLost`."""
         origin = f"{self.channel}:{self.rng.getrandbits(64):016x}"
-        results: list[Result] = []
+        results: list[tuple[Result, list[int]]] = []
 
         def run(context: Context) -> None:
-            results.append(work(context, Emitter(self._codecs, context, origin, None, self.channel, context.now_ms)))
+            self._causes = []
+            result = work(context, Emitter(self._codecs, context, origin, None, self.channel, context.now_ms))
+            results.append((result, self._causes))
 
         await self.engine.submit(self.partition, run)
-        return results[-1]
+        result, causes = results[-1]
+        for occurred in causes:
+            metrics.CAUSE_TO_CONFIRMED.labels(self.channel).observe(max(0, self.now() - occurred) / 1000)
+        return result
+
+    def confirmed(self, occurred_at: int) -> None:
+        """Inside `work`: what follows from something that occurred then is confirmed at the peer. Counted when the cycle is committed."""
+        self._causes.append(occurred_at)
 
     def alarm(self) -> "Alarm":
         """An alarm of this owner; it rings when writing is allowed."""

@@ -88,11 +88,11 @@ class ListingRows:
         correction = context.get(tables.corrections, key)
         if correction is not None:
             context.delete(tables.corrections, key)
-            self._emit(emit, rules.corrected(row, correction, self._kind, self._bounds, now, at))
+            self._emit(emit, row, rules.corrected(row, correction, self._kind, self._bounds, now, at))
         step = rules.next_step(row, self._kind, self._bounds, now, sweep)
         told = False
         while isinstance(step, Tell):
-            self._emit(emit, [rules.tell(row, at, now)])
+            self._emit(emit, row, [rules.tell(row, at, now)])
             step, told = rules.next_step(row, self._kind, self._bounds, now, sweep), True
         if correction is not None or told:
             context.put(tables.listings, key, row)
@@ -154,7 +154,7 @@ class ListingRows:
         match answer.kind:
             case AnswerKind.OK:
                 outcomes = rules.acknowledged(row, self._kind, self._bounds, now, answer.at_to, answer.peer_version)
-                self._emit(emit, outcomes)
+                self._emit(emit, row, outcomes)
                 self._desk.resolve_trouble(context, emit, "delivery_failed", row.listing)
             case AnswerKind.CONFLICT:
                 rules.conflict(row, self._kind, self._bounds, answer.peer_version, now)
@@ -205,6 +205,7 @@ class ListingRows:
                 if row.pver == reading.pver:
                     self._emit(
                         emit,
+                        row,
                         rules.looked_up(
                             row,
                             self._kind,
@@ -242,8 +243,11 @@ class ListingRows:
                     return [answer.at_to]
         return []
 
-    def _emit(self, emit: Emitter, outcomes: Iterable[StockOutcome]) -> None:
+    def _emit(self, emit: Emitter, row: ListingRow, outcomes: Iterable[StockOutcome]) -> None:
         for outcome in outcomes:
+            if outcome.version == row.version and row.caused_at:
+                self._desk.confirmed(row.caused_at)
+                row.caused_at = 0
             emit.send(topics.INVENTORY_EVENTS, outcome.sku, outcome)
 
 

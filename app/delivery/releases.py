@@ -239,6 +239,10 @@ class Releases:
             if row is None or row.intent is None:
                 return None
             self._answer(context, emit, row, fold(row, context.now_ms))
+            if row.wms_id and row.caused_at:
+                desk.confirmed(row.caused_at)
+                row.caused_at = 0
+                context.put(desk.tables.releases, reference, row)
             if isinstance(answer, PeerError) and row.attempts >= desk.settings.delivery.attempts and not desk.away:
                 desk.open_trouble(context, emit, "delivery_failed", row.order_key, f"{answer.request}: {answer.detail}")
             return Settled(tuple(row.skus), True, rules.at_work(row))

@@ -194,7 +194,7 @@ class WarehouseStock:
                 continue
             desk.resolve_trouble(context, emit, "unmapped_sku", sku)
             row = context.get(desk.tables.reads, sku) or ReadRow(sku)
-            before = dict(row.lines)
+            before, occurred = dict(row.lines), row.asked_at or began
             seen = {name: SeenLine(line.out, line.warehouse, line.closed) for name, line in joint.lines.items()}
             levels = reads.tell(
                 row,
@@ -206,7 +206,7 @@ class WarehouseStock:
             )
             context.put(desk.tables.reads, sku, row)
             for level in levels:
-                emit.send(topics.INVENTORY_EVENTS, sku, level)
+                emit.send(topics.INVENTORY_EVENTS, sku, level, occurred_at=occurred)
             told.moved.update(ref for ref in row.lines.keys() | before.keys() if row.lines.get(ref) != before.get(ref))
             if self._reading[sku] is not Priority.SWEEP:
                 told.moved.update(self._unseen(sku, joint.lines))

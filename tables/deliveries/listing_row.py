@@ -51,6 +51,7 @@ class ListingRow(msgspec.Struct, array_like=True):
     set_once: bool = True  # False: the peer never had an absolute value (BigCommerce)
     not_before: int = 0  # another owner's request may still be under way until then
     epoch_floor: int = 0  # newest epoch a command spoke of: the next baseline lies above it
+    caused_at: int = 0  # when what the newest command follows from occurred; 0 once it is confirmed
 
 
 class Write(msgspec.Struct, frozen=True):

@@ -35,6 +35,7 @@ class ReadRow(msgspec.Struct, array_like=True):
     read_no: int = 0
     lines: dict[str, SeenLine] = {}
     read_at: int = 0
+    asked_at: int = 0  # when what asked for the read that is due occurred, 0 for a sweep
 
     @property
     def dirty(self) -> bool:
@@ -62,9 +63,11 @@ class Found:
     warehouse: str
 
 
-def want(row: ReadRow) -> None:
-    """Mark the SKU dirty."""
+def want(row: ReadRow, occurred_at: int = 0) -> None:
+    """Mark the SKU dirty because of what occurred then (milliseconds; 0 where nothing is known to have)."""
     row.wanted += 1
+    if occurred_at:
+        row.asked_at = min(row.asked_at or occurred_at, occurred_at)
 
 
 def expect(row: ReadRow, reference: str) -> None:
@@ -109,6 +112,7 @@ def tell(
         row.done = row.wanted
     elif not row.dirty:
         row.wanted += 1
+    row.asked_at = began if row.dirty else 0
     return _chunks(row, joint, changes)
 
 

@@ -50,6 +50,7 @@ class ReleaseRow(msgspec.Struct, array_like=True):
     next_at: int = 0
     since: int = 0
     requested_at: int = 0  # begin or answer of the last request: older look-ups do not count
+    caused_at: int = 0  # when the order occurred to us; 0 once its goods out is there
 
 
 @dataclass(frozen=True, slots=True)

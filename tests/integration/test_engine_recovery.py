@@ -1,6 +1,4 @@
-
 import asyncio
-import threading
 from pathlib import Path
 
 import pytest
@@ -56,7 +54,8 @@ async def test_a_worker_that_was_away_reads_only_what_others_changed(
     }
 
 
-XX: pytest.MonkeyPatch
+async def test_a_bulk_restore_that_is_stopped_goes_on_where_it_was(
+    kafka: TestBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_topics(kafka, "in", "out")
     settings = config(kafka, tmp_path)
@@ -72,25 +71,25 @@ XX: pytest.MonkeyPatch
     finished: list[Restored] = []
 
     def restoring(report: list[Restored], after: RestoreRound | None) -> RestoreRound:
-        return RestoreRound(
-            settings, stores, source, [kafka.prefix + "in"], range(PARTITIONS), report.append, after
-        )
+        return RestoreRound(settings, stores, source, [kafka.prefix + "in"], range(PARTITIONS), report.append, after)
 
-    first = restoring([], None)
-    reader = threading.Thread(target=first.run)
-    reader.start()
-    await eventually(lambda: sum(one.rows for one in first.progress.values()) > 500, "some rows are read")
-    first.cancel()
+    def stop_early(reading: object) -> None:
+        if sum(one.rows for one in first.progress.values()) > 500:
+            first.cancel()
+
+    early: list[Restored] = []
+    first = restoring(early, None)
+    monkeypatch.setattr(first, "_log_progress", stop_early)
+    await asyncio.to_thread(first.run)
     second = restoring(finished, first)
     await asyncio.to_thread(second.run)
-    reader.join()
     before, after = (sum(one.rows for one in made.progress.values()) for made in (first, second))
     found = {key: value for number in range(PARTITIONS) for key, value in stores.get(number).scan(tallies.prefix)}
     stores.close()
     assert found == expected
     assert 0 < before < 6_000
     assert before + after == 6_000
-    assert sorted(one.partition for one in finished) == list(range(PARTITIONS))
+    assert sorted(one.partition for one in (*early, *finished)) == list(range(PARTITIONS))
 
 
 async def test_a_dead_predecessors_open_transaction_is_ended_at_once(kafka: TestBroker, tmp_path: Path) -> None:
