@@ -44,6 +44,7 @@ class Variant:
     poll_s: float = 8.0
     sweep_s: float = 25.0
     quiet_s: float = 260.0
+    escrow: bool = False  # the pool is split, not shared
 
 
 @dataclass
@@ -382,6 +383,9 @@ class World:
         return wms.available - due
 
     def converged(self) -> bool:
-        """Does every listing show what is left?"""
+        """Does every listing show what is left, or all together where the pool is split?"""
         free = self.free()
+        if self.variant.escrow:
+            offered = sum(max(s.quantity, 0) * s.eaches for s in self.stores.values())
+            return 0 <= max(free, 0) - offered < min(s.eaches for s in self.stores.values())
         return all(max(s.quantity, 0) == max(free, 0) // s.eaches for s in self.stores.values())

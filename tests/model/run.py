@@ -37,6 +37,19 @@ VARIANTS: dict[str, Variant] = {
     "rm": Variant((("rm", "rm", 1),)),
     "hard rm": _hard(Variant((("rm", "rm", 1),))),
     "nd": Variant((("nd", "nd", 1),)),
+    "escrow ct+bc": Variant(CT + BC, escrow=True),
+    "escrow ct+ct": Variant((*CT, ("ct2", "ct", 1)), escrow=True),
+    "escrow bc+bc": Variant((*BC, ("bc2", "bc", 1)), escrow=True),
+    "escrow ct+bc+ct": Variant((*CT, *BC, ("ct2", "ct", 1)), escrow=True),
+    "escrow each+case+bc": Variant((("each", "ct", 1), ("case", "ct", 4), *BC), escrow=True),
+    "escrow cold": Variant(CT + BC, cold=True, escrow=True),
+    "escrow faults x4": Variant(CT + BC, faults=4.0, escrow=True),
+    "escrow cancels": Variant(CT + BC, cancels=0.25, dealloc=0.2, escrow=True),
+    "escrow restock": Variant(CT + BC, restock=True, cancels=0.25, escrow=True),
+    "escrow shrink": Variant(CT + BC, shrinks=2, escrow=True),
+    "hard escrow": replace(_hard(Variant(CT + BC)), escrow=True),
+    "escrow manual": Variant(CT + BC, manual=2, escrow=True),
+    "escrow ct+bc+nd": Variant((*CT, *BC, ("nd", "nd", 1)), escrow=True),
 }
 
 
