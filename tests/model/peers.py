@@ -44,7 +44,7 @@ class Variant:
     poll_s: float = 8.0
     sweep_s: float = 25.0
     quiet_s: float = 260.0
-    escrow: bool = False  # the pool is split, not shared
+    mode: str = "shared"  # what is done with the pool: shared, escrow, auto
 
 
 @dataclass
@@ -284,6 +284,10 @@ class World:
         """What the product believes, for the trace."""
         raise NotImplementedError
 
+    def split(self) -> bool:
+        """Is the pool split now?"""
+        raise NotImplementedError
+
     # ---- clock and transport ----
     def log(self, *what: object) -> None:
         if self.trace:
@@ -385,7 +389,7 @@ class World:
     def converged(self) -> bool:
         """Does every listing show what is left, or all together where the pool is split?"""
         free = self.free()
-        if self.variant.escrow:
+        if self.split():
             offered = sum(max(s.quantity, 0) * s.eaches for s in self.stores.values())
             return 0 <= max(free, 0) - offered < min(s.eaches for s in self.stores.values())
         return all(max(s.quantity, 0) == max(free, 0) // s.eaches for s in self.stores.values())

@@ -106,8 +106,8 @@ class Model(World):
         self.orders: dict[str, OrderRow] = {}
         super().__init__(seed, variant, trace)
         listings = tuple(Listing(name, SKU, SKU, f"of {s.eaches}", s.eaches) for name, s in self.stores.items())
-        mode = Mode.ESCROW if variant.escrow else Mode.SHARED
-        catalogue = Catalogue([Product(SKU, listings=listings)], [PolicyRule("*", "*", {"mode": mode})], ["MAIN"])
+        policy = PolicyRule("*", "*", {"mode": Mode(variant.mode), "escrow_floor": 12})
+        catalogue = Catalogue([Product(SKU, listings=listings)], [policy], ["MAIN"])
         bounds = {name: BOUNDS[store.kind] for name, store in self.stores.items()}
         absolute = frozenset(name for name, store in self.stores.items() if store.kind == "nd")
         self.rules = Rules(catalogue, PARTITIONS, bounds, absolute)
@@ -184,6 +184,9 @@ class Model(World):
         for effect in effects:
             if isinstance(effect, StockTarget | Correction):
                 self.commit(self.delivery[effect.channel].command, effect)
+
+    def split(self) -> bool:
+        return self.held() is not None
 
     def held(self) -> int | None:
         """Eaches that the listings may still sell by their quotas; None while the pool is not split."""

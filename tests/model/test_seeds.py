@@ -56,6 +56,9 @@ SETTLING = {  # oversold by nature (several sellers of a shared pool, no decreme
     "manual bc": 100,
     "escrow manual": 100,
     "escrow ct+bc+nd": 100,
+    "auto": 200,
+    "auto cold": 100,
+    "hard auto": 100,
 }
 
 
