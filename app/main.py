@@ -152,7 +152,7 @@ class Worker:
             loop.add_signal_handler(name, stop.set)
         weaker = notes(self.settings.catalogue())
         if weaker:
-            log.warning("stock policies act as shared", products=len(weaker), first=weaker[0])
+            log.warning("last units of some products may be sold twice", products=len(weaker), first=weaker[0])
         await self.ops.start()
         try:
             await self.app.start()

@@ -262,6 +262,7 @@ class StockTarget(Record, kw_only=True):
     dec: int
     to_zero: bool
     priority: int
+    escrow: bool = False
 
 
 class Correction(Record, kw_only=True):

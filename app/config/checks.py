@@ -10,6 +10,7 @@ from app.connectors.bigcommerce.settings import BigCommerceSettings
 from app.connectors.commercetools.settings import CommercetoolsSettings
 from app.settings import ListingSettings, ProductSettings, Settings
 from tables.catalogue import Mode
+from tables.stock.policy import notes, obstacle, wanted_mode
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 _KAFKA_NAME = re.compile(r"[A-Za-z0-9._-]{0,200}")
@@ -45,7 +46,7 @@ def listings_of(product: ProductSettings) -> Iterator[tuple[Path_, str, ListingS
 
 def setting_faults(settings: Settings) -> list[Fault]:
     """Everything that keeps the product from starting."""
-    return [
+    faults = [
         *_names(settings),
         *_products(settings),
         *_policies(settings),
@@ -53,6 +54,7 @@ def setting_faults(settings: Settings) -> list[Fault]:
         *_times(settings),
         *_kafka(settings),
     ]
+    return faults or list(_escrow(settings))
 
 
 def _names(settings: Settings) -> Iterator[Fault]:
@@ -113,10 +115,6 @@ def _products(settings: Settings) -> Iterator[Fault]:
 def _policies(settings: Settings) -> Iterator[Fault]:
     for index, policy in enumerate(settings.policies):
         path: Path_ = ("policies", index)
-        if policy.mode is Mode.ESCROW:
-            yield _fault(
-                (*path, "mode"), " is 'escrow', which this version does not have yet; allowed: 'shared' or 'auto'"
-            )
         if policy.warehouses is None:
             continue
         if not policy.warehouses:
@@ -125,6 +123,18 @@ def _policies(settings: Settings) -> Iterator[Fault]:
             if name not in settings.warehouses:
                 names = ", ".join(settings.warehouses) or "none; the file has no warehouses"
                 yield _fault((*path, "warehouses"), f": there is no warehouse {name!r}; allowed: {names}")
+
+
+def _escrow(settings: Settings) -> Iterator[Fault]:
+    """A pool that shall be split, and cannot be. Asked only where every name is right: it needs the policies put together."""
+    catalogue = settings.catalogue()
+    for index, product in enumerate(settings.products):
+        known = catalogue.products[product.sku]
+        if wanted_mode(catalogue, known) is Mode.ESCROW and (why := obstacle(catalogue, known)):
+            yield _fault(
+                ("products", index),
+                f": {product.sku!r} has mode escrow, but {why}; allowed: to change that, or mode shared",
+            )
 
 
 def _channels(settings: Settings) -> Iterator[Fault]:
@@ -197,17 +207,9 @@ def setting_warnings(settings: Settings) -> list[Fault]:
     if kafka.replication < 3 and not local:
         path: Path_ = ("settings", "kafka", "replication")
         found.append(_fault(path, f" is {kafka.replication}: one lost broker may lose data; 3 is usual"))
-    pools: dict[str, int] = {}
-    for product in settings.products:
-        pools[product.sku] = sum(1 for _ in listings_of(product))
-    several = [sku for sku, number in pools.items() if number > 1]
-    if several and not all(_shared(settings, sku) for sku in several):
-        found.append(
-            _fault(
-                ("policies",),
-                f": mode `auto` acts as `shared` in this version; the last units of {len(several)} products with several listings can be sold twice",
-            )
-        )
+    if weaker := notes(settings.catalogue()):
+        more = f" ({len(weaker)} such products)" if len(weaker) > 1 else ""
+        found.append(_fault(("policies",), f": {weaker[0]}{more}; its last units can be sold twice"))
     for index, policy in enumerate(settings.policies):
         match = policy.match
         channels = any(fnmatchcase(name, match.channel) for name in settings.channels)
@@ -215,8 +217,3 @@ def setting_warnings(settings: Settings) -> list[Fault]:
         if not (channels and products):
             found.append(_fault(("policies", index, "match"), " fits no channel and product of the file"))
     return found
-
-
-def _shared(settings: Settings, sku: str) -> bool:
-    modes = [p.mode for p in settings.policies if p.mode is not None and fnmatchcase(sku, p.match.sku)]
-    return bool(modes) and modes[-1] is Mode.SHARED

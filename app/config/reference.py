@@ -57,7 +57,9 @@ def page() -> str:
         _section(
             "policies[]",
             "Stock policies; later ones win field by field. Without one: share 1, percent 0, buffer 0, velocity 0, min_to_list 0, no max, mode auto, "
-            "all warehouses, escrow_floor 100. `escrow` is refused until it is available; `auto` acts as `shared` until then.",
+            "all warehouses, escrow_floor 100. `escrow` splits the pool among its listings; `auto` does so from `escrow_floor` eaches down, "
+            "until there are more than twice as many. Then share is 1, percent, buffer and velocity are the pool's and equal on all its listings, "
+            "`max` limits a listing.",
             PolicySettings,
         ),
         _section("policies[].match", "Case-sensitive globs on channel and Clarus product code.", Match),

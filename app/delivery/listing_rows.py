@@ -3,7 +3,7 @@
 The rules are `tables/deliveries/listing.py`'s; when and in which order things go out is decided by `app/delivery/listings.py`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -59,10 +59,10 @@ class Round:
 
 
 class ListingRows:
-    """The rows of one channel, inside cycles."""
+    """The rows of one channel, inside cycles. `known`: something waits for the channel's orders up to that storefront time."""
 
-    def __init__(self, desk: Desk, kind: PeerKind, bounds: Bounds) -> None:
-        self._desk, self._kind, self._bounds = desk, kind, bounds
+    def __init__(self, desk: Desk, kind: PeerKind, bounds: Bounds, known: Callable[[int], None]) -> None:
+        self._desk, self._kind, self._bounds, self._known = desk, kind, bounds, known
 
     def take_over(self, context: Context, _: Emitter) -> list[str]:
         """Intents found in the rows are unknown outcomes; listings of the catalogue without a row get one. Returns all listings."""
@@ -88,11 +88,12 @@ class ListingRows:
         correction = context.get(tables.corrections, key)
         if correction is not None:
             context.delete(tables.corrections, key)
-            self._emit(emit, row, rules.corrected(row, correction, self._kind, self._bounds, now, at))
+            high = row.high
+            self._emit(emit, row, rules.corrected(row, correction, self._kind, self._bounds, now, at), high)
         step = rules.next_step(row, self._kind, self._bounds, now, sweep)
         told = False
         while isinstance(step, Tell):
-            self._emit(emit, row, [rules.tell(row, at, now)])
+            self._emit(emit, row, [rules.tell(row, at, now)], row.high)
             step, told = rules.next_step(row, self._kind, self._bounds, now, sweep), True
         if correction is not None or told:
             context.put(tables.listings, key, row)
@@ -150,11 +151,11 @@ class ListingRows:
 
     def _fold_answer(self, context: Context, emit: Emitter, row: ListingRow, answer: StockAnswer) -> bool:
         """One answer; True where trying again at once is pointless."""
-        now = context.now_ms
+        now, high = context.now_ms, row.high
         match answer.kind:
             case AnswerKind.OK:
                 outcomes = rules.acknowledged(row, self._kind, self._bounds, now, answer.at_to, answer.peer_version)
-                self._emit(emit, row, outcomes)
+                self._emit(emit, row, outcomes, high)
                 self._desk.resolve_trouble(context, emit, "delivery_failed", row.listing)
             case AnswerKind.CONFLICT:
                 rules.conflict(row, self._kind, self._bounds, answer.peer_version, now)
@@ -198,7 +199,7 @@ class ListingRows:
     def _fold_reading(
         self, context: Context, emit: Emitter, row: ListingRow, reading: Reading, answer: StockReading
     ) -> list[int]:
-        now = context.now_ms
+        now, high = context.now_ms, row.high
         marker = (answer.marker.epoch, answer.marker.attempt, answer.marker.gross) if answer.marker else None
         match reading.purpose:
             case "look":
@@ -217,6 +218,7 @@ class ListingRows:
                             answer.at_to,
                             reading.began,
                         ),
+                        high,
                     )
             case "check":
                 back = rules.read_back(
@@ -243,8 +245,11 @@ class ListingRows:
                     return [answer.at_to]
         return []
 
-    def _emit(self, emit: Emitter, row: ListingRow, outcomes: Iterable[StockOutcome]) -> None:
+    def _emit(self, emit: Emitter, row: ListingRow, outcomes: Iterable[StockOutcome], high: int) -> None:
+        """Tell outcomes. Under escrow one that may free units (`high` is the most there was before) counts with the orders up to it: they are polled for."""
         for outcome in outcomes:
+            if row.escrow and row.high <= high:
+                self._known(outcome.at)
             if outcome.version == row.version and row.caused_at:
                 self._desk.confirmed(row.caused_at)
                 row.caused_at = 0

@@ -64,7 +64,7 @@ class Listings:
 
     def __init__(self, desk: Desk, connector: Storefront, bounds: Bounds, known: Callable[[int], None]) -> None:
         self._desk, self._connector, self._known = desk, connector, known
-        self._rows = ListingRows(desk, connector.kind, bounds)
+        self._rows = ListingRows(desk, connector.kind, bounds, known)
         self._alarm = desk.alarm()
         self._touched: dict[str, bool] = {}  # to be looked at; True: its sweep is due
         self._to_write, self._to_read = DueQueue(), DueQueue()

@@ -55,10 +55,6 @@ class Evidence:
     """Channel to 429 answers: all of them, and those of the peer's own limit."""
     exceptions: Iterable[OpenedException]
 
-    def offered(self, offer: Offer) -> int:
-        """Units a customer can buy: a figure below zero, which commercetools may show after it sold what was taken away, offers none."""
-        return max(0, self.shown[offer.name])
-
     def every(self) -> Iterator[tuple[str, StorefrontOrder]]:
         """Every storefront order with its channel."""
         for channel, orders in self.orders.items():
@@ -128,44 +124,63 @@ def no_duplicate_order(evidence: Evidence) -> Check:
 
 
 def stock_equals_model(evidence: Evidence) -> Check:
-    """Shared: each listing shows the formula's figure. Escrow: together the listings offer at most the pool's, and keep no unit back that fits."""
-    check = Check()
+    """Shared: each listing shows the formula's figure. Escrow: together the listings offer at most the pool's, and keep no unit back that fits.
+
+    Mode auto: escrow up to the floor, shared above twice the floor, either of them between.
+    """
+    failed = list(stock_failures(evidence.offers, evidence.truth, evidence.shown))
+    return Check(len(evidence.offers.all), failed)
+
+
+def stock_failures(offers: Offers, truth: Truth, shown: Mapping[str, int]) -> Iterator[Failure]:
+    """Listings, and pools that are split, which do not show what the policies give.
+
+    A figure below zero, which commercetools may show after it sold what was taken away, offers nothing: it is as good as 0.
+    """
+    shown = {name: max(0, units) for name, units in shown.items()}
     pools: dict[str, list[Offer]] = defaultdict(list)
-    for offer in evidence.offers.all:
-        check.checked += 1
-        if offer.escrow and not offer.bundle:
+    for offer in offers.all:
+        if offer.escrow:
             pools[offer.product].append(offer)
-            continue
-        shown, right = evidence.shown[offer.name], evidence.truth.figure(offer)
-        if evidence.offered(offer) != right:
-            check.failed.append(
-                {
-                    "entity": offer.name,
-                    "product": offer.product,
-                    "storefront": shown,
-                    "model": right,
-                    "why": explain(evidence.truth, offer),
-                }
-            )
+        else:
+            yield from _shared(truth, shown, [offer])
     for product, sharing in pools.items():
-        check.failed += _escrow(evidence, product, sharing)
-    return check
+        base, floor = truth.pool(product, sharing[0].warehouses), sharing[0].escrow_floor
+        always = any(offer.mode == "escrow" for offer in sharing)
+        whole = list(_shared(truth, shown, sharing))
+        if not always and (base > 2 * floor or (base > floor and not whole)):
+            yield from whole
+        else:
+            yield from _escrow(truth, shown, product, sharing)
 
 
-def _escrow(evidence: Evidence, product: str, sharing: list[Offer]) -> Iterator[Failure]:
+def _shared(truth: Truth, shown: Mapping[str, int], offers: Iterable[Offer]) -> Iterator[Failure]:
+    for offer in offers:
+        right = truth.figure(offer)
+        if shown[offer.name] != right:
+            yield {
+                "entity": offer.name,
+                "product": offer.product,
+                "storefront": shown[offer.name],
+                "model": right,
+                "why": explain(truth, offer),
+            }
+
+
+def _escrow(truth: Truth, shown: Mapping[str, int], product: str, sharing: list[Offer]) -> Iterator[Failure]:
     first = sharing[0]
-    base = evidence.truth.pool(product, first.warehouses)
+    base = truth.pool(product, first.warehouses)
     ats = max(Decimal(0), base * (1 - first.percent / 100) - first.buffer)
-    offered = sum(evidence.offered(o) * o.eaches for o in sharing)
+    offered = sum(shown[o.name] * o.eaches for o in sharing)
     sides = {
         "entity": product,
-        "storefront": {o.name: evidence.shown[o.name] for o in sharing},
+        "storefront": {o.name: shown[o.name] for o in sharing},
         "model": f"at most {ats} eaches together (pool {base})",
     }
     if offered > ats:
         yield {**sides, "why": f"{offered} eaches on offer"}
         return
-    growing = [o.eaches for o in sharing if o.max is None or evidence.offered(o) * o.eaches < o.max]
+    growing = [o.eaches for o in sharing if o.max is None or (shown[o.name] + 1) * o.eaches <= o.max]
     if growing and ats - offered >= min(growing):
         yield {**sides, "why": f"{ats - offered} eaches are on offer nowhere, the smallest unit is {min(growing)}"}
 

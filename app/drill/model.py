@@ -4,7 +4,7 @@ It shares no code with the product's tables on purpose: a fault in one of the tw
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import ROUND_FLOOR, Decimal
 from fnmatch import fnmatchcase
 from typing import Any
@@ -14,6 +14,7 @@ from app.simulators.contract import StorefrontOrder, WarehouseOrder
 
 WarehouseSet = frozenset[str]
 _CLOSED = ("COMPLETED", "CANCELLED")
+_FIELDS = {"share", "percent", "buffer", "velocity", "min_to_list", "max", "mode", "escrow_floor"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,11 @@ class Offer:
     buffer: int = 0
     min_to_list: int = 0
     max: int | None = None
+    velocity: int = 0
+    mode: str = "auto"
+    escrow_floor: int = 100
     escrow: bool = False
+    """Its pool is split: always in mode escrow, while it is small in mode auto."""
 
     @property
     def name(self) -> str:
@@ -46,7 +51,14 @@ class Offers:
     """All listings of a file."""
 
     def __init__(self, file: DrillFile) -> None:
-        self.all = [offer for product in file.products for offer in _offers_of(product, file)]
+        bundled = {code for product in file.products if product.channels for code in product.bundle}
+        self.all = [
+            replace(offer, escrow=escrow)
+            for product in file.products
+            for offers in [list(_offers_of(product, file))]
+            for escrow in [_may_be_split(offers, product.sku in bundled)]
+            for offer in offers
+        ]
         self.physical = [p.sku for p in file.products if not p.bundle]
         self._by_sku: dict[tuple[str, str], Offer] = {}
         for offer in self.all:
@@ -69,16 +81,25 @@ def _offers_of(product: DrillProduct, file: DrillFile) -> Iterable[Offer]:
         yield Offer(channel, listing.sku, listing.location, product.sku, eaches, parts, bool(product.bundle), **policy)
 
 
+def _may_be_split(offers: list[Offer], bundled: bool) -> bool:
+    """Mode escrow asks for it; mode auto, of several listings, only where nothing is in the way."""
+    modes = {offer.mode for offer in offers}
+    if any(offer.bundle for offer in offers) or "shared" in modes or not offers:
+        return False
+    if "escrow" in modes:
+        return True
+    terms = {(o.share, o.percent, o.buffer, o.velocity, o.min_to_list, o.warehouses, o.escrow_floor) for o in offers}
+    return not bundled and len(offers) > 1 and len(terms) == 1 and offers[0].share == 1 and not offers[0].min_to_list
+
+
 def _policy(file: DrillFile, channel: str, sku: str) -> dict[str, Any]:
     """Every matching policy over the one before it, field by field."""
     found: dict[str, Any] = {"warehouses": frozenset(file.warehouses)}
     for policy in file.policies:
         if not (fnmatchcase(channel, policy.match.channel) and fnmatchcase(sku, policy.match.sku)):
             continue
-        for name in policy.model_fields_set & {"share", "percent", "buffer", "min_to_list", "max"}:
+        for name in policy.model_fields_set & _FIELDS:
             found[name] = getattr(policy, name)
-        if policy.mode is not None:
-            found["escrow"] = policy.mode == "escrow"
         if policy.warehouses is not None:
             found["warehouses"] = frozenset(policy.warehouses)
     return {name: value for name, value in found.items() if value is not None or name == "max"}

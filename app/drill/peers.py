@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
+from app.drill.checks import stock_failures
 from app.drill.file import BigCommerceChannel, CommercetoolsChannel, DrillFile, Floor
 from app.drill.model import Offers, Truth, truth_of
 from app.simulators.contract import (
@@ -107,8 +108,7 @@ class Peers:
 
     def wrong(self) -> list[str]:
         """Listings that do not show what the policies give now."""
-        truth, shown = self.truth(), self.shown()
-        return [o.name for o in self.offers.all if not o.escrow and shown[o.name] != truth.figure(o)]
+        return [str(failure["entity"]) for failure in stock_failures(self.offers, self.truth(), self.shown())]
 
 
 def floor_speed(file: DrillFile) -> FloorSpeed:

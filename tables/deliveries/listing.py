@@ -63,7 +63,7 @@ def want(row: ListingRow, command: StockTarget, now: int) -> bool:
     if command.version <= row.version:
         return False
     row.version, row.inc, row.dec, row.to_zero = command.version, command.inc, command.dec, command.to_zero
-    row.priority, row.changed_at = command.priority, now
+    row.priority, row.changed_at, row.escrow = command.priority, now, command.escrow
     return True
 
 

@@ -17,7 +17,7 @@ from schemas.records import (
     StockTarget,
     Watermark,
 )
-from tables.stock import bundles, drift, judge, levels, lines, takes
+from tables.stock import bundles, drift, escrow, judge, levels, lines, takes
 from tables.stock.judge import Judgement
 from tables.stock.policy import SPEED_MS
 from tables.stock.rows import (
@@ -28,6 +28,7 @@ from tables.stock.rows import (
     SkuRow,
     StockState,
     Take,
+    WaitingOutcome,
     WaitingRead,
 )
 
@@ -59,7 +60,7 @@ def apply(state: StockState, rules: Rules, body: InventoryEventBody, occurred_at
         case ComponentStock():
             return component_stock(state, body)
         case StockOutcome():
-            return Folded()
+            return outcome(state, rules, body)
 
 
 def _row(state: StockState, sku: str) -> SkuRow:
@@ -95,7 +96,7 @@ def _count(state: StockState, rules: Rules, row: SkuRow, listing_id: str, take: 
     channel = listing.channel
     reached = rules.watermark(state.watermark(channel))
     takes.add(row.listing(listing_id), take, rules.bound(channel).order_slack, reached)
-    if rules.catalogue.policy(listing).velocity:
+    if rules.catalogue.policy(listing).velocity or row.listing(listing_id).quota is not None:
         _wait(state, rules, row, channel)
 
 
@@ -172,6 +173,20 @@ def _baseline_needed(body: ReadBack, channel: str) -> StockTarget:
     )
 
 
+def outcome(state: StockState, rules: Rules, body: StockOutcome) -> Folded:
+    """R9: what became of a command, where the pool is split; it counts when the orders up to its time are known."""
+    row = state.sku(body.sku)
+    known = row.listings.get(body.listing) if row else None
+    listing = rules.catalogue.listings.get(body.listing)
+    if row is None or known is None or listing is None or known.quota is None or body.epoch != known.epoch:
+        return Folded()
+    at = body.at + rules.bound(listing.channel).order_slack
+    escrow.told(known.quota, WaitingOutcome(body.version, body.bound, at))
+    found = _reach(state, rules, row, listing.channel)
+    state.put_sku(row)
+    return found
+
+
 def watermark(state: StockState, rules: Rules, body: Watermark) -> Folded:
     """All orders of the channel up to here, of one order partition, are folded. What waited for their minimum goes on."""
     row = state.watermark(body.channel)
@@ -210,7 +225,9 @@ def _reach(state: StockState, rules: Rules, row: SkuRow, channel: str) -> Folded
             known.reads.remove(read)
             judgement = judge.at_watermark(known, read, bounds)
             found.effects += _judged(row, channel, listing_id, known, read, judgement)
-        if rules.catalogue.policy(listing).velocity:
+        if known.quota is not None and escrow.settle(known.quota, reached):
+            found.touched[row.sku] = "outcome"
+        if rules.catalogue.policy(listing).velocity or known.quota is not None:
             found.touched.setdefault(row.sku, "policy")
     _wait(state, rules, row, channel)
     return found
@@ -227,7 +244,12 @@ def _wait(state: StockState, rules: Rules, row: SkuRow, channel: str) -> None:
         if known.epoch and not known.ready:
             dues.append(known.base_to + bounds.order_slack)
         dues += [judge.due(read, bounds) for read in known.reads]
-        if any(rules.catalogue.policy(x).velocity for x in rules.catalogue.products[listing.product].listings):
+        if known.quota is not None:
+            dues += [waiting.at for waiting in known.quota.waiting[:1]]
+        by_speed = known.quota is not None or any(
+            rules.catalogue.policy(x).velocity for x in rules.catalogue.products[listing.product].listings
+        )
+        if by_speed:
             dues += [x.at_to + SPEED_MS for x in known.takes if x.units > 0 and x.at_to + SPEED_MS > reached]
     state.wait(channel, row.sku, min(dues, default=None))
 

@@ -53,6 +53,8 @@ def _command(sku: str, listing: Listing, known: ListingState, figures: Offer) ->
     priority = priority_of(known.dec, figures)
     known.version += 1
     known.inc, known.dec, known.sent = figures.inc, figures.dec, True
+    if known.quota is not None:
+        known.quota.issued[known.version] = figures.inc
     return StockTarget(
         channel=listing.channel,
         sku=sku,
@@ -63,4 +65,5 @@ def _command(sku: str, listing: Listing, known: ListingState, figures: Offer) ->
         dec=figures.dec,
         to_zero=figures.to_zero,
         priority=priority,
+        escrow=known.quota is not None,
     )

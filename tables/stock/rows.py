@@ -10,7 +10,7 @@ from typing import Protocol
 import msgspec
 
 from schemas.records import AvailableToSell, ComponentStock, Correction, ExceptionState, LineState, StockTarget
-from tables.catalogue import Catalogue
+from tables.catalogue import Catalogue, Mode
 from tables.deliveries.peers import Bounds
 
 Effect = StockTarget | Correction | ComponentStock | AvailableToSell | ExceptionState
@@ -52,8 +52,9 @@ class Quota(msgspec.Struct, array_like=True):
 
     target: int = 0
     conf: int = 0
-    issued: dict[int, int] = {}
+    issued: dict[int, int] = {}  # version of a command not settled yet to its inc
     waiting: list[WaitingOutcome] = []
+    unsure: int = 0  # nothing is granted before an outcome of this version is settled, 0: no such wait
 
 
 class ListingState(msgspec.Struct, array_like=True):
@@ -183,6 +184,8 @@ class Rules:
     partitions: int
     bounds: dict[str, Bounds]
     decrementless: frozenset[str] = field(default=frozenset())
+    modes: dict[str, Mode] = field(default_factory=dict, init=False, compare=False)
+    """What `tables.stock.policy.mode_of` found out, by product."""
 
     def bound(self, channel: str) -> Bounds:
         """The channel's time bounds; nothing is assumed to lag at a channel that is configured no more."""

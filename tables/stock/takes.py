@@ -63,7 +63,7 @@ def rebase(state: ListingState, epoch: int, at_from: int, at_to: int, quantity: 
     state.takes = [take for take in state.takes if counts(state, take, slack)]
     state.taken = sum(take.units for take in state.takes)
     state.inc = state.dec = quantity
-    state.sent, state.reads, state.checked = False, [], False
+    state.sent, state.reads, state.checked, state.quota = False, [], False, None
 
 
 def sold_since(state: ListingState, time: int) -> int:

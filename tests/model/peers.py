@@ -44,6 +44,7 @@ class Variant:
     poll_s: float = 8.0
     sweep_s: float = 25.0
     quiet_s: float = 260.0
+    mode: str = "shared"  # what is done with the pool: shared, escrow, auto
 
 
 @dataclass
@@ -283,6 +284,10 @@ class World:
         """What the product believes, for the trace."""
         raise NotImplementedError
 
+    def split(self) -> bool:
+        """Is the pool split now?"""
+        raise NotImplementedError
+
     # ---- clock and transport ----
     def log(self, *what: object) -> None:
         if self.trace:
@@ -382,6 +387,9 @@ class World:
         return wms.available - due
 
     def converged(self) -> bool:
-        """Does every listing show what is left?"""
+        """Does every listing show what is left, or all together where the pool is split?"""
         free = self.free()
+        if self.split():
+            offered = sum(max(s.quantity, 0) * s.eaches for s in self.stores.values())
+            return 0 <= max(free, 0) - offered < min(s.eaches for s in self.stores.values())
         return all(max(s.quantity, 0) == max(free, 0) // s.eaches for s in self.stores.values())

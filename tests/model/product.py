@@ -25,13 +25,14 @@ from schemas.records import (
     WarehouseStatus,
     Watermark,
 )
-from tables.catalogue import Catalogue, Listing, Product
+from tables.catalogue import Catalogue, Listing, Mode, PolicyRule, Product
 from tables.deliveries import listing as rules_of_one
 from tables.deliveries.listing import Adopt, CheckBack, ListingRow, LookUp, Tell, Wait, Write
 from tables.deliveries.peers import Bounds, PeerKind
 from tables.orders import fold as orders
 from tables.orders.rows import OrderRow
-from tables.stock import fold, publish
+from tables.stock import escrow, fold, publish
+from tables.stock.pool import pool
 from tables.stock.rows import OrderLines, Rules, SkuRow, WatermarkRow
 from tests.model.peers import APPLY_MAX, LATE_MAX, TIMEOUT, VISIBLE_LAG, Order, Request, Variant, World
 
@@ -105,7 +106,8 @@ class Model(World):
         self.orders: dict[str, OrderRow] = {}
         super().__init__(seed, variant, trace)
         listings = tuple(Listing(name, SKU, SKU, f"of {s.eaches}", s.eaches) for name, s in self.stores.items())
-        catalogue = Catalogue([Product(SKU, listings=listings)], [], ["MAIN"])
+        policy = PolicyRule("*", "*", {"mode": Mode(variant.mode), "escrow_floor": 12})
+        catalogue = Catalogue([Product(SKU, listings=listings)], [policy], ["MAIN"])
         bounds = {name: BOUNDS[store.kind] for name, store in self.stores.items()}
         absolute = frozenset(name for name, store in self.stores.items() if store.kind == "nd")
         self.rules = Rules(catalogue, PARTITIONS, bounds, absolute)
@@ -174,12 +176,36 @@ class Model(World):
     def fold(self, body: Record, at: int) -> None:
         assert self.ledger is not None
         folded = fold.apply(self.ledger, self.rules, body, at)
+        held = self.held()
         effects = list(folded.effects)
         for sku, cause in folded.touched.items():
             effects += publish.publish(self.ledger, self.rules, sku, cause)
+        self.promised(held, self.held())
         for effect in effects:
             if isinstance(effect, StockTarget | Correction):
                 self.commit(self.delivery[effect.channel].command, effect)
+
+    def split(self) -> bool:
+        return self.held() is not None
+
+    def held(self) -> int | None:
+        """Eaches that the listings may still sell by their quotas; None while the pool is not split."""
+        row = self.ledger.sku(SKU) if self.ledger is not None else None
+        parts = [
+            (known.quota, known.taken, self.rules.catalogue.listings[key].eaches)
+            for key, known in (row.listings.items() if row else ())
+        ]
+        if not parts or any(quota is None for quota, _, _ in parts):
+            return None
+        return sum(max(0, escrow.high(quota) - taken) * eaches for quota, taken, eaches in parts if quota is not None)
+
+    def promised(self, before: int | None, after: int | None) -> None:
+        """R9: dividing the pool never promises more than there is."""
+        if after is None or before is None:
+            return
+        row = self.ledger.sku(SKU) if self.ledger is not None else None
+        assert row is not None
+        assert after <= max(before, pool(row.free, row.demand, ["MAIN"])), (before, after)
 
     # ---- orders: notifications and polls, through our own order rules ----
     def order_seen(self, order: Order) -> None:

@@ -37,6 +37,22 @@ VARIANTS: dict[str, Variant] = {
     "rm": Variant((("rm", "rm", 1),)),
     "hard rm": _hard(Variant((("rm", "rm", 1),))),
     "nd": Variant((("nd", "nd", 1),)),
+    "escrow ct+bc": Variant(CT + BC, mode="escrow"),
+    "escrow ct+ct": Variant((*CT, ("ct2", "ct", 1)), mode="escrow"),
+    "escrow bc+bc": Variant((*BC, ("bc2", "bc", 1)), mode="escrow"),
+    "escrow ct+bc+ct": Variant((*CT, *BC, ("ct2", "ct", 1)), mode="escrow"),
+    "escrow each+case+bc": Variant((("each", "ct", 1), ("case", "ct", 4), *BC), mode="escrow"),
+    "escrow cold": Variant(CT + BC, cold=True, mode="escrow"),
+    "escrow faults x4": Variant(CT + BC, faults=4.0, mode="escrow"),
+    "escrow cancels": Variant(CT + BC, cancels=0.25, dealloc=0.2, mode="escrow"),
+    "escrow restock": Variant(CT + BC, restock=True, cancels=0.25, mode="escrow"),
+    "escrow shrink": Variant(CT + BC, shrinks=2, mode="escrow"),
+    "hard escrow": replace(_hard(Variant(CT + BC)), mode="escrow"),
+    "escrow manual": Variant(CT + BC, manual=2, mode="escrow"),
+    "auto": Variant(CT + BC, stock=(5, 60), receipts=4, mode="auto"),
+    "auto cold": Variant(CT + BC, stock=(5, 60), cold=True, mode="auto"),
+    "hard auto": replace(_hard(Variant(CT + BC)), stock=(5, 60), receipts=4, mode="auto"),
+    "escrow ct+bc+nd": Variant((*CT, *BC, ("nd", "nd", 1)), mode="escrow"),
 }
 
 

@@ -72,3 +72,20 @@ def test_a_killed_worker_loses_and_doubles_nothing_on_apache_kafka(tmp_path: Pat
     report = drill("worker-killed.yaml", tmp_path, "--broker", kafka.bootstrap)
     assert report["checks"]["no_order_lost"]["checked"] == report["orders"]["placed"] > 40
     assert report["failures"] == []
+
+
+def test_the_last_units_of_a_split_pool_are_sold_once(tmp_path: Path) -> None:
+    report = drill("last-units.yaml", tmp_path)
+    left = sum(report["channels"][name]["stock"]["DROP-1"] for name in ("ct-eu", "bc-us"))
+    sold = sum(
+        order["state"] != "cancelled"
+        for name in ("ct-eu", "bc-us")
+        for order in report["channels"][name]["orders"].values()
+    )
+    assert (report["oversold"], sold + left) == (0, 50)
+
+
+def test_split_pools_survive_lost_webhooks_lost_answers_and_a_fresh_worker(tmp_path: Path) -> None:
+    report = drill("late-and-duplicate.yaml", tmp_path)
+    assert report["oversold"] == 0
+    assert report["orders"]["placed"] > 100

@@ -146,10 +146,6 @@ REFERENCES = {
         "buffer: 1}",
         "warehouses: []}",
     ): "policies[0].warehouses is empty; allowed: at least one warehouse, or leave it out for all",
-    (
-        "mode: shared",
-        "mode: escrow",
-    ): "policies[0].mode is 'escrow', which this version does not have yet; allowed: 'shared' or 'auto'",
     ("[MAIN, NORTH]", "[MAIN, MAIN]"): "warehouses[1]: 'MAIN' is given twice; allowed: every warehouse once",
     ("[MAIN, NORTH]", "[]"): "warehouses is empty; allowed: the codes of the warehouses whose stock is offered",
     (
@@ -167,8 +163,16 @@ def test_what_refers_to_nothing_is_refused_by_name(tmp_path: Path, change: tuple
     assert all(line.startswith("shop.yaml:") for line in lines)
 
 
+def test_a_pool_that_cannot_be_split_is_refused_by_the_name_of_its_product(tmp_path: Path) -> None:
+    lines = faults(tmp_path, SHOP.replace("mode: shared", "mode: escrow"))
+    assert [line.split(": ", 1)[1] for line in lines] == [
+        "products[0]: '000123' has mode escrow, but the listed bundle GIFT sells from the same pool; allowed: to change that, or mode shared",
+        "products[1]: 'GIFT' has mode escrow, but it is a bundle; a bundle's components cannot be split yet; allowed: to change that, or mode shared",
+    ]
+
+
 def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
-    text = SHOP.replace("unit: case}}}", "unit: pallet}}}").replace("mode: shared", "mode: escrow")
+    text = SHOP.replace("unit: case}}}", "unit: pallet}}}").replace("buffer: 1}", "warehouses: [EAST]}")
     assert len(faults(tmp_path, text)) == 2
 
 
@@ -237,6 +241,6 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
 def test_what_is_allowed_but_may_surprise_is_told(tmp_path: Path) -> None:
     text = SHOP.replace("mode: shared", "mode: auto").replace("kafka: {", "kafka: {replication: 1, ")
     warnings = load(shop(tmp_path, text), {}).warnings
-    assert any("acts as `shared`" in w for w in warnings)
+    assert any("000123: no guarantee, mode auto shares its pool" in w for w in warnings)
     assert any("settings.kafka.replication is 1" in w for w in warnings)
     assert load(shop(tmp_path), {}).warnings == []

@@ -170,6 +170,7 @@ class Rig:
             dec=inc if dec is None else dec,
             to_zero=fields.get("to_zero", False),
             priority=fields.get("priority", 4),
+            escrow=fields.get("escrow", False),
         )
 
 

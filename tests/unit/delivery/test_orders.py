@@ -1,7 +1,7 @@
 """A storefront's owner polls orders into a watermark, and fetches those that a notification named."""
 
 from app.connectors.errors import Malformed, PeerError, Unavailable
-from schemas.records import Baseline, ExceptionState, FetchOrder, OrderSnapshot, OrderWatermark
+from schemas.records import Baseline, ExceptionState, FetchOrder, OrderSnapshot, OrderWatermark, StockOutcome
 from tests.unit.delivery.peers import order
 from tests.unit.delivery.rig import Rig, now_ms, until
 
@@ -61,6 +61,20 @@ async def test_a_baseline_is_followed_by_a_watermark_that_reaches_it() -> None:
         await until(lambda: rig.sent(Baseline))
         at = rig.sent(Baseline)[0].at_to
         await until(lambda: max((one.up_to for one in rig.sent(OrderWatermark)), default=0) >= at)
+
+
+async def test_units_that_others_wait_for_make_a_poll_due() -> None:
+    rig = Rig()
+
+    def known(at: int) -> bool:
+        return max((one.up_to for one in rig.sent(OrderWatermark)), default=0) >= at
+
+    async with rig.running():
+        await until(lambda: rig.sent(Baseline))
+        await until(lambda: known(rig.sent(Baseline)[0].at_to))
+        rig.tell(rig.target(1, 4, escrow=True))
+        await until(lambda: rig.sent(StockOutcome))
+        await until(lambda: known(rig.sent(StockOutcome)[0].at))
 
 
 async def test_the_watermark_leaves_the_consistency_margin() -> None:

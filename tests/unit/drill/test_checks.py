@@ -131,6 +131,22 @@ def test_escrow_offers_at_most_the_pool_and_keeps_no_unit_back_that_fits() -> No
     assert escrowed({"ct:A": 6, "bc:A-CASE": 2}, buffer=6).ok
 
 
+def test_under_auto_the_floor_decides_and_between_once_and_twice_either_is_right() -> None:
+    listed = {
+        "sku": "A",
+        "units": {"each": 1, "case": 6},
+        "channels": {"ct": "A", "bc": {"sku": "A-CASE", "unit": "case"}},
+    }
+
+    def auto(floor: int, **shown: int) -> bool:
+        file = drill_file(products=[listed], policies=[{"escrow_floor": floor}])
+        figures = {"ct:A": shown["each"], "bc:A-CASE": shown["case"]}
+        return stock_equals_model(evidence(file=file, shown=figures)).ok
+
+    assert [auto(floor, each=12, case=2) for floor in (24, 23, 12, 11)] == [True, True, True, False]
+    assert [auto(floor, each=24, case=4) for floor in (24, 23, 12, 11)] == [False, True, True, True]
+
+
 def test_oversell_counts_what_was_sold_beyond_supply_and_excuse() -> None:
     orders = {"ct": [sold("1", ("A", 20)), sold("2", ("BOX", 3)), sold("3", ("A", 9), state="cancelled")]}
     assert no_oversell(evidence(orders)).failed[0] == {

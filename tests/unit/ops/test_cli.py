@@ -44,13 +44,13 @@ def test_what_is_not_a_command_is_one_line_and_status_2(words: list[str]) -> Non
 
 
 def test_a_wrong_file_is_one_line_a_fault_and_starts_nothing(tmp_path: Path) -> None:
-    path = shop(tmp_path, SHOP.replace("unit: case}}}", "unit: pallet}}}").replace("mode: shared", "mode: escrow"))
+    path = shop(tmp_path, SHOP.replace("unit: case}}}", "unit: pallet}}}").replace("buffer: 1}", "warehouses: [EAST]}"))
     for command in (["config", "check"], ["worker"], ["ingress"], ["topics", "create"]):
         done = run(*command, "--config", str(path))
         assert done.returncode == 2, command
         assert [line.split(": ")[2].split(" ")[0] for line in done.stderr.splitlines()] == [
             "products[0].channels.bc-us.unit",
-            "policies[0].mode",
+            "policies[0].warehouses",
         ]
         assert done.stdout == ""
 

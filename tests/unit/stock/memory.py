@@ -138,7 +138,7 @@ def line(order: str, units: int, version: int = 1, **fields: Any) -> DemandLine:
     }
     return DemandLine(
         reference=f"shop:{order}",
-        channel="shop",
+        channel=given.pop("channel", "shop"),
         order_id=order,
         version=version,
         listing=listing.id,

@@ -154,7 +154,7 @@ def test_a_listing_that_is_configured_no_more_is_still_counted_and_gets_nothing(
 
 
 @pytest.mark.parametrize(
-    ("mode", "said"), [(Mode.SHARED, 0), (Mode.AUTO, 1), (Mode.ESCROW, 3)], ids=["shared", "auto", "escrow"]
+    ("mode", "said"), [(Mode.SHARED, 0), (Mode.AUTO, 2), (Mode.ESCROW, 3)], ids=["shared", "auto", "escrow"]
 )
-def test_modes_that_are_not_in_force_are_named(mode: Mode, said: int) -> None:
+def test_products_whose_pool_cannot_be_split_are_named(mode: Mode, said: int) -> None:
     assert len(notes(rules(rule(mode=mode)).catalogue)) == said

@@ -1,0 +1,130 @@
+"""R9: one pool split into quotas, so that two storefronts can never sell the same unit. Pure arithmetic on the quotas of one product.
+
+All figures are gross: what was ever offered. What a listing may still sell is at most `high - taken`; the sum of that over all listings, in eaches, never
+exceeds the pool through anything done here. Units move from one listing to another only after the giving side's decrease is settled.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tables.stock.rows import Quota, WaitingOutcome
+
+WAITING_KEPT = 32
+"""Outcomes of one listing that wait for the watermark one by one; beyond that the newest replaces the one before it."""
+
+
+@dataclass(slots=True)
+class Seller:
+    """One listing of the pool. `sold`: units of the last 30 s of its storefront's time; `most`: units it may offer at most, None for no limit."""
+
+    quota: Quota
+    taken: int
+    eaches: int
+    sold: int = 0
+    most: int | None = None
+
+    @property
+    def held(self) -> int:
+        """Eaches that it may still sell, whatever becomes of every command."""
+        return max(0, high(self.quota) - self.taken) * self.eaches
+
+    @property
+    def aim(self) -> int:
+        """Eaches that it shall offer."""
+        return max(0, self.quota.target - self.taken) * self.eaches
+
+    @property
+    def settled(self) -> bool:
+        """Nothing of it is on its way."""
+        quota = self.quota
+        return quota.conf <= quota.target and high(quota) == quota.target
+
+
+def high(quota: Quota) -> int:
+    """The most gross units the listing can have or come to have: what is settled, what was sent, what is wanted."""
+    return max(quota.conf, quota.target, *quota.issued.values())
+
+
+def begin(figure: int, version: int, sent: bool) -> Quota:
+    """The quota of a listing whose pool is split from now on, from the figure it has by a baseline or by its newest command.
+
+    Commands from before may still be on their way: nothing is granted before an outcome of a command sent from now on is settled.
+    """
+    return Quota(target=figure, conf=figure, unsure=version + 1 if sent else 0)
+
+
+def told(quota: Quota, outcome: WaitingOutcome) -> None:
+    """An outcome, to wait for the channel's watermark. They come in the order of their versions."""
+    if len(quota.waiting) >= WAITING_KEPT:
+        quota.waiting.pop()
+    quota.waiting.append(outcome)
+
+
+def settle(quota: Quota, watermark: int) -> bool:
+    """Step 1: outcomes count once all orders up to their time are folded, in their order. True: at least one did."""
+    found = False
+    while quota.waiting and quota.waiting[0].at <= watermark:
+        outcome = quota.waiting.pop(0)
+        quota.conf = outcome.bound
+        quota.issued = {version: inc for version, inc in quota.issued.items() if version > outcome.version}
+        if quota.unsure <= outcome.version:
+            quota.unsure = 0
+        found = True
+    return found
+
+
+def divide(sellers: Sequence[Seller], pool: int) -> None:
+    """Steps 2 to 4 on the targets, for a pool of so many eaches."""
+    _cap(sellers)
+    _shrink(sellers, pool)
+    if any(seller.quota.unsure for seller in sellers):
+        return
+    _grant(sellers, pool)
+    _rebalance(sellers)
+
+
+def _cap(sellers: Sequence[Seller]) -> None:
+    for seller in sellers:
+        if seller.most is not None:
+            seller.quota.target = min(seller.quota.target, seller.taken + seller.most)
+
+
+def _shrink(sellers: Sequence[Seller], pool: int) -> None:
+    """Lower the largest first until all together aim at no more than the pool."""
+    aim: Callable[[Seller], int] = lambda seller: seller.aim  # noqa: E731
+    while (excess := sum(map(aim, sellers)) - max(pool, 0)) > 0:
+        largest = max(sellers, key=aim)
+        largest.quota.target -= max(1, min(excess, largest.aim // 2 or 1) // largest.eaches)
+
+
+def _grant(sellers: Sequence[Seller], pool: int) -> None:
+    """Give what nobody holds to the listing poorest for its speed: unit by unit near the end, in larger steps while there is much."""
+    slack = pool - sum(seller.held for seller in sellers)
+    while slack > 0:
+        fit = [seller for seller in sellers if seller.eaches <= slack and _may_grow(seller)]
+        if not fit:
+            return
+        poorest = min(fit, key=lambda seller: ((seller.aim + seller.eaches) / (seller.sold + 1), seller.aim))
+        quota, before = poorest.quota, poorest.held
+        start = max(quota.target, poorest.taken)
+        step = max(1, slack // (16 * len(sellers) * poorest.eaches))
+        if poorest.most is not None:
+            step = min(step, poorest.taken + poorest.most - start)
+        if (free := high(quota) - start) > 0:
+            step = min(step, free)
+        quota.target = start + step
+        slack -= poorest.held - before
+
+
+def _may_grow(seller: Seller) -> bool:
+    return seller.most is None or max(seller.quota.target, seller.taken) < seller.taken + seller.most
+
+
+def _rebalance(sellers: Sequence[Seller]) -> None:
+    """Nothing is on its way, one that sells has nothing left: another gives half, which is granted anew once its decrease is settled."""
+    if not all(seller.settled for seller in sellers) or not any(not s.held and s.sold and s.most != 0 for s in sellers):
+        return
+    rich = [s for s in sellers if s.aim >= 2 * s.eaches or (s.aim and not s.sold)]
+    if rich:
+        giver = max(rich, key=lambda seller: seller.aim)
+        giver.quota.target -= max(1, giver.aim // giver.eaches // 2)

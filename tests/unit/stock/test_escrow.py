@@ -1,0 +1,219 @@
+"""R9: a pool split into quotas never promises more than there is, and units move only when the giving side is settled."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.records import AvailableToSell, Baseline, Record, StockOutcome, StockTarget, Watermark
+from tables.catalogue import Catalogue, Listing, Mode, PolicyRule, Product
+from tables.deliveries.peers import Bounds
+from tables.stock import escrow
+from tables.stock.escrow import Seller, divide, high
+from tables.stock.policy import notes
+from tables.stock.rows import Effect, Quota, Rules, WaitingOutcome
+from tests.unit.stock.memory import Ledger, level, line
+
+A, B = Listing("shop", "A", "MUG"), Listing("mall", "B", "MUG")
+CASE = Listing("mall", "B4", "MUG", "case", 4)
+BOUNDS = {"shop": Bounds(6000, 2000, 0, 0), "mall": Bounds(6000, 2000, 0, 2000)}
+
+
+def rules(*listings: Listing, mode: Mode = Mode.ESCROW, more: tuple[PolicyRule, ...] = (), **fields: object) -> Rules:
+    every = PolicyRule("*", "*", {"mode": mode, **fields})
+    catalogue = Catalogue([Product("MUG", {"each": 1, "case": 4}, {}, listings or (A, B))], [every, *more], ["MAIN"])
+    return Rules(catalogue, 1, BOUNDS)
+
+
+def mark(channel: str, up_to: int) -> Watermark:
+    return Watermark(channel=channel, order_partition=0, up_to=up_to)
+
+
+def shown(listing: Listing, quantity: int) -> Baseline:
+    return Baseline(sku="MUG", listing=listing.id, epoch=1, quantity=quantity, at_from=1000, at_to=1000)
+
+
+def outcome(listing: Listing, version: int, bound: int, at: int) -> StockOutcome:
+    return StockOutcome(sku="MUG", listing=listing.id, epoch=1, version=version, bound=bound, at=at)
+
+
+def targets(effects: list[Effect]) -> dict[str, int]:
+    return {e.listing: e.inc for e in effects if isinstance(e, StockTarget)}
+
+
+def started(rules: Rules, stock: int, *quantities: int) -> tuple[Ledger, list[Effect]]:
+    """A ledger whose listings all show these quantities and are adopted."""
+    ledger = Ledger(rules)
+    baselines: list[Record] = [
+        shown(listing, n) for listing, n in zip(rules.catalogue.listings.values(), quantities, strict=True)
+    ]
+    return ledger, ledger(level(1, stock), *baselines, mark("shop", 4000), mark("mall", 4000))
+
+
+# ---- the arithmetic ----
+
+sellers = st.builds(
+    Seller,
+    st.builds(
+        Quota,
+        target=st.integers(0, 40),
+        conf=st.integers(0, 40),
+        issued=st.dictionaries(st.integers(1, 9), st.integers(0, 40), max_size=3),
+    ),
+    taken=st.integers(0, 30),
+    eaches=st.integers(1, 6),
+    sold=st.integers(0, 9),
+    most=st.none() | st.integers(0, 12),
+)
+
+
+@given(st.lists(sellers, min_size=1, max_size=5), st.integers(-20, 120))
+def test_dividing_never_promises_more_than_there_is(parts: list[Seller], pool: int) -> None:
+    before = sum(one.held for one in parts)
+    divide(parts, pool)
+    assert sum(one.held for one in parts) <= max(before, pool)
+    assert sum(one.aim for one in parts) <= max(pool, 0)
+    assert all(one.most is None or one.aim <= one.most * one.eaches for one in parts)
+
+
+@given(st.lists(sellers, min_size=1, max_size=5), st.integers(-20, 120))
+def test_dividing_again_moves_nothing(parts: list[Seller], pool: int) -> None:
+    for one in parts:
+        one.sold = 0
+    divide(parts, pool)
+    found = [one.quota.target for one in parts]
+    divide(parts, pool)
+    assert [one.quota.target for one in parts] == found
+
+
+@given(st.integers(1, 100_000), st.lists(st.integers(1, 12), min_size=1, max_size=4))
+def test_all_that_fits_is_granted(pool: int, eaches: list[int]) -> None:
+    parts = [Seller(Quota(), 0, n) for n in eaches]
+    divide(parts, pool)
+    assert 0 <= pool - sum(one.aim for one in parts) < min(eaches)
+
+
+def test_grants_go_by_need() -> None:
+    fast, slow = Seller(Quota(), 0, 1, sold=29), Seller(Quota(), 0, 1, sold=0)
+    divide([fast, slow], 62)
+    assert (fast.aim, slow.aim) == (60, 2)
+
+
+def test_outcomes_count_in_their_order_and_no_waiting_list_grows_for_ever() -> None:
+    quota = Quota(target=5, conf=5, issued={1: 9, 2: 5})
+    for version in range(1, 100):
+        escrow.told(quota, WaitingOutcome(version, 100 - version, version * 10))
+    assert len(quota.waiting) == escrow.WAITING_KEPT
+    assert not escrow.settle(quota, 9)
+    assert escrow.settle(quota, 10)
+    assert (quota.conf, quota.issued) == (99, {2: 5})
+    assert escrow.settle(quota, 990)
+    assert (quota.conf, quota.waiting, high(quota)) == (1, [], 5)
+
+
+# ---- through the fold ----
+
+
+def test_nothing_is_written_before_all_listings_are_adopted() -> None:
+    ledger = Ledger(rules())
+    assert targets(ledger(level(1, 10), shown(A, 3), shown(B, 0), mark("shop", 4000))) == {}
+    assert targets(ledger(mark("mall", 2999))) == {}
+    assert targets(ledger(mark("mall", 3000))) == {A.id: 5, B.id: 5}
+
+
+def test_a_decrease_frees_its_units_only_with_the_orders_up_to_it() -> None:
+    ledger, effects = started(rules(), 10, 10, 0)
+    assert targets(effects) == {A.id: 10, B.id: 0}
+    ledger(outcome(A, 1, 10, 4000), outcome(B, 1, 0, 4000), mark("mall", 6000))
+    assert targets(ledger(level(2, 7))) == {A.id: 7}
+    assert targets(ledger(level(3, 9))) == {}  # A may still have its 10
+    assert targets(ledger(level(4, 12))) == {B.id: 2}
+    assert targets(ledger(outcome(A, 2, 7, 9000), mark("shop", 8999))) == {}
+    assert targets(ledger(mark("shop", 9000))) == {B.id: 5}
+
+
+def test_units_of_a_listing_that_idles_go_to_one_that_has_sold_out() -> None:
+    ledger, _ = started(rules(), 10, 0, 0)
+    ledger(outcome(A, 1, 5, 5000), outcome(B, 1, 5, 5000), mark("shop", 5000), mark("mall", 7000))
+    given = ledger(line("1", 5, of=A, at=8000))
+    assert targets(given) == {B.id: 3}  # A sold its five: B gives half
+    assert targets(ledger(outcome(B, 2, 3, 9000), mark("mall", 10_999))) == {}
+    # one order of B that was not known yet comes with the watermark: it was not among the units given
+    assert targets(ledger(line("2", 1, of=B, at=8500, channel="mall"))) == {}
+    assert targets(ledger(mark("mall", 11_000))) == {A.id: 7}
+
+
+def test_a_skipped_command_frees_what_it_held() -> None:
+    ledger, _ = started(rules(), 10, 0, 0)
+    ledger(level(2, 6), level(3, 8))
+    row = ledger.mug.listing(A.id)
+    assert row.quota is not None and len(row.quota.issued) > 1
+    ledger(outcome(A, row.version, row.inc, 5000), mark("shop", 5000))
+    assert row.quota is not None
+    assert row.quota.issued == {} and high(row.quota) == row.inc
+
+
+def test_an_outcome_of_another_epoch_is_ignored() -> None:
+    ledger, _ = started(rules(), 10, 0, 0)
+    before = ledger.mug.listing(A.id).quota
+    late = outcome(A, 1, 0, 4000)
+    late.epoch = 7
+    assert ledger(late) == [] and ledger.mug.listing(A.id).quota == before
+
+
+def test_percent_and_buffer_count_once_and_max_limits_a_listing() -> None:
+    limit = PolicyRule("shop", "*", {"max": 3})
+    _, effects = started(rules(percent=10, buffer=2, more=(limit,)), 20, 0, 0)
+    assert targets(effects) == {A.id: 3, B.id: 13}
+
+
+def test_a_case_and_single_units_are_weighted_by_eaches() -> None:
+    _, effects = started(rules(A, CASE), 11, 0, 0)
+    found = targets(effects)
+    assert found[A.id] + 4 * found[CASE.id] == 11 and found[CASE.id] == 1
+
+
+def test_what_is_available_is_the_listings_own_part() -> None:
+    ledger, effects = started(rules(), 10, 0, 0)
+    assert [e.available for e in effects if isinstance(e, AvailableToSell)] == [5, 5]
+    effects = ledger(line("1", 2, of=A))
+    assert [(e.listing, e.available) for e in effects if isinstance(e, AvailableToSell)] == [(A.id, 3)]
+    assert targets(effects) == {}
+
+
+def test_auto_splits_a_small_pool_and_shares_a_large_one_again() -> None:
+    ledger, effects = started(rules(mode=Mode.AUTO, escrow_floor=10), 30, 0, 0)
+    assert targets(effects) == {A.id: 30, B.id: 30}
+    first = ledger(level(2, 10))
+    assert sum(targets(first).values()) == 10
+    assert all(one.quota is not None for one in ledger.mug.listings.values())
+    assert targets(ledger(level(3, 20))) == {}  # nothing is granted while what came before is not settled
+    ledger(outcome(A, 1, 30, 5000), mark("shop", 5000), outcome(B, 1, 30, 5000), mark("mall", 7000))
+    assert all(one.quota is not None and one.quota.unsure for one in ledger.mug.listings.values())
+    ledger(outcome(A, 2, 5, 6000), mark("shop", 6000))
+    effects = ledger(outcome(B, 2, 5, 6000), mark("mall", 8000))
+    assert sum(targets(effects).values()) == 20
+    assert targets(ledger(level(4, 21))) == {A.id: 21, B.id: 21}
+    assert all(one.quota is None for one in ledger.mug.listings.values())
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        (PolicyRule("shop", "*", {"share": 0}), "share must be 1"),
+        (PolicyRule("shop", "*", {"buffer": 2}), "buffer belongs to the pool"),
+        (PolicyRule("shop", "*", {"warehouses": ("NORTH",)}), "warehouses must be the same"),
+        (PolicyRule("shop", "*", {"mode": Mode.SHARED}), "one of its listings is shared"),
+        (PolicyRule("*", "*", {"min_to_list": 2}), "min_to_list must be 0"),
+    ],
+)
+def test_what_cannot_be_split_is_shared_and_named(more: PolicyRule, why: str) -> None:
+    given = rules(more=(more,))
+    (note,) = notes(given.catalogue)
+    assert note.startswith("MUG: no guarantee") and why in note
+    ledger, _ = started(given, 10, 0, 0)
+    assert all(one.quota is None for one in ledger.mug.listings.values())
+
+
+def test_a_channel_that_does_not_lower_its_own_quantities_gives_no_guarantee() -> None:
+    assert notes(rules().catalogue) == []
+    assert notes(rules().catalogue, {"mall"}) == ["MUG: no guarantee, mall does not lower its own quantities"]
