@@ -52,6 +52,7 @@ class ListingRow(msgspec.Struct, array_like=True):
     not_before: int = 0  # another owner's request may still be under way until then
     epoch_floor: int = 0  # newest epoch a command spoke of: the next baseline lies above it
     caused_at: int = 0  # when what the newest command follows from occurred; 0 once it is confirmed
+    resync: bool = False  # an operator asked for a read-back
 
 
 class Write(msgspec.Struct, frozen=True):
