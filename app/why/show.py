@@ -104,7 +104,14 @@ def _target(target: Target, row: Delivered | None) -> Group:
             )
         )
     if target.quota:
-        rows.append(Text("  quota: " + ", ".join(f"{name} {value}" for name, value in target.quota.items())))
+        one = target.quota
+        issued = ", ".join(f"v{version} {inc}" for version, inc in one.issued.items()) or "none"
+        rows.append(
+            Text(
+                f"  quota: target {one.target}, confirmed {one.conf}, issued and not confirmed: {issued};"
+                f" holds at most {one.high}, {one.reserved} of it still to sell"
+            )
+        )
     if target.drift:
         rows.append(Text(f"  drift: {target.drift}", style="yellow"))
     rows += [_waiting(one) for one in target.awaits]

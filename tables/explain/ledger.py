@@ -2,18 +2,15 @@
 
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any
-
-import msgspec
 
 from tables.catalogue import Listing, Product
-from tables.explain.report import Ledger, Lines, OpenLine, Target, Term, Told, Union, Waiting
-from tables.explain.terms import offer_terms, unions
+from tables.explain.report import Ledger, Lines, OpenLine, Quota, Target, Term, Told, Union, Waiting
+from tables.explain.terms import offer_terms, quota_terms, unions
 from tables.stock import bundles, judge
 from tables.stock.policy import SPEED_MS, sold_lately
 from tables.stock.pool import key_of, set_of
 from tables.stock.rows import ListingState, OrderLines, Rules, SkuRow, StockState
-from tables.stock.target import offer
+from tables.stock.target import Offer, offer
 
 UNIONS_SHOWN = 8
 NO_READ = "the SKU was never read at the warehouse: nothing is offered before"
@@ -47,7 +44,10 @@ def _target(state: StockState, rules: Rules, row: SkuRow, product: Product, list
         velocity = Decimal(policy.velocity * sold_lately(state, rules, row, product) * 1000) / SPEED_MS
     decrements = listing.channel not in rules.decrementless
     figures, terms = None, list[Term]()
-    if base is not None:
+    if base is not None and known.quota is not None:
+        figures = _split(known.quota.target, taken, decrements)
+        terms = quota_terms(base, policy, known.quota.target, taken, velocity)
+    elif base is not None:
         figures = offer(base, policy, listing.eaches, taken, velocity, decrements)
         terms = offer_terms(base, policy, listing.eaches, taken, velocity, decrements, bool(product.bundle))
     reached = rules.watermark(state.watermark(listing.channel))
@@ -79,13 +79,28 @@ def _target(state: StockState, rules: Rules, row: SkuRow, product: Product, list
     )
 
 
-def _quota(known: ListingState) -> dict[str, Any] | None:
-    """Escrow's state of the listing under its own field names, where its pool is split."""
-    if known.quota is None:
+def _split(quota: int, taken: int, decrements: bool) -> Offer:
+    """R9: the figures of a listing that has a quota of its own."""
+    shown = max(0, quota - taken)
+    if not decrements:
+        return Offer(shown, shown, shown == 0, shown)
+    dec = max(quota, taken)
+    return Offer(quota, dec, dec <= taken, shown)
+
+
+def _quota(known: ListingState) -> Quota | None:
+    """R9: the listing's part of a split pool, and what it may still sell of it at most."""
+    given = known.quota
+    if given is None:
         return None
-    return {
-        name: msgspec.to_builtins(value, str_keys=True) for name, value in msgspec.structs.asdict(known.quota).items()
-    }
+    high = max([given.conf, given.target, *given.issued.values()])
+    return Quota(
+        given.target,
+        given.conf,
+        {str(version): inc for version, inc in sorted(given.issued.items())},
+        high,
+        max(0, high - known.taken),
+    )
 
 
 def _awaits(rules: Rules, listing: Listing, known: ListingState, reached: int) -> list[Waiting]:
@@ -102,6 +117,9 @@ def _awaits(rules: Rules, listing: Listing, known: ListingState, reached: int) -
                 due,
             )
         )
+    for outcome in known.quota.waiting if known.quota is not None else []:
+        text = f"the outcome of version {outcome.version} (at most {outcome.bound}) frees quota when orders up to its time are folded"
+        found.append(Waiting("watermark", text, outcome.at))
     for read in known.reads:
         due = judge.due(read, bounds)
         found.append(

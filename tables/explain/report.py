@@ -55,8 +55,19 @@ class Target(msgspec.Struct, frozen=True):
     told: bool
     drift: str
     watermark: int
-    quota: dict[str, object] | None
+    quota: "Quota | None"
     awaits: list[Waiting]
+
+
+class Quota(msgspec.Struct, frozen=True):
+    """R9: a listing's part of a split pool, gross selling units. `high`: what it may hold at most, the greatest of target, conf and `issued`
+    (by version, not confirmed yet); `reserved`: what of that it may still sell, and what the pool therefore keeps for it."""
+
+    target: int
+    conf: int
+    issued: dict[str, int]
+    high: int
+    reserved: int
 
 
 class Told(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ What is computed is decided in `tables/stock`; tests hold both against each othe
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from decimal import ROUND_FLOOR, Decimal
 from typing import Final
 
@@ -86,6 +87,16 @@ def offer_terms(
     )
     chain.step("dec", AT_LEAST, taken, "a decrease stops at 0 on offer: lower to this when above")
     return chain.terms
+
+
+def quota_terms(base: int, policy: Policy, quota: int, taken: int, velocity: Decimal) -> list[Term]:
+    """R9: what of the pool may be split, in eaches; then the listing's part of it, in selling units, in place of the pool's own figure."""
+    pooled = replace(policy, max=None, min_to_list=0)
+    terms = [term for term in offer_terms(base, pooled, 1, 0, velocity)[:-2] if term.name != "min_to_list"]
+    chain = _Chain()
+    chain.step("quota = inc", START, quota, "gross units given to this listing: raise to this when below (R9)")
+    chain.step("dec", AT_LEAST, taken, "a decrease stops at 0 on offer: lower to this when above")
+    return [*terms, *chain.terms]
 
 
 class _Chain:

@@ -8,7 +8,7 @@ from tables.deliveries.peers import Bounds
 from tables.explain.ledger import explain, open_lines
 from tables.explain.report import Ledger as Explained
 from tables.explain.report import Target
-from tables.stock.rows import Rules, SkuRow
+from tables.stock.rows import Quota, Rules, SkuRow, WaitingOutcome
 from tests.unit.stock.memory import (
     BOX,
     CASE,
@@ -113,6 +113,20 @@ def test_a_bundle_shows_the_words_of_its_components_and_they_show_what_they_told
     box = explained(ledger, "BOX")
     assert {x.component for x in box.bundles} == {"MUG", "CARD"}
     assert target(ledger, BOX.id, "BOX").listing == BOX.id
+
+
+def test_a_split_pool_shows_the_listings_quota_and_what_it_waits_for() -> None:
+    ledger = adopted(rules(), main=20)
+    known = ledger.mug.listings[MUG.id]
+    known.taken = 3
+    known.quota = Quota(target=8, conf=6, issued={4: 8, 5: 9}, waiting=[WaitingOutcome(4, 8, 9000)])
+    one = target(ledger)
+    assert (one.inc, one.dec, one.to_zero, one.available) == (8, 8, False, 5)
+    assert one.quota is not None
+    assert (one.quota.high, one.quota.reserved, one.quota.issued) == (9, 6, {"4": 8, "5": 9})
+    [wait] = one.awaits
+    assert (wait.what, wait.until) == ("watermark", 9000)
+    assert [term.result for term in one.terms][-2:] == ["8", "8"]
 
 
 def test_a_listing_that_does_not_decrement_has_one_figure() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tables.catalogue import Policy
 from tables.explain.report import Term
-from tables.explain.terms import apply, offer_terms, text, unions
+from tables.explain.terms import apply, offer_terms, quota_terms, text, unions
 from tables.stock.pool import key_of, pool
 from tables.stock.target import offer
 
@@ -62,6 +62,14 @@ def test_the_steps_come_to_the_offer(
     else:
         assert found["inc = dec"] == figures.inc == figures.dec
     assert max(0, found["units"]) == figures.available
+
+
+def test_a_quota_stands_in_place_of_the_pools_figure() -> None:
+    policy = Policy(percent=Decimal(10), buffer=2, max=5)
+    found = recompute(quota_terms(40, policy, 9, 11, Decimal(0)))
+    assert (found["units"], found["quota = inc"], found["dec"]) == (34, 9, 11), (
+        "of 40: 10 % and 2 kept back once; then the listing's part"
+    )
 
 
 @given(
