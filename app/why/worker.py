@@ -36,10 +36,6 @@ SECONDS: Final = 5.0
 Found = TypeVar("Found")
 
 
-class NotAnswered(Exception):
-    """The engine finishes no cycle: the broker is away, or the worker stops."""
-
-
 @dataclass(frozen=True, slots=True)
 class ExplainedTables:
     """The tables that an explanation is read from."""
