@@ -55,6 +55,10 @@ class Evidence:
     """Channel to 429 answers: all of them, and those of the peer's own limit."""
     exceptions: Iterable[OpenedException]
 
+    def offered(self, offer: Offer) -> int:
+        """Units a customer can buy: a figure below zero, which commercetools may show after it sold what was taken away, offers none."""
+        return max(0, self.shown[offer.name])
+
     def every(self) -> Iterator[tuple[str, StorefrontOrder]]:
         """Every storefront order with its channel."""
         for channel, orders in self.orders.items():
@@ -133,7 +137,7 @@ def stock_equals_model(evidence: Evidence) -> Check:
             pools[offer.product].append(offer)
             continue
         shown, right = evidence.shown[offer.name], evidence.truth.figure(offer)
-        if shown != right:
+        if evidence.offered(offer) != right:
             check.failed.append(
                 {
                     "entity": offer.name,
@@ -152,7 +156,7 @@ def _escrow(evidence: Evidence, product: str, sharing: list[Offer]) -> Iterator[
     first = sharing[0]
     base = evidence.truth.pool(product, first.warehouses)
     ats = max(Decimal(0), base * (1 - first.percent / 100) - first.buffer)
-    offered = sum(evidence.shown[o.name] * o.eaches for o in sharing)
+    offered = sum(evidence.offered(o) * o.eaches for o in sharing)
     sides = {
         "entity": product,
         "storefront": {o.name: evidence.shown[o.name] for o in sharing},
@@ -161,7 +165,7 @@ def _escrow(evidence: Evidence, product: str, sharing: list[Offer]) -> Iterator[
     if offered > ats:
         yield {**sides, "why": f"{offered} eaches on offer"}
         return
-    growing = [o.eaches for o in sharing if o.max is None or evidence.shown[o.name] * o.eaches < o.max]
+    growing = [o.eaches for o in sharing if o.max is None or evidence.offered(o) * o.eaches < o.max]
     if growing and ats - offered >= min(growing):
         yield {**sides, "why": f"{ats - offered} eaches are on offer nowhere, the smallest unit is {min(growing)}"}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from app.broker import BundledBroker
-from app.drill.demo import DEMO_HINTS, demo_drill
+from app.drill import demo as demonstration
 from app.drill.display import Quiet, Screen, console, show_outcome
 from app.drill.processes import ProcessFailed
 from app.drill.product import Broker, ForeignBroker
@@ -80,7 +80,7 @@ def demo(report: Path | None, broker: str | None, quiet: bool) -> None:
       clarus-stream demo
     """
     _check_report(report)
-    _finish(_run(demo_drill(), report, broker, quiet, DEMO_HINTS))
+    _finish(_run(demonstration.demo_drill(), report, broker, quiet, demonstration.hints()))
 
 
 def _check_report(report: Path | None) -> None:

@@ -45,7 +45,6 @@ class Process:
         self._folder, self._disk = folder, disk
         self.log = folder / f"{name}.log"
         self.failures: list[str] = []
-        self.starts = 0
         self._running: asyncio.subprocess.Process | None = None
         self._meant = False
         self._was_ready = False
@@ -63,7 +62,6 @@ class Process:
                 env=clean_environment(),
                 start_new_session=True,
             )
-        self.starts += 1
         self._meant = False
         self._watcher = asyncio.create_task(self._watch(self._running), name=f"watch {self.name}")
 

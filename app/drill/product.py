@@ -122,8 +122,13 @@ class Product:
             "ingress": {"host": "127.0.0.1", "port": ingress_port, "public_url": f"http://127.0.0.1:{ingress_port}"},
         }
         given = self._raw.get("settings") or {}
-        if "guarantee" not in given.get("engine", {}):
+        engine = given.get("engine", {})
+        if "guarantee" not in engine:
             chosen["engine"]["guarantee"] = "exactly_once" if self._foreign else "at_least_once"
+        if "session_timeout" not in engine and not self._foreign:
+            chosen["engine"]["session_timeout"] = (
+                "3s"  # the bundled broker lets a new member wait half a session, a killed one's successor two
+            )
         secret = {"webhook_secret": self._hook_secret}
         return product_data(
             self._peers.file, self._raw, clarus={**secret, **clarus}, channels=channels, settings=chosen

@@ -15,6 +15,7 @@ from app.engine import clients, journal
 from app.engine.config import EngineConfig
 from app.engine.cycle import Output, Sealed
 from app.engine.errors import BrokerUnavailable, CycleAborted, Fenced, OutputRefused
+from app.engine.guard import GuardedCalls, HungCall
 from app.engine.heartbeat import Heartbeat
 from app.engine.store import Mark
 
@@ -42,8 +43,10 @@ _HOPELESS = frozenset(
         KafkaError._UNKNOWN_PARTITION,
     }
 )
-_STEP_S = 2.0
-"""Longest single wait for the broker; shorter than a session, so that waiting is not taken for a freeze of ours."""
+_GRACE_S = 5.0
+"""How much longer than asked for a call may take before its thread is given up."""
+_PAUSE_S = 0.2
+_SLOW_S = 2.0
 
 
 class Committer(Protocol):
@@ -124,20 +127,32 @@ class TransactionalCommitter:
         self._producer: Any = None
         self._sender: _Sender
         self._inspecting = False
-        self._undelivered: list[Any] = []
+        self._undelivered: list[str] = []
+        self._limit_s = config.transaction_timeout_ms / 1000
+        self._guard = GuardedCalls("transactions", self._waiting)
 
     def open(self) -> None:
         """Ends what a predecessor of the same name left open."""
         try:
             self._begin_session(self._config.broker_wait_ms / 1000)
-        except KafkaException as error:
+        except (KafkaException, HungCall) as error:
             raise BrokerUnavailable(f"transactions cannot be set up at {self._config.bootstrap}: {error}") from error
 
     def _begin_session(self, give_up_s: float) -> None:
         properties = clients.transactional_producer(self._config, self._config.transactional_id)
-        producer = self._producer = Producer(properties, logger=clients.LOGGER)
+        began = time.monotonic()
+        while True:
+            producer = Producer(properties, logger=clients.LOGGER)
+            try:
+                self._guarded("start", lambda: producer.init_transactions(self._limit_s))  # noqa: B023
+                break
+            except (KafkaException, HungCall) as error:
+                again = isinstance(error, HungCall) or error.args[0].retriable()
+                if not again or time.monotonic() - began > give_up_s:
+                    raise
+                self._waiting()
+        self._producer = producer
         self._sender = _Sender(producer)
-        self._until_done("start", lambda: producer.init_transactions(_STEP_S), give_up_s)
 
     def claim(self, partition: int, epoch: bytes) -> None:
         return
@@ -157,12 +172,11 @@ class TransactionalCommitter:
                 for partition, positions in cycle.positions.items()
                 for topic, offset in positions.items()
             ]
-            # Past the time-out of the transaction the broker has ended it, one way or the other, so there is no use in asking on.
-            limit = self._config.transaction_timeout_ms / 1000
-            self._until_done(
-                "offsets", lambda: producer.send_offsets_to_transaction(offsets, membership, _STEP_S), limit
-            )
-            self._until_done("commit", lambda: producer.commit_transaction(_STEP_S), limit)
+            limit = self._limit_s
+            self._guarded("offsets", lambda: producer.send_offsets_to_transaction(offsets, membership, limit))
+            self._guarded("commit", lambda: producer.commit_transaction(limit))
+        except HungCall as hung:
+            raise self._renewed(str(hung)) from hung
         except KafkaException as error:
             raise self._abort(error.args[0], begun) from error
         producer.poll(0)
@@ -198,32 +212,36 @@ class TransactionalCommitter:
 
         return {"on_delivery": delivered}
 
-    def _until_done(self, doing: str, step: Callable[[], None], give_up_s: float = math.inf) -> None:
-        """Repeat while the client says that trying again may help. The last error is raised when the time is over."""
-        started = time.monotonic()
-        told = False
-        while True:
-            self._heartbeat.beat()
-            try:
-                step()
-                return
-            except KafkaException as error:
-                if not error.args[0].retriable() or time.monotonic() - started > give_up_s:
-                    raise
-                self._heartbeat.broker_trouble()
-                if not told:
-                    log.warning("waiting for the broker", doing=doing, error=str(error.args[0]))
-                    told = True
+    def _guarded(self, doing: str, call: Callable[[], None]) -> None:
+        """One transactional call, repeated where the client says that this may help, within the time a transaction may last.
+
+        Past it the broker has ended the transaction one way or the other, so there is no use in asking on.
+        """
+        began = time.monotonic()
+        try:
+            while True:
+                try:
+                    self._guard.run(call, self._limit_s + _GRACE_S)
+                    return
+                except KafkaException as error:
+                    if not error.args[0].retriable() or time.monotonic() - began > self._limit_s:
+                        raise
+                    self._waiting()
+                    time.sleep(_PAUSE_S)
+        finally:
+            took = time.monotonic() - began
+            if took > _SLOW_S:
+                log.warning("the broker was slow or away", doing=doing, seconds=round(took, 1))
+
+    def _waiting(self) -> None:
+        self._heartbeat.beat()
+        self._heartbeat.broker_trouble()
 
     def _abort(self, error: Any, begun: float) -> Exception:
         """End the transaction and say what the failure means. Aborted for certain where the broker confirmed it."""
         if not error.fatal() and error.code() not in _FENCED and not error.retriable():
             try:
-                self._until_done(
-                    "abort",
-                    lambda: self._producer.abort_transaction(_STEP_S),
-                    self._config.transaction_timeout_ms / 1000,
-                )
+                self._guarded("abort", lambda: self._producer.abort_transaction(self._limit_s))
                 self._producer.poll(0)
                 if error.code() in _HOPELESS or self._undelivered:
                     return OutputRefused(_refused(error, self._undelivered))
@@ -231,19 +249,25 @@ class TransactionalCommitter:
                 return CycleAborted(f"transaction aborted: {error}", certain=True)
             except KafkaException as second:
                 error = second.args[0]
+            except HungCall as hung:
+                return self._renewed(str(hung))
         # A transaction that was open for longer than its time-out was ended by the broker, which then refuses this producer. Nobody took our name:
         # a new session of the producer may go on, and the group tells whether the partitions are still ours. Sooner than that, somebody fenced us.
-        if time.monotonic() - begun < self._config.transaction_timeout_ms / 1000 * 0.9:
+        if time.monotonic() - begun < self._limit_s * 0.9:
             return Fenced(
                 f"the broker refuses {self._config.transactional_id}: {error}. "
                 "Another worker runs under this name or took over its partitions"
             )
-        log.warning("a transaction was open too long; a new producer session begins", error=str(error))
-        self._producer.purge()
+        return self._renewed(str(error))
+
+    def _renewed(self, why: str) -> CycleAborted:
+        """A new producer session ends the old transaction at the broker, whatever became of it; waits for a broker that is away."""
+        log.warning("a transaction was open too long; a new producer session begins", error=why)
         self._begin_session(math.inf)
-        return CycleAborted(f"transaction ended by the broker: {error}", certain=False)
+        return CycleAborted(f"transaction ended by the broker: {why}", certain=False)
 
     def close(self) -> None:
+        self._guard.close()
         self._producer = None
 
 

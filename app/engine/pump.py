@@ -203,13 +203,16 @@ class Pump:
         found: list[RestoreRound] = []
 
         def report(restored: Restored) -> None:
-            loop.call_soon_threadsafe(self._restored.append, (found[0], restored))
+            loop.call_soon_threadsafe(self._note_restored, found[0], restored)
 
         this = RestoreRound(self.config, self._stores, self._source, self._topics, numbers, report, self._round)
         found.append(this)
         self._round = self._awaited = this
         self.stats.restoring = this.progress
         loop.run_in_executor(self._restore_threads, this.run).add_done_callback(self._round_over)
+
+    def _note_restored(self, made_by: RestoreRound, restored: Restored) -> None:
+        self._restored.append((made_by, restored))
 
     def _round_over(self, future: "asyncio.Future[None]") -> None:
         if not future.cancelled() and future.exception() is not None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from app import broker
+from tests.brokers import TestBroker
 
 HERE = Path(__file__).parent
 pytestmark = [
@@ -17,11 +18,11 @@ pytestmark = [
 ]
 
 
-def drill(name: str, tmp_path: Path) -> dict[str, Any]:
+def drill(name: str, tmp_path: Path, *options: str) -> dict[str, Any]:
     """Run one file and return its report; the end of what it printed is shown where it failed."""
     report = tmp_path / "report.json"
     done = subprocess.run(
-        [sys.executable, "-m", "app.cli", "drill", str(HERE / name), "--json", str(report), "--quiet"],
+        [sys.executable, "-m", "app.cli", "drill", str(HERE / name), "--json", str(report), "--quiet", *options],
         capture_output=True,
         text=True,
         timeout=240,
@@ -63,4 +64,11 @@ def test_a_killed_worker_loses_and_doubles_nothing(tmp_path: Path) -> None:
     report = drill("worker-killed.yaml", tmp_path)
     assert report["checks"]["no_order_lost"]["checked"] == report["orders"]["placed"] > 40
     assert report["checks"]["nothing_unaccounted"]["checked"] > 40
+    assert report["failures"] == []
+
+
+@pytest.mark.kafka
+def test_a_killed_worker_loses_and_doubles_nothing_on_apache_kafka(tmp_path: Path, kafka: TestBroker) -> None:
+    report = drill("worker-killed.yaml", tmp_path, "--broker", kafka.bootstrap)
+    assert report["checks"]["no_order_lost"]["checked"] == report["orders"]["placed"] > 40
     assert report["failures"] == []

@@ -8,7 +8,8 @@ from typing import Any
 
 import httpx
 
-from app.connectors.bigcommerce import BigCommerceSettings, BigCommerceStorefront
+from app.connectors.bigcommerce import BigCommerceStorefront
+from app.connectors.bigcommerce.settings import BigCommerceSettings
 from app.connectors.contract import OrderPage, Priority, StockAnswer, StockReading, StockRequest
 from app.connectors.http import DirectTransport
 from app.simulators.bigcommerce import BigCommerceSimulator

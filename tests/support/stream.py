@@ -1,6 +1,7 @@
 """Helpers around a running engine: topics with records, a worker in this process, and everything a topic holds."""
 
 import asyncio
+import faulthandler
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -104,7 +105,9 @@ async def eventually(holds: Callable[[], bool], what: str, seconds: float = 30) 
     """Wait until it holds."""
     deadline = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        if time.monotonic() > deadline:
+            faulthandler.dump_traceback()
+            raise AssertionError(f"not within {seconds} s: {what}")
         await asyncio.sleep(0.02)
 
 

@@ -9,7 +9,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from app.connectors.bigcommerce import BigCommerceSettings, BigCommerceStorefront
+from app.connectors.bigcommerce import BigCommerceStorefront
+from app.connectors.bigcommerce.settings import BigCommerceSettings
 from app.connectors.contract import AnswerKind, Priority, StockAnswer, StockRequest
 from app.connectors.errors import OutcomeUnknown, Throttled
 from tables.catalogue import Listing

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from app.connectors.bigcommerce import BigCommerceIntake, BigCommerceSettings
+from app.connectors.bigcommerce import BigCommerceIntake
+from app.connectors.bigcommerce.settings import BigCommerceSettings
 from app.connectors.bigcommerce.webhooks import signature
 from schemas.records import FetchOrder, RawNotification
 

@@ -116,6 +116,14 @@ def escrowed(shown: dict[str, int], **policy: Any) -> Check:
     return stock_equals_model(evidence(file=file, shown=shown))
 
 
+def test_a_figure_below_zero_offers_nothing_and_equals_zero() -> None:
+    empty = {"A": {"MAIN": 0, "NORTH": 0}, "B": {"MAIN": 0}}
+    below = {"ct:A": -1}
+    assert "ct:A" in evidence(stock=empty).shown
+    assert stock_equals_model(evidence(shown=below, stock=empty)).ok
+    assert not stock_equals_model(evidence(shown=below)).ok
+
+
 def test_escrow_offers_at_most_the_pool_and_keeps_no_unit_back_that_fits() -> None:
     assert escrowed({"ct:A": 12, "bc:A-CASE": 2}).ok  # 12 + 2 * 6 = 24
     assert not escrowed({"ct:A": 13, "bc:A-CASE": 2}).ok

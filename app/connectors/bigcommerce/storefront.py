@@ -1,0 +1,70 @@
+"""The connected BigCommerce store, put together from the modules beside it. It decides nothing of its own."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+import httpx
+
+from app.connectors.bigcommerce.adjustments import Adjuster
+from app.connectors.bigcommerce.client import Client, rate_hint
+from app.connectors.bigcommerce.orders import OrderReader
+from app.connectors.bigcommerce.probe import Probe
+from app.connectors.bigcommerce.products import Products
+from app.connectors.bigcommerce.settings import BigCommerceSettings
+from app.connectors.bigcommerce.stock import StockReader
+from app.connectors.contract import (
+    Finding,
+    OrderPage,
+    Priority,
+    RateHint,
+    StockAnswer,
+    StockReading,
+    StockRequest,
+    Transport,
+)
+from schemas.records import OrderSnapshot
+from tables.catalogue import Listing
+from tables.deliveries.peers import PeerKind
+
+
+class BigCommerceStorefront:
+    """A connected BigCommerce store (`Storefront`). One adjustment request at a time; order times have a resolution of one second."""
+
+    kind = PeerKind.RELATIVE
+    max_rows = 500
+    max_read = 500
+    parallel_writes = 1
+    order_resolution_ms = 2000
+
+    def __init__(self, name: str, settings: BigCommerceSettings, transport: Transport) -> None:
+        client = Client(name, settings, transport)
+        products = Products(client)
+        reader = StockReader(client, products, settings.location_id)
+        self._reader, self._adjuster = reader, Adjuster(client, reader)
+        self._orders, self._probe = OrderReader(client, products, settings), Probe(client, settings)
+
+    async def read_stock(self, listings: Sequence[Listing], priority: Priority) -> Mapping[str, StockReading]:
+        """As `Storefront.read_stock`."""
+        return await self._reader.read(listings, priority)
+
+    async def write_stock(self, requests: Sequence[StockRequest], priority: Priority) -> Mapping[str, StockAnswer]:
+        """As `Storefront.write_stock`."""
+        return await self._adjuster.write(requests, priority)
+
+    def poll_orders(self, since: int, priority: Priority) -> AsyncIterator[OrderPage]:
+        """As `Storefront.poll_orders`."""
+        return self._orders.poll(since, priority)
+
+    async def fetch_order(self, order_id: str, priority: Priority) -> OrderSnapshot | None:
+        """As `Storefront.fetch_order`."""
+        return await self._orders.fetch(order_id, priority)
+
+    async def probe(self) -> list[Finding]:
+        """As `Storefront.probe`."""
+        return await self._probe.run()
+
+    def rate_hint(self, response: httpx.Response) -> RateHint | None:
+        """As `Storefront.rate_hint`."""
+        return rate_hint(response)
+
+    async def close(self) -> None:
+        """The connector holds nothing of its own."""
