@@ -10,16 +10,26 @@ from typing import Literal
 from app.engine.api import Batch, Table
 from schemas import catalogue as topics
 from schemas.codec import Codecs, UndecodableRecord
-from schemas.records import CancelOrder, Correction, FetchOrder, ReadStock, ReleaseOrder, StockTarget
-from tables.deliveries import fetches, listing, reads, releases
+from schemas.records import (
+    CancelOrder,
+    Correction,
+    FetchOrder,
+    OperatorState,
+    ReadListing,
+    ReadStock,
+    ReleaseOrder,
+    StockTarget,
+)
+from tables.deliveries import fetches, listing, pauses, reads, releases
 from tables.deliveries.fetches import FetchRow
 from tables.deliveries.listing import ListingRow
+from tables.deliveries.pauses import PauseRow
 from tables.deliveries.polls import PollRow
 from tables.deliveries.reads import ReadRow
 from tables.deliveries.releases import ReleaseRow
 from tables.deliveries.troubles import TroubleRow
 
-Kind = Literal["listing", "read", "release", "fetch"]
+Kind = Literal["listing", "read", "release", "fetch", "pause"]
 OnChange = Callable[[str, Kind, str], None]
 """Channel, kind and key of a row that changed. Called before the commit: look through `engine.submit`."""
 
@@ -35,6 +45,7 @@ class DeliveryTables:
     fetches: Table[FetchRow]  # by channel/order id
     polls: Table[PollRow]  # by channel
     troubles: Table[TroubleRow]  # by channel/exception id
+    pauses: Table[PauseRow]  # by channel/target
 
 
 def silent(channel: str, kind: Kind, key: str) -> None:
@@ -77,6 +88,10 @@ class Delivery:
                     self.on_change(body.channel, "fetch", fetch.key)
                 case ReleaseOrder() | CancelOrder():
                     self._order(batch, body, occurred)
+                case ReadListing():
+                    self._read_back(batch, body)
+                case OperatorState():
+                    self._pause(batch, body)
 
     def _target(self, batch: Batch, target: StockTarget, occurred: int) -> None:
         row = batch.get(self._tables.listings, target.listing)
@@ -86,6 +101,24 @@ class Delivery:
             row.caused_at = row.caused_at or occurred
         batch.put(self._tables.listings, target.listing, row)
         self.on_change(target.channel, "listing", target.listing)
+
+    def _read_back(self, batch: Batch, command: ReadListing) -> None:
+        table = self._tables.listings
+        keys = [command.listing] if command.listing else [key for key, _ in batch.scan(table, f"{command.channel}/")]
+        for key in keys:
+            row = batch.get(table, key)
+            if row is not None:
+                row.resync = True
+                batch.put(table, key, row)
+                self.on_change(command.channel, "listing", key)
+
+    def _pause(self, batch: Batch, state: OperatorState) -> None:
+        key = pauses.key(state.channel, state.target)
+        if not state.paused:
+            batch.delete(self._tables.pauses, key)
+        elif batch.get(self._tables.pauses, key) is None:
+            batch.put(self._tables.pauses, key, pauses.row(state, batch.now_ms))
+        self.on_change(state.channel, "pause", state.target)
 
     def _order(self, batch: Batch, command: ReleaseOrder | CancelOrder, occurred: int) -> None:
         row = batch.get(self._tables.releases, command.reference)

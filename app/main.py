@@ -13,6 +13,7 @@ from prometheus_client import Counter
 from agents.availability import Availability
 from agents.delivery import Delivery, DeliveryTables
 from agents.intake import Intake
+from agents.operations import Operations
 from agents.orders import Orders
 from app import metrics
 from app.connectors import CLARUS, intake_for, storefront_type
@@ -24,12 +25,14 @@ from app.ops import OpsServer
 from app.registry import codecs_for
 from app.settings import Settings
 from app.topics import engine_config
+from app.why.worker import ExplainedTables, Explainer
 from schemas import catalogue as topics
 from schemas.catalogue import Topic
 from schemas.codec import Codecs
 from schemas.records import Correction
 from tables.deliveries.fetches import FetchRow
 from tables.deliveries.listing import ListingRow
+from tables.deliveries.pauses import PauseRow
 from tables.deliveries.polls import PollRow
 from tables.deliveries.reads import ReadRow
 from tables.deliveries.releases import ReleaseRow
@@ -65,6 +68,7 @@ class Worker:
             fetches=table("fetches", row=FetchRow),
             polls=table("polls", row=PollRow),
             troubles=table("troubles", row=TroubleRow),
+            pauses=table("pauses", row=PauseRow),
         )
         carriers = {
             method: orders.CarrierService(given.carrier, given.service) for method, given in settings.shipping.items()
@@ -80,20 +84,21 @@ class Worker:
             topics.ORDERS_EVENTS,
             Orders(orders.Rules(catalogue, carriers), codecs, table("orders", row=OrderRow), place, partitions).fold,
         )
-        self._agent(
-            topics.INVENTORY_EVENTS,
-            Availability(
-                Rules(catalogue, partitions, bounds),
-                codecs,
-                table("stock", row=SkuRow),
-                table("stock_lines", row=OrderLines),
-                table("watermarks", row=WatermarkRow),
-                place,
-            ).fold,
-        )
+        rules = Rules(catalogue, partitions, bounds)
+        stock = table("stock", row=SkuRow)
+        lines = table("stock_lines", row=OrderLines)
+        watermarks = table("watermarks", row=WatermarkRow)
+        self._agent(topics.INVENTORY_EVENTS, Availability(rules, codecs, stock, lines, watermarks, place).fold)
         self._agent(topics.CHANNEL_COMMANDS, delivery.fold)
+        operations = Operations(catalogue, settings.channels, CLARUS, codecs, place)
+        self._agent(topics.OPERATIONS_COMMANDS, operations.fold)
         self.delivery = DeliveryRuntime(self.app, delivery, catalogue, settings, codecs, delivery_tables, place)
-        self.ops = OpsServer(settings.settings.ops, self._live, self._ready, self.status, self._measure)
+        kinds = {name: storefront_type(given).kind for name, given in settings.channels.items()}
+        explained = ExplainedTables(stock, lines, watermarks, delivery_tables)
+        explainer = Explainer(self.app, rules, explained, kinds, settings.settings.engine.instance, place)
+        self.ops = OpsServer(
+            settings.settings.ops, self._live, self._ready, self.status, self._measure, explainer.routes()
+        )
         self._counted: dict[Counter, float] = {}
 
     def _agent(self, topic: Topic, fold: Fold) -> None:

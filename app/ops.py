@@ -1,6 +1,6 @@
 """What operators and their tools ask of a running process: metrics, liveness, readiness, status. It answers questions and changes nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
@@ -46,7 +46,7 @@ def ops_routes(
 
 
 class OpsServer:
-    """The operators' HTTP server of a worker, on its own task of the running event loop."""
+    """The operators' HTTP server of a worker, on its own task of the running event loop. `more` are further routes."""
 
     def __init__(
         self,
@@ -55,9 +55,10 @@ class OpsServer:
         ready: Callable[[], bool],
         status: Callable[[], dict[str, Any]],
         measure: Callable[[], None] | None = None,
+        more: Sequence[Route] = (),
     ) -> None:
         self._host = settings.host
-        app = Starlette(routes=ops_routes(live, ready, status, measure))
+        app = Starlette(routes=[*ops_routes(live, ready, status, measure), *more])
         self._server = BackgroundServer(app, settings.host, settings.port, what="ops.port")
 
     async def start(self) -> int:

@@ -326,6 +326,24 @@ class CancelOrder(Record, kw_only=True):
     version: int
 
 
+class ReadListing(Record, kw_only=True):
+    """Read a listing back, or every listing of the channel."""
+
+    channel: str
+    listing: str
+    reason: str
+
+
+class OperatorState(Record, kw_only=True):
+    """Whether delivery may write to a target of the channel."""
+
+    channel: str
+    target: str
+    paused: bool
+    actor: str
+    reason: str
+
+
 ExceptionPhase = Literal["OPEN", "ACKNOWLEDGED", "RESOLVED"]
 """State."""
 
@@ -386,7 +404,9 @@ AvailabilityBody = AvailableToSell
 
 OrderStatusBody = NormalisedOrder
 
-ChannelCommandBody = StockTarget | Correction | ReadStock | FetchOrder | ReleaseOrder | CancelOrder
+ChannelCommandBody = (
+    StockTarget | Correction | ReadStock | FetchOrder | ReleaseOrder | CancelOrder | ReadListing | OperatorState
+)
 
 IntegrationExceptionBody = ExceptionState
 

@@ -23,7 +23,8 @@ from schemas import catalogue as topics
 from schemas.codec import Codecs
 from schemas.records import ExceptionPhase
 from tables.catalogue import Catalogue
-from tables.deliveries import troubles
+from tables.deliveries import pauses, troubles
+from tables.deliveries.pauses import PauseRow
 from tables.deliveries.troubles import TroubleRow
 
 Result = TypeVar("Result")
@@ -52,6 +53,8 @@ class Desk:
         self.log = structlog.get_logger(__name__).bind(channel=channel)
         self.may_write = False
         self.failures = 0
+        self.pauses: dict[str, PauseRow] = {}
+        self._pauses_changed = asyncio.Event()
         self._alarms: list[Alarm] = []
         self._codecs, self._clock = codecs, clock
         self._open: set[str] = set()
@@ -92,6 +95,26 @@ class Desk:
         self.may_write = True
         for alarm in self._alarms:
             alarm.ring()
+
+    # ---- operators ----
+
+    def paused(self, context: Context, sku: str = pauses.WHOLE) -> PauseRow | None:
+        """The pause that the SKU at this channel (without `sku`: the channel) falls under, as this cycle sees it."""
+        return pauses.in_force(lambda key: context.get(self.tables.pauses, key), self.channel, sku)
+
+    def pauses_changed(self) -> None:
+        """A pause began or ended: look when it is committed."""
+        self._pauses_changed.set()
+
+    async def run_pauses(self, resumed: Callable[[], None]) -> None:
+        """Until cancelled: keep `pauses` (by target, for the status page) up to date; `resumed` is called whenever one may have ended."""
+        prefix = pauses.key(self.channel, "")
+        while True:
+            self._pauses_changed.clear()
+            rows = await self.commit(lambda context, _: [row for _, row in context.scan(self.tables.pauses, prefix)])
+            self.pauses = {row.target: row for row in rows}
+            resumed()
+            await self._pauses_changed.wait()
 
     # ---- exceptions ----
 

@@ -90,11 +90,12 @@ class ListingRows:
             context.delete(tables.corrections, key)
             high = row.high
             self._emit(emit, row, rules.corrected(row, correction, self._kind, self._bounds, now, at), high)
-        step = rules.next_step(row, self._kind, self._bounds, now, sweep)
+        free = self._desk.paused(context, row.sku) is None
+        step = rules.next_step(row, self._kind, self._bounds, now, sweep, free)
         told = False
         while isinstance(step, Tell):
             self._emit(emit, row, [rules.tell(row, at, now)], row.high)
-            step, told = rules.next_step(row, self._kind, self._bounds, now, sweep), True
+            step, told = rules.next_step(row, self._kind, self._bounds, now, sweep, free), True
         if correction is not None or told:
             context.put(tables.listings, key, row)
         found.pending[key] = row.changed_at or now if rules.pending(row) else None
@@ -110,7 +111,8 @@ class ListingRows:
         row = context.get(tables.listings, due.listing)
         if row is None:
             return None
-        step = rules.next_step(row, self._kind, self._bounds, now, False)
+        free = self._desk.paused(context, row.sku) is None
+        step = rules.next_step(row, self._kind, self._bounds, now, False, free)
         if not isinstance(step, Write) or step.zero is not due.zero:
             return None
         intent = rules.begin(row, step, now)

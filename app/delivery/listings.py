@@ -85,6 +85,11 @@ class Listings:
             self._touched.setdefault(listing, False)
             self._alarm.ring()
 
+    def resumed(self) -> None:
+        """A pause ended: every listing of the channel may have something to write."""
+        for listing in self._desk.catalogue.of_channel(self._desk.channel):
+            self.changed(listing.id)
+
     def pending(self) -> int:
         """Listings whose wanted state is not confirmed. What the storefront cannot manage has an exception and does not count."""
         return len((self._pending.keys() | self._writing | self._touched.keys()) - self._missing)

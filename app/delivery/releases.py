@@ -47,6 +47,7 @@ class Round:
     creates: list[ReleaseOrder] = field(default_factory=list)
     cancels: list[GoodsOut] = field(default_factory=list)
     later: list[str] = field(default_factory=list)
+    parked: list[str] = field(default_factory=list)
     waits: dict[str, int] = field(default_factory=dict)
     pending: dict[str, int | None] = field(default_factory=dict)  # since when; None: nothing
 
@@ -58,6 +59,7 @@ class Releases:
         self._desk, self._connector, self._touched = desk, connector, touched
         self._alarm = desk.alarm()
         self._todo: dict[str, None] = {}
+        self._parked: dict[str, None] = {}  # would be sent were the warehouse not paused
         self._looks: dict[str, None] = {}
         self._busy: set[str] = set()
         self._pending: dict[str, int] = {}  # since when
@@ -75,6 +77,12 @@ class Releases:
     def changed(self, reference: str) -> None:
         """Its row changed: look at it."""
         self._todo.setdefault(reference)
+        self._alarm.ring()
+
+    def resumed(self) -> None:
+        """A pause ended: send what waited for it."""
+        parked, self._parked = self._parked, {}
+        self._todo.update(parked)
         self._alarm.ring()
 
     def moved(self, references: Iterable[str]) -> None:
@@ -141,6 +149,7 @@ class Releases:
                 self._pending[key] = since
         for key, at in found.waits.items():
             self._alarm.set(key, at)
+        self._parked.update(dict.fromkeys(found.parked))
         self._looks.update(dict.fromkeys(found.looks))
         self._busy.update(found.looks)
         self._todo.update(dict.fromkeys(key for key in found.later if key not in self._todo))
@@ -157,6 +166,7 @@ class Releases:
 
     def _look(self, context: Context, emit: Emitter, keys: Sequence[str], slots: int) -> Round:
         found = Round()
+        paused = self._desk.paused(context) is not None
         for key in keys:
             row = context.get(self._desk.tables.releases, key)
             if row is None:
@@ -172,6 +182,8 @@ class Releases:
                 case Idle():
                     if step.until is not None:
                         found.waits[key] = step.until
+                case Create() | Cancel() if paused:
+                    found.parked.append(key)
                 case Create() | Cancel():
                     if slots <= 0:
                         found.later.append(key)

@@ -96,6 +96,10 @@ class DeliveryRuntime:
                 "partition": owner.desk.partition,
                 "backlog": owner.backlog(),
                 "writes": owner.desk.may_write,
+                "paused": [
+                    {"target": row.target or channel, "actor": row.actor, "reason": row.reason, "since": row.since}
+                    for row in owner.desk.pauses.values()
+                ],
                 "failures_in_a_row": owner.desk.failures,
                 "breaker": gate.breaker.state,
                 "rate": round(gate.bucket.rate, 2),

@@ -28,6 +28,8 @@ class StorefrontOwner:
                 self._listings.changed(key)
             case "fetch":
                 self._orders.changed(key)
+            case "pause":
+                self.desk.pauses_changed()
             case _:
                 self.desk.log.warning("command_for_another_kind_of_channel", kind=kind)
 
@@ -46,6 +48,7 @@ class StorefrontOwner:
         await self._listings.load()
         async with asyncio.TaskGroup() as group:
             group.create_task(prove(self.desk, self._connector.probe, self.findings))
+            group.create_task(self.desk.run_pauses(self._listings.resumed))
             group.create_task(self._orders.run_polls())
             group.create_task(self._orders.run_fetches(group))
             group.create_task(self._listings.run(group))

@@ -29,6 +29,8 @@ class WarehouseOwner:
                 self._stock.changed(key)
             case "release":
                 self._releases.changed(key)
+            case "pause":
+                self.desk.pauses_changed()
             case _:
                 self.desk.log.warning("command_for_another_kind_of_channel", kind=kind)
 
@@ -47,6 +49,7 @@ class WarehouseOwner:
         await self._releases.load()
         async with asyncio.TaskGroup() as group:
             group.create_task(prove(self.desk, lambda: self._connector.probe(Priority.INCREASE), self.findings))
+            group.create_task(self.desk.run_pauses(self._releases.resumed))
             group.create_task(self._stock.run(group))
             group.create_task(self._stock.run_feed())
             group.create_task(self._releases.run(group))

@@ -67,8 +67,10 @@ def want(row: ListingRow, command: StockTarget, now: int) -> bool:
     return True
 
 
-def next_step(row: ListingRow, kind: PeerKind, bounds: Bounds, now: int, sweep_due: bool = False) -> Step:
-    """R5 step 1 and when to read: what this listing needs now. The row is not changed."""
+def next_step(
+    row: ListingRow, kind: PeerKind, bounds: Bounds, now: int, sweep_due: bool = False, may_write: bool = True
+) -> Step:
+    """R5 step 1 and when to read: what this listing needs now. The row is not changed. Without `may_write` it is only read."""
     if now < row.not_before:
         return Wait(row.not_before)
     if row.look_up:
@@ -80,7 +82,7 @@ def next_step(row: ListingRow, kind: PeerKind, bounds: Bounds, now: int, sweep_d
         return Adopt() if now >= settled else Wait(settled)
     if row.version == 0:
         return Wait(None)
-    write = _wanted_write(row, kind)
+    write = _wanted_write(row, kind) if may_write else None
     if write is not None:
         return write
     if _delta(row) == 0 and row.published == row.high and row.told < row.version:
@@ -89,6 +91,7 @@ def next_step(row: ListingRow, kind: PeerKind, bounds: Bounds, now: int, sweep_d
         if now >= row.unsure_until:
             return LookUp()
         return Wait(row.unsure_until)
+    sweep_due = sweep_due or row.resync
     if (row.verify or sweep_due) and (row.asked != row.pver or sweep_due):
         if now < settled:
             return Wait(settled)
@@ -261,6 +264,7 @@ def read_back(
     if row.pver != began_pver or row.intent is not None or row.epoch == 0:
         return None
     row.asked, row.asked_at, row.checked_at = row.pver, now, now
+    row.resync = False
     return ReadBack(
         sku=row.sku,
         listing=row.listing,

@@ -53,6 +53,7 @@ class ListingRow(msgspec.Struct, array_like=True):
     epoch_floor: int = 0  # newest epoch a command spoke of: the next baseline lies above it
     caused_at: int = 0  # when what the newest command follows from occurred; 0 once it is confirmed
     escrow: bool = False  # the pool is split: others wait for the outcome of a decrease
+    resync: bool = False  # an operator asked for a read-back
 
 
 class Write(msgspec.Struct, frozen=True):

@@ -1,6 +1,7 @@
 """What the pages tell people to type, open and copy is there."""
 
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -10,8 +11,13 @@ import pytest
 from click import Group
 from click.testing import CliRunner
 
+from app import operations
 from app.cli import cli
 from app.config import load
+from app.errors import Problem
+from app.settings import Settings
+from schemas.records import OperatorCommand
+from tests.support.files import SHOP, shop
 
 ROOT = Path(__file__).parents[3]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -53,10 +59,41 @@ def test_every_command_explains_itself_with_an_example() -> None:
         ["ingress"],
         ["drill"],
         ["demo"],
+        ["why"],
+        ["pause"],
+        ["resume"],
+        ["resync"],
     ):
         shown = CliRunner().invoke(cli, [*words, "--help"])
         assert shown.exit_code == 0, words
         assert "Example" in shown.output, words
+
+
+def test_the_operations_pages_commands_are_taken_as_they_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is run against a configuration with its names: a command would be written, an explanation asks a worker that is not there."""
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    commands = [line for block in re.findall(r"```\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
+    assert len(commands) == 7
+    sent: list[tuple[str, str]] = []
+
+    def send(_: Settings, command: OperatorCommand) -> str:
+        sent.append((command.action, command.target))
+        return "operations.commands:0:0"
+
+    monkeypatch.setattr(operations, "send", send)
+    monkeypatch.setenv("CLARUS_STREAM__OPS__PORT", "9")
+    config = shop(tmp_path, SHOP)
+    for line in commands:
+        words = shlex.split(
+            re.sub(r"http://worker-\d:9464", "http://127.0.0.1:9", line.replace("shop.yaml", str(config)))
+        )
+        done = CliRunner().invoke(cli, words[1:])
+        if words[1] == "why":
+            assert isinstance(done.exception, Problem), line
+            assert "cannot be reached" in done.exception.lines[0]
+        else:
+            assert done.exit_code == 0, (line, done.output)
+            assert sent[-1] == (words[1], words[2])
 
 
 def test_the_quick_starts_configuration_is_accepted(tmp_path: Path) -> None:

@@ -1,0 +1,93 @@
+"""The OPERATIONS agent: turns operators' commands into commands for the channels they concern. It keeps nothing: a pause is a row beside the channel's own.
+
+A target is a channel (`clarus` too) or a SKU; where both have the same name it is the channel.
+"""
+
+from collections.abc import Iterable
+
+from agents.emit import Emitter, Place
+from app.engine.api import Batch
+from schemas import catalogue as topics
+from schemas.codec import Codecs, UndecodableRecord
+from schemas.records import OperatorCommand, OperatorState, ReadListing, ReadStock
+from tables.catalogue import Catalogue, Product
+from tables.deliveries.pauses import WHOLE
+
+Command = OperatorState | ReadListing | ReadStock
+
+
+class Operations:
+    """One worker's OPERATIONS agent. `channels` are the storefronts, `warehouse` is the warehouse's channel."""
+
+    def __init__(
+        self, catalogue: Catalogue, channels: Iterable[str], warehouse: str, codecs: Codecs, place: Place
+    ) -> None:
+        self._catalogue, self._channels, self._warehouse = catalogue, frozenset(channels), warehouse
+        self._codecs, self._place = codecs, place
+
+    def fold(self, batch: Batch) -> None:
+        """All records of one partition of one poll."""
+        codec = self._codecs[topics.OPERATIONS_COMMANDS]
+        for record in batch.records:
+            try:
+                event = codec.decode(record.value)
+                commands = self._commands(event.body)
+            except (UndecodableRecord, ValueError) as error:
+                batch.dead_letter(record, str(error))
+                continue
+            origin = f"{batch.topic}:{batch.partition}:{record.offset}"
+            emit = Emitter(self._codecs, batch, origin, event, "operator", event.received_at)
+            for key, command in commands:
+                emit.send(topics.CHANNEL_COMMANDS, key, command, partition=self._place(command.channel))
+
+    def _commands(self, body: OperatorCommand) -> list[tuple[str, Command]]:
+        """What follows, by key. ValueError where nothing can."""
+        match body.action:
+            case "pause" | "resume":
+                paused = body.action == "pause"
+                return [
+                    (
+                        f"operator/{channel}/{target}",
+                        OperatorState(
+                            channel=channel, target=target, paused=paused, actor=body.actor, reason=body.reason
+                        ),
+                    )
+                    for channel, target in self._targets(body)
+                ]
+            case "resync":
+                return self._resync(body)
+        raise ValueError(f"operator's command {body.action} is not supported: use pause, resume or resync")
+
+    def _targets(self, body: OperatorCommand) -> list[tuple[str, str]]:
+        """Channel and target in it: one row in the partition of each channel concerned."""
+        if body.target == self._warehouse or body.target in self._channels:
+            return [(body.target, WHOLE)]
+        listings = self._product(body.target).listings
+        if not listings:
+            raise ValueError(f"operator's command for {body.target}: it is listed nowhere")
+        return [(channel, body.target) for channel in sorted({listing.channel for listing in listings})]
+
+    def _resync(self, body: OperatorCommand) -> list[tuple[str, Command]]:
+        why = f"operator: {body.actor}: {body.reason}"
+        if body.target in self._channels:
+            whole = ReadListing(channel=body.target, listing="", reason=why)
+            return [(f"read-back/{body.target}", whole)]
+        if body.target == self._warehouse:
+            return self._reads([sku for sku, product in self._catalogue.products.items() if not product.bundle])
+        product = self._product(body.target)
+        return [
+            *self._reads(product.bundle or [product.sku]),
+            *(
+                (f"read-back/{x.id}", ReadListing(channel=x.channel, listing=x.id, reason=why))
+                for x in product.listings
+            ),
+        ]
+
+    def _reads(self, skus: Iterable[str]) -> list[tuple[str, Command]]:
+        return [(f"read/{sku}", ReadStock(channel=self._warehouse, sku=sku, reason="operator")) for sku in skus]
+
+    def _product(self, sku: str) -> Product:
+        known = self._catalogue.products.get(sku)
+        if known is None:
+            raise ValueError(f"operator's command for {sku}: neither a channel nor a SKU of this configuration")
+        return known

@@ -1,0 +1,107 @@
+"""The commands `pause`, `resume` and `resync`: one record each in `operations.commands`. What it means is decided by `agents/operations.py`."""
+
+import getpass
+import os
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from app import kafka
+from app.cli import config_option
+from app.config import load
+from app.connectors import CLARUS
+from app.errors import Problem
+from app.registry import codecs_for
+from app.settings import Settings
+from app.why.names import near, unknown
+from schemas.catalogue import OPERATIONS_COMMANDS
+from schemas.records import Event, OperatorCommand
+
+SECONDS = 10.0
+
+
+def send(settings: Settings, command: OperatorCommand, make: Callable[[dict[str, Any]], Any] = Producer) -> str:
+    """Write the command durably; where it lies. `Problem` where its target is none, or where the broker does not take it in time."""
+    _check(settings, command)
+    given, now = settings.settings.kafka, time.time_ns() // 1_000_000
+    event = Event(event_id=str(uuid.uuid4()), occurred_at=now, received_at=now, source="operator", body=command)
+    value = codecs_for(settings)[OPERATIONS_COMMANDS].encode(event)
+    placed: list[str] = []
+    failed: list[str] = []
+
+    def delivered(error: KafkaError | None, message: Any) -> None:
+        if error is None:
+            placed.append(f"{OPERATIONS_COMMANDS.name}:{message.partition()}:{message.offset()}")
+        else:
+            failed.append(error.str())
+
+    try:
+        producer = make(kafka.producer(given, {"delivery.timeout.ms": int(SECONDS * 1000), "linger.ms": 0}))
+        producer.produce(
+            kafka.topic(given, OPERATIONS_COMMANDS.name), value, command.target.encode(), on_delivery=delivered
+        )
+        producer.flush(SECONDS + 1)
+    except KafkaException as error:
+        failed.append(error.args[0].str() if error.args else str(error))
+    if not placed:
+        reason = failed[0] if failed else f"no answer within {SECONDS:g} s"
+        raise Problem(f"kafka: {given.bootstrap} did not take the command: {reason}; nothing was changed, try again")
+    return placed[0]
+
+
+def _check(settings: Settings, command: OperatorCommand) -> None:
+    """Only what the agent can act on is written."""
+    catalogue, channels = settings.catalogue(), [CLARUS, *settings.channels]
+    if command.target in channels:
+        return
+    product = catalogue.products.get(command.target)
+    if product is None:
+        text = f"{command.target} is neither a channel nor a SKU of this configuration"
+        raise unknown(command.target, text, near(command.target, catalogue, channels))
+    if not product.listings and command.action != "resync":
+        raise Problem(f"{command.target} is listed nowhere: there is nothing to {command.action}", 2)
+
+
+def _actor() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
+def _command(action: str, done: str, text: str, example: str) -> click.Command:
+    @click.command(action, help=f"{text}\n\n\b\nExample:\n  clarus-stream {action} {example}")
+    @click.argument("target")
+    @click.option("--reason", required=True, help="Why; kept with the command and shown to others.")
+    @config_option
+    def command(target: str, reason: str, config_file: Path | None) -> None:
+        settings = load(config_file, os.environ).settings
+        body = OperatorCommand(action=action, target=target, actor=_actor(), reason=reason)
+        click.echo(f"{target}: {done} ({send(settings, body)})")
+
+    return command
+
+
+pause = _command(
+    "pause",
+    "nothing is written to it as soon as the workers have read this",
+    "Write nothing to TARGET, a channel or a SKU (clarus: no releases and cancels), until it is resumed. Reads and polls go on.",
+    'bc-us --reason "price import running" --config shop.yaml',
+)
+resume = _command(
+    "resume",
+    "the newest wanted state is written as soon as the workers have read this",
+    "End the pause of TARGET: the newest wanted state is written.",
+    'bc-us --reason "import done" --config shop.yaml',
+)
+resync = _command(
+    "resync",
+    "it is read again as soon as the workers have read this",
+    "Read TARGET again: a SKU at the warehouse and at its storefronts, a channel's listings, or (clarus) every SKU at the warehouse.",
+    '000123 --reason "counted by hand" --config shop.yaml',
+)

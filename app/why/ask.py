@@ -1,0 +1,74 @@
+"""Ask workers for an explanation and put their answers together. What cannot be had is said, with what to do."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+import httpx
+import msgspec
+
+from app.errors import Problem
+from app.settings import OpsSettings
+from tables.explain.report import Answer, merge
+
+SECONDS = 8.0
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}  # noqa: S104 - addresses to listen on, as a client must name them
+
+
+@dataclass(slots=True)
+class Asked:
+    """The joint answer, and one line for each piece or worker that is missing from it."""
+
+    answer: Answer
+    missing: list[str] = field(default_factory=list)
+
+
+def default_worker(ops: OpsSettings) -> str:
+    """The worker of this configuration: its operators' address."""
+    return f"http://{_EVERYWHERE.get(ops.host, ops.host)}:{ops.port}"
+
+
+def ask(sku: str, workers: Sequence[str], transport: httpx.BaseTransport | None = None) -> Asked:
+    """Every worker in turn until every piece is there. `Problem` where none of them answers."""
+    answers: list[Answer] = []
+    troubles: list[str] = []
+    with httpx.Client(timeout=SECONDS, trust_env=False, transport=transport) as client:
+        for worker in workers:
+            answer = _one(client, worker, sku, troubles)
+            if answer is None:
+                continue
+            answers.append(answer)
+            if all(part.here for part in merge(answers).parts):
+                break
+    if not answers:
+        raise Problem(
+            [
+                *troubles,
+                "no worker explained it: name running ones with --worker http://HOST:PORT (settings.ops.host, settings.ops.port)",
+            ]
+        )
+    joint = merge(answers)
+    troubles += [
+        f"{part.what} lies in partition {part.partition}, which none of the workers asked owns: name its worker with --worker"
+        for part in joint.parts
+        if not part.here
+    ]
+    return Asked(joint, troubles)
+
+
+def _one(client: httpx.Client, worker: str, sku: str, troubles: list[str]) -> Answer | None:
+    try:
+        response = client.get(f"{worker.rstrip('/')}/why/sku/{quote(sku, safe='')}")
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        troubles.append(
+            f"{worker} cannot be reached: {error or type(error).__name__}; is a worker running there (clarus-stream worker)?"
+        )
+        return None
+    try:
+        if response.status_code == 200:
+            return msgspec.json.decode(response.content, type=Answer)
+        detail = msgspec.json.decode(response.content, type=dict)["error"]
+    except (msgspec.DecodeError, KeyError):
+        detail = "that is no answer of a worker of this version"
+    troubles.append(f"{worker} answers {response.status_code}: {detail}")
+    return None

@@ -1,0 +1,163 @@
+"""An explanation on one screen, for people. It computes nothing."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from app.why.inputs import Tail
+from tables.explain.report import Answer, Delivered, Ledger, Lines, Target, Told, Waiting
+
+
+def show(console: Console, answer: Answer, tail: Tail | None, missing: Sequence[str]) -> None:
+    """Print it."""
+    console.print(Text(f"{answer.sku}  at {moment(answer.at)}  (worker {answer.worker})", style="bold"))
+    for line in missing:
+        console.print(Text(f"not known: {line}", style="yellow"))
+    if answer.ledger is not None:
+        console.print(_levels(answer, answer.ledger))
+        if answer.ledger.bundles:
+            console.print(_bundles(answer.ledger.bundles))
+        for target in answer.ledger.targets:
+            console.print(_target(target, next((x for x in answer.listings if x.listing == target.listing), None)))
+    else:
+        console.print(_rows("Delivery", [_delivery(one) for one in answer.listings]))
+    if answer.lines is not None:
+        console.print(_lines(answer.lines))
+    if tail is not None:
+        console.print(_inputs(tail))
+
+
+def moment(ms: int) -> str:
+    """A time as people read it; a dash where there is none."""
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3] + "Z" if ms else "-"
+
+
+def _rows(title: str, rows: Iterable[RenderableType]) -> Group:
+    return Group(Text(title, style="bold cyan"), *rows)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(*columns, box=box.SIMPLE, pad_edge=False, show_edge=False)
+    table.columns[0].no_wrap = True
+    return table
+
+
+def _levels(answer: Answer, row: Ledger) -> Group:
+    read = answer.read
+    when = f"read {row.read_no or 'never'}"
+    if read is not None:
+        due = ", a further read is due" if read.dirty else ""
+        when = f"{when}, newest read {read.read_no} at {moment(read.read_at)}{due}"
+    table = _table("warehouse", "free", "held")
+    for warehouse in sorted(row.free.keys() | row.held.keys()):
+        table.add_row(warehouse, str(row.free.get(warehouse, 0)), str(row.held.get(warehouse, 0)))
+    demand = _table("open demand counts against", "eaches")
+    for key, eaches in sorted(row.demand.items()):
+        demand.add_row(key.replace("+", " or ") or "every warehouse", str(eaches))
+    if not row.demand:
+        demand.add_row("nothing open", "0")
+    parts: list[RenderableType] = [table] if row.free or row.held else []
+    return _rows(f"Levels ({when})", [*parts, demand])
+
+
+def _bundles(told: Sequence[Told]) -> Group:
+    table = _table("bundle", "component", "eaches in it", "word", "per warehouse", "jointly")
+    for one in told:
+        table.add_row(
+            one.bundle, one.component, str(one.eaches), f"v{one.version}", _figures(one.pools), _figures(one.joint)
+        )
+    return _rows("Bundles", [table])
+
+
+def _figures(given: dict[str, int]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in sorted(given.items())) or "-"
+
+
+def _target(target: Target, row: Delivered | None) -> Group:
+    rows: list[RenderableType] = []
+    if target.unions:
+        pool = target.unions[0]
+        rows.append(
+            Text(
+                f"  pool {pool.left} = {pool.free} free in {', '.join(pool.warehouses)} − {pool.demand} open demand there (R2, least of {len(target.unions)})"
+            )
+        )
+    if target.terms:
+        table = _table("  R4", *(term.name for term in target.terms))
+        table.add_row("  term", *(f"{term.operation} {term.operand}" for term in target.terms))
+        table.add_row("  gives", *(term.result for term in target.terms))
+        rows.append(table)
+    if target.inc is not None:
+        told = (
+            f"v{target.version} of epoch {target.epoch}: inc {target.told_inc}, dec {target.told_dec}"
+            if target.told
+            else "nothing yet"
+        )
+        rows.append(
+            Text(
+                f"  ats {target.available} · gross inc {target.inc}, dec {target.dec}{' (to zero)' if target.to_zero else ''} · told delivery: {told}"
+                f" · orders known up to {moment(target.watermark)}"
+            )
+        )
+    if target.quota:
+        one = target.quota
+        issued = ", ".join(f"v{version} {inc}" for version, inc in one.issued.items()) or "none"
+        rows.append(
+            Text(
+                f"  quota: target {one.target}, confirmed {one.conf}, issued and not confirmed: {issued};"
+                f" holds at most {one.high}, {one.reserved} of it still to sell"
+            )
+        )
+    if target.drift:
+        rows.append(Text(f"  drift: {target.drift}", style="yellow"))
+    rows += [_waiting(one) for one in target.awaits]
+    rows.append(_delivery(row) if row is not None else Text("  delivery: not known here", style="dim"))
+    where = f" at {target.location}" if target.location else ""
+    return _rows(f"{target.channel}:{target.channel_sku}{where} ({target.unit}, {target.mode})", rows)
+
+
+def _delivery(row: Delivered) -> RenderableType:
+    words = Text(
+        f"  delivery: epoch {row.epoch} v{row.version}, wanted inc {row.inc}, dec {row.dec}, has {row.published}..{row.high} (gross)"
+        f", reported v{row.told}, read back {moment(row.checked_at)}"
+    )
+    if not row.awaits:
+        return Group(words, Text("  awaits nothing", style="green"))
+    return Group(words, *(_waiting(one) for one in row.awaits))
+
+
+def _waiting(one: Waiting) -> Text:
+    until = f" ({moment(one.until)})" if one.until else ""
+    return Text(f"  awaits {one.what}: {one.detail}{until}", style="yellow")
+
+
+def _lines(lines: Lines) -> Group:
+    least = "" if lines.complete else "at least "
+    title = f"Open order lines: {least}{lines.count}, {least}{lines.eaches} eaches that count"
+    if not lines.first:
+        return _rows(title, [])
+    table = _table("order", "line", "version", "state", "eaches", "out already", "counts", "against")
+    for one in lines.first:
+        table.add_row(
+            one.reference,
+            one.line,
+            str(one.version),
+            one.state,
+            str(one.eaches),
+            str(one.reflected),
+            str(one.counts),
+            " or ".join(one.warehouses) or "every warehouse",
+        )
+    return _rows(title if len(lines.first) == lines.count else f"{title} (first {len(lines.first)})", [table])
+
+
+def _inputs(tail: Tail) -> Group:
+    title = f"Last inputs ({len(tail.inputs)}, offsets {tail.back_to} to {tail.end}{'' if tail.whole else ', older ones not read'})"
+    table = _table("time", "topic:partition:offset", "source", "event", "")
+    for one in tail.inputs:
+        table.add_row(moment(one.time), f"{one.topic}:{one.partition}:{one.offset}", one.source, one.kind, one.text)
+    return _rows(title, [table] if tail.inputs else [])

@@ -1,0 +1,102 @@
+"""Operators' commands become commands of the channels they concern; what nobody can act on is set aside with the reason."""
+
+import pytest
+
+from agents.operations import Operations
+from app.engine.murmur import partition_of
+from schemas import catalogue as topics
+from schemas.codec import Codecs
+from schemas.records import Event, OperatorCommand, OperatorState, ReadListing, ReadStock, Record
+from tables.catalogue import Catalogue, Listing, Product
+from tests.support.engine import MemoryBatch, MemoryEngine, MemoryRecord
+
+CATALOGUE = Catalogue(
+    [
+        Product("MUG", listings=(Listing("ct", "M1", "MUG"), Listing("bc", "M-1", "MUG"), Listing("bc", "M-2", "MUG"))),
+        Product("CARD"),
+        Product("BOX", bundle={"MUG": 2, "CARD": 1}, listings=(Listing("ct", "B1", "BOX"),)),
+    ],
+    [],
+    ["MAIN"],
+)
+CODECS = Codecs()
+
+
+def fold(*commands: tuple[str, str]) -> tuple[list[tuple[int | None, str, Record]], MemoryBatch]:
+    engine = MemoryEngine(partitions=4)
+    agent = Operations(CATALOGUE, ["ct", "bc"], "clarus", CODECS, lambda channel: partition_of(channel, 4))
+    codec = CODECS[topics.OPERATIONS_COMMANDS]
+    records = [
+        MemoryRecord(
+            target.encode(),
+            codec.encode(
+                Event(
+                    event_id="e",
+                    occurred_at=5,
+                    received_at=6,
+                    source="operator",
+                    body=OperatorCommand(action=action, target=target, actor="kim", reason="stocktake"),
+                )
+            ),
+            number,
+        )
+        for number, (action, target) in enumerate(commands)
+    ]
+    batch = engine.fold(agent.fold, 0, topics.OPERATIONS_COMMANDS.name, records)
+    return [(one.partition, one.key, CODECS[one.topic].decode(one.value).body) for one in engine.sent], batch
+
+
+@pytest.mark.parametrize(("action", "paused"), [("pause", True), ("resume", False)])
+def test_a_channel_is_one_command_in_its_partition(action: str, paused: bool) -> None:
+    found, _ = fold((action, "bc"))
+    state = OperatorState(channel="bc", target="", paused=paused, actor="kim", reason="stocktake")
+    assert found == [(partition_of("bc", 4), "operator/bc/", state)]
+
+
+def test_the_warehouse_is_a_channel_too() -> None:
+    [(partition, _, body)] = fold(("pause", "clarus"))[0]
+    assert partition == partition_of("clarus", 4)
+    assert isinstance(body, OperatorState) and body.channel == "clarus"
+
+
+def test_a_sku_is_paused_at_every_channel_once() -> None:
+    found, _ = fold(("pause", "MUG"))
+    assert [(key, partition) for partition, key, _ in found] == [
+        ("operator/bc/MUG", partition_of("bc", 4)),
+        ("operator/ct/MUG", partition_of("ct", 4)),
+    ]
+
+
+def test_a_resync_of_a_sku_reads_the_warehouse_and_every_listing() -> None:
+    bodies = [body for _, _, body in fold(("resync", "MUG"))[0]]
+    assert [body.sku for body in bodies if isinstance(body, ReadStock)] == ["MUG"]
+    assert [body.listing for body in bodies if isinstance(body, ReadListing)] == ["ct//M1", "bc//M-1", "bc//M-2"]
+
+
+def test_a_resync_of_a_bundle_reads_its_components() -> None:
+    bodies = [body for _, _, body in fold(("resync", "BOX"))[0]]
+    assert [body.sku for body in bodies if isinstance(body, ReadStock)] == ["MUG", "CARD"]
+
+
+def test_a_resync_of_a_channel_is_all_its_listings_and_of_the_warehouse_all_skus() -> None:
+    [(_, key, body)] = fold(("resync", "bc"))[0]
+    assert (key, body) == (
+        "read-back/bc",
+        ReadListing(channel="bc", listing="", reason="operator: kim: stocktake"),
+    )
+    assert [x.sku for _, _, x in fold(("resync", "clarus"))[0] if isinstance(x, ReadStock)] == ["MUG", "CARD"]
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        (("pause", "CUP"), "neither a channel nor a SKU"),
+        (("pause", "CARD"), "listed nowhere"),
+        (("replay", "MUG"), "replay is not supported"),
+    ],
+)
+def test_what_cannot_be_done_is_set_aside_and_the_rest_goes_on(command: tuple[str, str], reason: str) -> None:
+    found, batch = fold(command, ("pause", "ct"))
+    [(_, why)] = batch.dead
+    assert reason in why
+    assert len(found) == 1

@@ -1,0 +1,95 @@
+"""`pause`, `resume` and `resync` write one durable record, or say why not and write nothing."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from confluent_kafka import KafkaError
+
+from app import operations
+from app.cli import cli
+from app.config import load
+from app.errors import Problem
+from app.settings import Settings
+from schemas.codec import Codecs
+from schemas.records import OperatorCommand
+from tests.support.files import shop
+
+
+class FakeProducer:
+    """Takes records; `error` is what the broker answers."""
+
+    def __init__(self, error: int | None = None) -> None:
+        self.error, self.records = error, list[tuple[str, bytes, bytes]]()
+        self.properties: dict[str, Any] = {}
+
+    def __call__(self, properties: dict[str, Any]) -> "FakeProducer":
+        self.properties = properties
+        return self
+
+    def produce(self, topic: str, value: bytes, key: bytes, on_delivery: Callable[[Any, Any], None]) -> None:
+        self.records.append((topic, value, key))
+        self._report = on_delivery
+
+    def flush(self, seconds: float) -> int:
+        error = KafkaError(self.error) if self.error is not None else None
+        self._report(error, SimpleNamespace(partition=lambda: 3, offset=lambda: 17))
+        return 0
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load(shop(tmp_path), {}).settings
+
+
+def command(action: str, target: str) -> OperatorCommand:
+    return OperatorCommand(action=action, target=target, actor="kim", reason="stocktake")
+
+
+@pytest.mark.parametrize("target", ["bc-us", "clarus", "000123", "GIFT"])
+def test_the_record_is_keyed_by_its_target_and_says_where_it_lies(settings: Settings, target: str) -> None:
+    producer = FakeProducer()
+    assert operations.send(settings, command("pause", target), producer) == "operations.commands:3:17"
+    [(topic, value, key)] = producer.records
+    assert (topic, key) == ("operations.commands", target.encode())
+    assert Codecs()[topic].decode(value).body == command("pause", target)
+    assert producer.properties["acks"] == "all"
+
+
+def test_an_unknown_target_is_refused_with_near_names(settings: Settings) -> None:
+    producer = FakeProducer()
+    with pytest.raises(Problem, match=r"bc-eu is neither a channel nor a SKU .*near it: .*bc-us") as caught:
+        operations.send(settings, command("pause", "bc-eu"), producer)
+    assert caught.value.status == 2
+    assert producer.records == []
+
+
+def test_a_broker_that_refuses_is_one_line_and_nothing_is_claimed(settings: Settings) -> None:
+    producer = FakeProducer(KafkaError._MSG_TIMED_OUT)
+    with pytest.raises(Problem, match="broker:9092 did not take the command"):
+        operations.send(settings, command("resync", "000123"), producer)
+
+
+def test_the_command_line_writes_who_and_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[OperatorCommand] = []
+
+    def send(_: Settings, body: OperatorCommand) -> str:
+        sent.append(body)
+        return "operations.commands:0:1"
+
+    monkeypatch.setattr(operations, "send", send)
+    monkeypatch.setenv("LOGNAME", "kim")
+    words = ["resume", "bc-us", "--reason", "import done", "--config", str(shop(tmp_path))]
+    done = CliRunner().invoke(cli, words)
+    assert done.exit_code == 0, done.output
+    assert sent == [OperatorCommand(action="resume", target="bc-us", actor="kim", reason="import done")]
+    assert "operations.commands:0:1" in done.output
+
+
+def test_a_reason_must_be_given() -> None:
+    done = CliRunner().invoke(cli, ["pause", "bc-us"])
+    assert done.exit_code == 2
+    assert "--reason" in done.output
