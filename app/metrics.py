@@ -22,7 +22,7 @@ from prometheus_client import (
 
 PREFIX = "clarus_stream_"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-disable_created_metrics()  # a second series for every counter that nothing reads
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for every counter that nothing reads
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
 PlatformCollector(registry=REGISTRY)
