@@ -5,6 +5,7 @@ Times are seconds of one true clock; a storefront's own clock is off by a consta
 
 import heapq
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -259,7 +260,7 @@ class Warehouse:
         self.world.warehouse_changed()
 
 
-class World:
+class World(ABC):
     """Clock, heap, transport and buyers; `tests.model.product` adds the product."""
 
     def __init__(self, seed: int, variant: Variant, trace: bool = False) -> None:
@@ -272,21 +273,21 @@ class World:
         self.stores = {name: Store(self, name, kind, eaches) for name, kind, eaches in variant.listings}
 
     # ---- what the product adds ----
+    @abstractmethod
     def order_seen(self, order: Order) -> None:
         """A storefront's notification of an order as it is now, about to travel."""
-        raise NotImplementedError
 
+    @abstractmethod
     def warehouse_changed(self) -> None:
         """The warehouse's notification that something moved, about to travel."""
-        raise NotImplementedError
 
+    @abstractmethod
     def believed(self) -> str:
         """What the product believes, for the trace."""
-        raise NotImplementedError
 
+    @abstractmethod
     def split(self) -> bool:
         """Is the pool split now?"""
-        raise NotImplementedError
 
     # ---- clock and transport ----
     def log(self, *what: object) -> None:

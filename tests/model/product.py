@@ -4,7 +4,7 @@ What is durable here is bytes: a delivery row is what was committed last, and a 
 encoding in every crash. Committed records arrive once, in order, in their own time, and not while the worker is down.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from copy import copy
 from typing import TypeVar
 
@@ -33,8 +33,9 @@ from tables.orders import fold as orders
 from tables.orders.rows import OrderRow
 from tables.stock import escrow, fold, publish
 from tables.stock.pool import pool
-from tables.stock.rows import OrderLines, Rules, SkuRow, WatermarkRow
+from tables.stock.rows import Rules
 from tests.model.peers import APPLY_MAX, LATE_MAX, TIMEOUT, VISIBLE_LAG, Order, Request, Variant, World
+from tests.support.stock import Memory
 
 KINDS = {"ct": PeerKind.VERSIONED, "bc": PeerKind.RELATIVE, "rm": PeerKind.READ_MODIFY, "nd": PeerKind.ABSOLUTE}
 BOUNDS = {
@@ -47,42 +48,8 @@ SKU = "MUG"
 PARTITIONS = 2
 
 
-class Rows:
-    """The ledger's rows of one partition, in memory."""
-
-    def __init__(self) -> None:
-        self.skus: dict[str, SkuRow] = {}
-        self.orders: dict[tuple[str, str], OrderLines] = {}
-        self.marks: dict[str, WatermarkRow] = {}
-        self.waits: dict[str, dict[str, int]] = {}
-
-    def sku(self, sku: str) -> SkuRow | None:
-        return self.skus.get(sku)
-
-    def put_sku(self, row: SkuRow) -> None:
-        self.skus[row.sku] = row
-
-    def lines(self, sku: str, reference: str) -> OrderLines | None:
-        return self.orders.get((sku, reference))
-
-    def put_lines(self, sku: str, reference: str, row: OrderLines) -> None:
-        self.orders[sku, reference] = row
-
-    def watermark(self, channel: str) -> WatermarkRow:
-        return self.marks.get(channel) or WatermarkRow()
-
-    def put_watermark(self, channel: str, row: WatermarkRow) -> None:
-        self.marks[channel] = row
-
-    def waiting(self, channel: str) -> Iterable[tuple[str, int]]:
-        return list(self.waits.get(channel, {}).items())
-
-    def wait(self, channel: str, sku: str, due: int | None) -> None:
-        waits = self.waits.setdefault(channel, {})
-        if due is None:
-            waits.pop(sku, None)
-        else:
-            waits[sku] = due
+class Rows(Memory):
+    """The ledger's rows of one partition, which pass through their bytes in a crash."""
 
     def reload(self) -> None:
         """Every row through its bytes, as a restart does."""

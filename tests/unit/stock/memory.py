@@ -1,4 +1,4 @@
-"""Rows of the stock ledger in memory, and short ways to make its events."""
+"""Short ways to make events of the stock ledger and to fold them over rows in memory."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -18,45 +18,8 @@ from tables.catalogue import Catalogue, Listing, PolicyRule, Product
 from tables.deliveries.peers import Bounds
 from tables.stock import fold
 from tables.stock.publish import publish
-from tables.stock.rows import Effect, OrderLines, Rules, SkuRow, WatermarkRow
-
-
-class Memory:
-    """`StockState` on dictionaries."""
-
-    def __init__(self) -> None:
-        self.skus: dict[str, SkuRow] = {}
-        self.orders: dict[tuple[str, str], OrderLines] = {}
-        self.marks: dict[str, WatermarkRow] = {}
-        self.waits: dict[tuple[str, str], int] = {}
-
-    def sku(self, sku: str) -> SkuRow | None:
-        return self.skus.get(sku)
-
-    def put_sku(self, row: SkuRow) -> None:
-        self.skus[row.sku] = row
-
-    def lines(self, sku: str, reference: str) -> OrderLines | None:
-        return self.orders.get((sku, reference))
-
-    def put_lines(self, sku: str, reference: str, row: OrderLines) -> None:
-        self.orders[sku, reference] = row
-
-    def watermark(self, channel: str) -> WatermarkRow:
-        return self.marks.get(channel) or WatermarkRow()
-
-    def put_watermark(self, channel: str, row: WatermarkRow) -> None:
-        self.marks[channel] = row
-
-    def waiting(self, channel: str) -> Iterable[tuple[str, int]]:
-        return [(sku, due) for (one, sku), due in self.waits.items() if one == channel]
-
-    def wait(self, channel: str, sku: str, due: int | None) -> None:
-        if due is None:
-            self.waits.pop((channel, sku), None)
-        else:
-            self.waits[channel, sku] = due
-
+from tables.stock.rows import Effect, Rules, SkuRow
+from tests.support.stock import Memory
 
 EXACT = Bounds(late_max=6000, apply_max=2000, visible_lag=0, order_slack=0)
 SLACK = Bounds(late_max=6000, apply_max=2000, visible_lag=0, order_slack=2000)

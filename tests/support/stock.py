@@ -1,0 +1,42 @@
+"""The rows of the stock ledger of one partition, in memory."""
+
+from collections.abc import Iterable
+
+from tables.stock.rows import OrderLines, SkuRow, WatermarkRow
+
+
+class Memory:
+    """`StockState` on dictionaries."""
+
+    def __init__(self) -> None:
+        self.skus: dict[str, SkuRow] = {}
+        self.orders: dict[tuple[str, str], OrderLines] = {}
+        self.marks: dict[str, WatermarkRow] = {}
+        self.waits: dict[tuple[str, str], int] = {}
+
+    def sku(self, sku: str) -> SkuRow | None:
+        return self.skus.get(sku)
+
+    def put_sku(self, row: SkuRow) -> None:
+        self.skus[row.sku] = row
+
+    def lines(self, sku: str, reference: str) -> OrderLines | None:
+        return self.orders.get((sku, reference))
+
+    def put_lines(self, sku: str, reference: str, row: OrderLines) -> None:
+        self.orders[sku, reference] = row
+
+    def watermark(self, channel: str) -> WatermarkRow:
+        return self.marks.get(channel) or WatermarkRow()
+
+    def put_watermark(self, channel: str, row: WatermarkRow) -> None:
+        self.marks[channel] = row
+
+    def waiting(self, channel: str) -> Iterable[tuple[str, int]]:
+        return [(sku, due) for (one, sku), due in self.waits.items() if one == channel]
+
+    def wait(self, channel: str, sku: str, due: int | None) -> None:
+        if due is None:
+            self.waits.pop((channel, sku), None)
+        else:
+            self.waits[channel, sku] = due
