@@ -10,7 +10,7 @@ from decimal import Decimal
 from tables.catalogue import Catalogue, Listing, Mode, Policy, Product
 from tables.stock import bundles, escrow
 from tables.stock.escrow import Seller
-from tables.stock.pool import key_of, pool
+from tables.stock.pool import pool, regions
 from tables.stock.rows import Rules, SkuRow, StockState
 from tables.stock.takes import sold_since
 from tables.stock.target import Offer, offer, units_of
@@ -26,10 +26,10 @@ def offers(state: StockState, rules: Rules, row: SkuRow, product: Product) -> di
     """The figures of every listing whose product is known well enough: read at the warehouse, or with a word from every component."""
     mode = mode_of(rules, product)
     if mode is not Mode.SHARED and row.read_no:
-        policy = rules.catalogue.policy(product.listings[0])
-        base = pool(row.free, row.demand, policy.warehouses)
-        if mode is Mode.ESCROW or base <= policy.escrow_floor * (WIDE if _is_split(row) else 1):
-            return split(state, rules, row, product, base)
+        policies = [rules.catalogue.policy(listing) for listing in product.listings]
+        least = min(pool(row.free, row.demand, warehouses) for warehouses in {p.warehouses for p in policies})
+        if mode is Mode.ESCROW or least <= policies[0].escrow_floor * (WIDE if _is_split(row) else 1):
+            return split(state, rules, row, product)
     if _is_split(row):
         for known in row.listings.values():
             known.quota = None
@@ -76,18 +76,16 @@ def obstacle(catalogue: Catalogue, product: Product) -> str | None:
         return "share must be 1 on all its listings; quotas are moved by need"
     if any(policy.min_to_list for policy in policies):
         return "min_to_list must be 0 on all its listings"
-    if len({key_of(policy.warehouses) for policy in policies}) > 1:
-        return "warehouses must be the same on all its listings"
     for name in ("percent", "buffer", "velocity", "escrow_floor"):
         if len({getattr(policy, name) for policy in policies}) > 1:
             return f"{name} belongs to the pool and must be the same on all its listings"
     return None
 
 
-def split(state: StockState, rules: Rules, row: SkuRow, product: Product, base: int) -> dict[str, Offer]:
+def split(state: StockState, rules: Rules, row: SkuRow, product: Product) -> dict[str, Offer]:
     """Every listing is offered its own part of the pool (R9); nothing before all of them are adopted (R7).
 
-    Percent, buffer and velocity are the pool's and count once; `max` limits a listing.
+    Percent, buffer and velocity are kept back once wherever listings are limited together; `max` limits a listing.
     """
     states = {listing.id: row.listing(listing.id) for listing in product.listings}
     if not all(known.ready for known in states.values()):
@@ -102,7 +100,11 @@ def split(state: StockState, rules: Rules, row: SkuRow, product: Product, base: 
         most = None if policy.max is None else policy.max // listing.eaches
         sellers[listing.id] = Seller(known.quota, known.taken, listing.eaches, sold, most)
     common = replace(rules.catalogue.policy(product.listings[0]), max=None)
-    escrow.divide(list(sellers.values()), units_of(base, common, 1, cover(state, rules, row, product, common)))
+    kept = cover(state, rules, row, product, common)
+    limits = regions(row.free, row.demand, [frozenset(rules.catalogue.policy(x).warehouses) for x in product.listings])
+    escrow.divide(
+        list(sellers.values()), [replace(limit, left=units_of(limit.left, common, 1, kept)) for limit in limits]
+    )
     state.put_sku(row)
     return {
         listing.id: _quota_offer(sellers[listing.id], listing.channel not in rules.decrementless)

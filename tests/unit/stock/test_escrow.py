@@ -8,8 +8,9 @@ from schemas.records import AvailableToSell, Baseline, Record, StockOutcome, Sto
 from tables.catalogue import Catalogue, Listing, Mode, PolicyRule, Product
 from tables.deliveries.peers import Bounds
 from tables.stock import escrow
-from tables.stock.escrow import Seller, divide, high
+from tables.stock.escrow import Seller, high
 from tables.stock.policy import notes
+from tables.stock.pool import Region
 from tables.stock.rows import Effect, Quota, Rules, WaitingOutcome
 from tests.unit.stock.memory import Ledger, level, line
 
@@ -47,6 +48,10 @@ def started(rules: Rules, stock: int, *quantities: int) -> tuple[Ledger, list[Ef
         shown(listing, n) for listing, n in zip(rules.catalogue.listings.values(), quantities, strict=True)
     ]
     return ledger, ledger(level(1, stock), *baselines, mark("shop", 4000), mark("mall", 4000))
+
+
+def divide(parts: list[Seller], pool: int) -> None:
+    escrow.divide(parts, [Region(tuple(range(len(parts))), pool)])
 
 
 # ---- the arithmetic ----
@@ -196,12 +201,22 @@ def test_auto_splits_a_small_pool_and_shares_a_large_one_again() -> None:
     assert all(one.quota is None for one in ledger.mug.listings.values())
 
 
+def test_listings_of_different_warehouses_are_limited_where_they_meet() -> None:
+    north = PolicyRule("mall", "*", {"warehouses": ("NORTH",)})
+    given = rules(more=(PolicyRule("shop", "*", {"warehouses": ("MAIN", "NORTH")}), north))
+    ledger, _ = started(given, 0, 0, 0)
+    effects = ledger(level(2, 5, 5))
+    assert targets(effects) == {A.id: 5, B.id: 5}
+    ledger(outcome(A, 2, 5, 5000), outcome(B, 2, 5, 5000), mark("shop", 5000), mark("mall", 7000))
+    # three of A's five leave NORTH: what is left there is not enough for B's quota, what A has left is all in MAIN
+    assert targets(ledger(line("1", 3, of=A, at=8000, warehouses=["NORTH"]))) == {B.id: 2}
+
+
 @pytest.mark.parametrize(
     ("more", "why"),
     [
         (PolicyRule("shop", "*", {"share": 0}), "share must be 1"),
         (PolicyRule("shop", "*", {"buffer": 2}), "buffer belongs to the pool"),
-        (PolicyRule("shop", "*", {"warehouses": ("NORTH",)}), "warehouses must be the same"),
         (PolicyRule("shop", "*", {"mode": Mode.SHARED}), "one of its listings is shared"),
         (PolicyRule("*", "*", {"min_to_list": 2}), "min_to_list must be 0"),
     ],
