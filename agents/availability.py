@@ -10,7 +10,7 @@ from agents.emit import Emitter, Place
 from app.engine.api import Batch, Context, Record, Table
 from schemas import catalogue as topics
 from schemas.codec import Codecs, UndecodableRecord
-from schemas.records import AvailableToSell, ComponentStock, Correction, Event, ExceptionState, StockTarget
+from schemas.records import AvailableToSell, BundleHold, ComponentStock, Correction, Event, ExceptionState, StockTarget
 from schemas.records import Record as Body
 from tables.stock import fold
 from tables.stock.publish import publish
@@ -110,7 +110,7 @@ class Availability:
                     emit.send(topics.CHANNEL_COMMANDS, f"correct/{effect.listing}", effect, partition=partition)
                 case AvailableToSell():
                     emit.send(topics.INVENTORY_AVAILABILITY, effect.sku, effect)
-                case ComponentStock():
+                case ComponentStock() | BundleHold():
                     emit.send(topics.INVENTORY_EVENTS, effect.sku, effect)
                 case ExceptionState():
                     emit.send(topics.INTEGRATION_EXCEPTIONS, effect.exception_id, effect)

@@ -204,6 +204,19 @@ class ComponentStock(Record, kw_only=True):
     pools: dict[str, int]
     joint: dict[str, int]
     taken: dict[str, int]
+    granted: dict[str, int] = {}
+
+
+class BundleHold(Record, kw_only=True):
+    """What a bundle's listings hold of what a component granted them (R9); sent to the component's partition."""
+
+    sku: str
+    bundle: str
+    version: int
+    seen: int
+    sure: bool
+    bounds: dict[str, int]
+    most: dict[str, int]
 
 
 class AvailableToSell(Record, kw_only=True):
@@ -398,7 +411,9 @@ IngressWebhookBody = RawNotification
 
 OrderEventBody = OrderSnapshot | WarehouseOrder | OrderWatermark
 
-InventoryEventBody = StockLevel | DemandLine | Watermark | StockOutcome | ReadBack | Baseline | ComponentStock
+InventoryEventBody = (
+    StockLevel | DemandLine | Watermark | StockOutcome | ReadBack | Baseline | ComponentStock | BundleHold
+)
 
 AvailabilityBody = AvailableToSell
 

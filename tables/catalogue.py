@@ -98,6 +98,10 @@ class Catalogue:
         """The bundles that use this component."""
         return self._bundles.get(component, [])
 
+    def eaches(self, listing: Listing, sku: str) -> int:
+        """Eaches of `sku` in one selling unit of the listing: of its own product, or of a bundle that uses it; 0 for any other."""
+        return listing.eaches if listing.product == sku else self.products[listing.product].bundle.get(sku, 0)
+
     def policy(self, listing: Listing) -> Policy:
         """The policy in force for a listing: defaults, then every matching rule, later ones winning field by field."""
         known = self._policies.get(listing.id)

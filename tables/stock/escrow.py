@@ -36,9 +36,8 @@ class Seller:
 
     @property
     def settled(self) -> bool:
-        """Nothing of it is on its way."""
-        quota = self.quota
-        return quota.conf <= quota.target and high(quota) == quota.target
+        """Nothing of it is on its way that could change what it may still sell."""
+        return high(self.quota) <= max(self.quota.target, self.taken)
 
 
 def high(quota: Quota) -> int:
@@ -111,7 +110,7 @@ def _grant(sellers: Sequence[Seller], slack: list[int], limits: Sequence[Sequenc
         ]
         if not fit:
             return
-        poorest, room, places = min(fit, key=lambda x: ((x[0].aim + x[0].eaches) / (x[0].sold + 1), x[0].aim))
+        poorest, room, places = min(fit, key=lambda one: _need(one[0]))
         quota, before = poorest.quota, poorest.held
         start = max(quota.target, poorest.taken)
         step = max(1, room // (16 * len(sellers) * poorest.eaches))
@@ -124,6 +123,11 @@ def _grant(sellers: Sequence[Seller], slack: list[int], limits: Sequence[Sequenc
             slack[n] -= poorest.held - before
 
 
+def _need(seller: Seller) -> tuple[float, int]:
+    """Who has the least for its speed is granted first."""
+    return (seller.aim + seller.eaches) / (seller.sold + 1), seller.aim
+
+
 def _may_grow(seller: Seller) -> bool:
     return seller.most is None or max(seller.quota.target, seller.taken) < seller.taken + seller.most
 
@@ -131,19 +135,38 @@ def _may_grow(seller: Seller) -> bool:
 def _rebalance(
     sellers: Sequence[Seller], regions: Sequence[Region], slack: Sequence[int], limits: Sequence[Sequence[int]]
 ) -> None:
-    """Nothing is on its way, one that sells has nothing left: another gives half, which is granted anew once its decrease is settled.
+    """Nothing is on its way, one has nothing left: another gives half, which is granted anew once its decrease is settled.
 
-    Only one that is in every region that keeps the poor one from growing can help it.
+    Only one that is in every region that keeps the poor one from growing can help it. One that sells is helped by whoever has two units or sells nothing;
+    one that does not sell only by another that does not either, and only where what is given is enough and will be granted to it.
     """
     if not all(seller.settled for seller in sellers):
         return
-    for poor, places in zip(sellers, limits, strict=True):
-        if poor.held or not poor.sold or poor.most == 0:
-            continue
-        tight = [regions[n].members for n in places if slack[n] < poor.eaches]
-        others = [s for i, s in enumerate(sellers) if all(i in members for members in tight)]
-        rich = [s for s in others if s.aim >= 2 * s.eaches or (s.aim and not s.sold)]
+    empty = [(seller, places) for seller, places in zip(sellers, limits, strict=True) if _wants(seller)]
+    for poor, places in sorted(empty, key=lambda one: not one[0].sold):
+        tight = [n for n in places if slack[n] < poor.eaches]
+        others = [s for i, s in enumerate(sellers) if all(i in regions[n].members for n in tight)]
+        if poor.sold:
+            rich = [s for s in others if s.aim >= 2 * s.eaches or (s.aim and not s.sold)]
+        else:
+            lacks = poor.eaches - min((slack[n] for n in tight), default=0)
+            rich = [s for s in others if not s.sold and _half(s) * s.eaches >= lacks and _after(s) >= poor.eaches]
+            if any(_need(s) <= _need(poor) for s in sellers if s is not poor and _may_grow(s)):
+                continue
         if rich:
             giver = max(rich, key=lambda seller: seller.aim)
-            giver.quota.target -= max(1, giver.aim // giver.eaches // 2)
+            giver.quota.target -= _half(giver)
             return
+
+
+def _wants(seller: Seller) -> bool:
+    return not seller.held and seller.most != 0
+
+
+def _half(seller: Seller) -> int:
+    return max(1, seller.aim // seller.eaches // 2)
+
+
+def _after(seller: Seller) -> int:
+    """Eaches left to it when it gives half."""
+    return seller.aim - _half(seller) * seller.eaches

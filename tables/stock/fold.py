@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from schemas.records import (
     Baseline,
+    BundleHold,
     ComponentStock,
     Correction,
     DemandLine,
@@ -17,9 +18,10 @@ from schemas.records import (
     StockTarget,
     Watermark,
 )
-from tables.stock import bundles, drift, escrow, judge, levels, lines, takes
+from tables.catalogue import Listing
+from tables.stock import bundles, drift, escrow, grants, judge, levels, lines, takes
 from tables.stock.judge import Judgement
-from tables.stock.policy import SPEED_MS
+from tables.stock.policy import follows
 from tables.stock.rows import (
     Effect,
     ListingState,
@@ -31,6 +33,7 @@ from tables.stock.rows import (
     WaitingOutcome,
     WaitingRead,
 )
+from tables.stock.speed import SPEED_MS
 
 READS_KEPT = 8
 """Read-backs of one listing that may wait for their judgement at a time."""
@@ -59,6 +62,8 @@ def apply(state: StockState, rules: Rules, body: InventoryEventBody, occurred_at
             return baseline(state, rules, body)
         case ComponentStock():
             return component_stock(state, body)
+        case BundleHold():
+            return bundle_hold(state, body)
         case StockOutcome():
             return outcome(state, rules, body)
 
@@ -91,12 +96,12 @@ def _count(state: StockState, rules: Rules, row: SkuRow, listing_id: str, take: 
     """A bundle's sale is counted in its own row since its baseline; a component's row only keeps how much of it has arrived there."""
     row.lowered[listing_id] = row.lowered.get(listing_id, 0) + take.units
     listing = rules.catalogue.listings.get(listing_id)
-    if listing is None or listing.product != row.sku:
+    if listing is None or (listing.product != row.sku and not follows(rules, listing, row.sku)):
         return
     channel = listing.channel
     reached = rules.watermark(state.watermark(channel))
     takes.add(row.listing(listing_id), take, rules.bound(channel).order_slack, reached)
-    if rules.catalogue.policy(listing).velocity or row.listing(listing_id).quota is not None:
+    if _moves_with_time(rules, row, listing):
         _wait(state, rules, row, channel)
 
 
@@ -115,6 +120,15 @@ def component_stock(state: StockState, body: ComponentStock) -> Folded:
     """A component's word in its bundle's row."""
     row = _row(state, body.sku)
     if not bundles.fold(row, body):
+        return Folded()
+    state.put_sku(row)
+    return Folded(touched={body.sku: "component"})
+
+
+def bundle_hold(state: StockState, body: BundleHold) -> Folded:
+    """A bundle's word in its component's row."""
+    row = _row(state, body.sku)
+    if not grants.hold(row, body):
         return Folded()
     state.put_sku(row)
     return Folded(touched={body.sku: "component"})
@@ -216,7 +230,11 @@ def _reach(state: StockState, rules: Rules, row: SkuRow, channel: str) -> Folded
     reached, bounds = rules.watermark(state.watermark(channel)), rules.bound(channel)
     for listing_id, known in row.listings.items():
         listing = rules.catalogue.listings.get(listing_id)
-        if listing is None or listing.channel != channel or not known.epoch:
+        if listing is None or listing.channel != channel:
+            continue
+        if _moves_with_time(rules, row, listing):
+            found.touched.setdefault(row.sku, "policy")
+        if not known.epoch:
             continue
         if not known.ready and known.base_to + bounds.order_slack <= reached:
             known.ready = True
@@ -227,10 +245,15 @@ def _reach(state: StockState, rules: Rules, row: SkuRow, channel: str) -> Folded
             found.effects += _judged(row, channel, listing_id, known, read, judgement)
         if known.quota is not None and escrow.settle(known.quota, reached):
             found.touched[row.sku] = "outcome"
-        if rules.catalogue.policy(listing).velocity or known.quota is not None:
-            found.touched.setdefault(row.sku, "policy")
     _wait(state, rules, row, channel)
     return found
+
+
+def _moves_with_time(rules: Rules, row: SkuRow, listing: Listing) -> bool:
+    """Do the figures of the SKU depend on how fast this listing sells?"""
+    if listing.product != row.sku or row.listing(listing.id).quota is not None:
+        return True
+    return any(rules.catalogue.policy(x).velocity for x in rules.catalogue.products[row.sku].listings)
 
 
 def _wait(state: StockState, rules: Rules, row: SkuRow, channel: str) -> None:
@@ -246,10 +269,7 @@ def _wait(state: StockState, rules: Rules, row: SkuRow, channel: str) -> None:
         dues += [judge.due(read, bounds) for read in known.reads]
         if known.quota is not None:
             dues += [waiting.at for waiting in known.quota.waiting[:1]]
-        by_speed = known.quota is not None or any(
-            rules.catalogue.policy(x).velocity for x in rules.catalogue.products[listing.product].listings
-        )
-        if by_speed:
+        if _moves_with_time(rules, row, listing):
             dues += [x.at_to + SPEED_MS for x in known.takes if x.units > 0 and x.at_to + SPEED_MS > reached]
     state.wait(channel, row.sku, min(dues, default=None))
 

@@ -9,11 +9,19 @@ from typing import Protocol
 
 import msgspec
 
-from schemas.records import AvailableToSell, ComponentStock, Correction, ExceptionState, LineState, StockTarget
+from schemas.records import (
+    AvailableToSell,
+    BundleHold,
+    ComponentStock,
+    Correction,
+    ExceptionState,
+    LineState,
+    StockTarget,
+)
 from tables.catalogue import Catalogue, Mode
 from tables.deliveries.peers import Bounds
 
-Effect = StockTarget | Correction | ComponentStock | AvailableToSell | ExceptionState
+Effect = StockTarget | Correction | ComponentStock | BundleHold | AvailableToSell | ExceptionState
 """What folding an event asks others to do or to know."""
 
 RING_MS = 15 * 60 * 1000
@@ -48,7 +56,7 @@ class WaitingOutcome(msgspec.Struct, array_like=True):
 
 
 class Quota(msgspec.Struct, array_like=True):
-    """Escrow state of one listing on the gross scale (R9); absent while its pool is shared."""
+    """Escrow state of one listing, or of a bundle in a component's row, on the gross scale (R9); absent while the pool is shared."""
 
     target: int = 0
     conf: int = 0
@@ -87,6 +95,8 @@ class Component(msgspec.Struct, array_like=True):
     joint: dict[str, int]
     taken: dict[str, int]
     ahead: dict[str, int] = {}
+    granted: dict[str, int] = {}
+    granted_at: int = 0  # the version that last changed `granted`
 
 
 class ComponentSent(msgspec.Struct, array_like=True):
@@ -96,6 +106,17 @@ class ComponentSent(msgspec.Struct, array_like=True):
     pools: dict[str, int] = {}
     joint: dict[str, int] = {}
     taken: dict[str, int] = {}
+    granted: dict[str, int] = {}
+
+
+class Hold(msgspec.Struct, array_like=True):
+    """What a bundle last told one of its components: what its listings hold of that component's grants (`tables.stock.grants`)."""
+
+    version: int
+    seen: int  # newest word of the component that it follows
+    sure: bool  # everything sent before the pool was split is settled
+    bounds: dict[str, int]  # listing id to the most units it will ever have lowered
+    most: dict[str, int]  # warehouse set to the units worth granting, for what all components have
 
 
 class LineRead(msgspec.Struct, array_like=True):
@@ -122,6 +143,11 @@ class SkuRow(msgspec.Struct, array_like=True):
     lowered: dict[str, int] = {}  # listing id to units it ever lowered by itself, whatever its baseline
     components: dict[str, Component] = {}
     told: dict[str, ComponentSent] = {}
+    grants: dict[
+        str, dict[str, Quota]
+    ] = {}  # of a component under escrow: by bundle and warehouse set, in bundle units
+    holds: dict[str, Hold] = {}  # of a component: the newest word of each bundle
+    said: dict[str, Hold] = {}  # of a bundle: what it last told each component
 
     def listing(self, listing: str) -> ListingState:
         """The listing's state, made where there is none."""

@@ -164,11 +164,12 @@ def test_what_refers_to_nothing_is_refused_by_name(tmp_path: Path, change: tuple
 
 
 def test_a_pool_that_cannot_be_split_is_refused_by_the_name_of_its_product(tmp_path: Path) -> None:
-    lines = faults(tmp_path, SHOP.replace("mode: shared", "mode: escrow"))
+    lines = faults(tmp_path, SHOP.replace("mode: shared", "mode: escrow, share: 0.5"))
     assert [line.split(": ", 1)[1] for line in lines] == [
-        "products[0]: '000123' has mode escrow, but the listed bundle GIFT sells from the same pool; allowed: to change that, or mode shared",
-        "products[1]: 'GIFT' has mode escrow, but it is a bundle; a bundle's components cannot be split yet; allowed: to change that, or mode shared",
+        "products[0]: '000123' has mode escrow, but share must be 1 on all its listings and those of GIFT; quotas are moved by need;"
+        " allowed: to change that, or mode shared",
     ]
+    assert load(shop(tmp_path, SHOP.replace("mode: shared", "mode: escrow")), {}).warnings == []
 
 
 def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
@@ -239,7 +240,7 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
 
 
 def test_what_is_allowed_but_may_surprise_is_told(tmp_path: Path) -> None:
-    text = SHOP.replace("mode: shared", "mode: auto").replace("kafka: {", "kafka: {replication: 1, ")
+    text = SHOP.replace("mode: shared", "mode: auto, min_to_list: 2").replace("kafka: {", "kafka: {replication: 1, ")
     warnings = load(shop(tmp_path, text), {}).warnings
     assert any("000123: no guarantee, mode auto shares its pool" in w for w in warnings)
     assert any("settings.kafka.replication is 1" in w for w in warnings)

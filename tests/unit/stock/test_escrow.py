@@ -126,14 +126,34 @@ def test_nothing_is_written_before_all_listings_are_adopted() -> None:
 
 
 def test_a_decrease_frees_its_units_only_with_the_orders_up_to_it() -> None:
+    ledger, effects = started(rules(), 10, 9, 1)
+    assert targets(effects) == {A.id: 9, B.id: 1}
+    ledger(outcome(A, 1, 9, 4000), outcome(B, 1, 1, 4000), mark("mall", 6000))
+    assert targets(ledger(level(2, 7))) == {A.id: 6}
+    assert targets(ledger(level(3, 9))) == {}  # A may still have its 9
+    assert targets(ledger(level(4, 12))) == {B.id: 3}
+    assert targets(ledger(outcome(A, 2, 6, 9000), mark("shop", 8999))) == {}
+    assert targets(ledger(mark("shop", 9000))) == {B.id: 6}
+
+
+def test_a_listing_that_nobody_gave_anything_gets_half_of_what_another_does_not_sell() -> None:
     ledger, effects = started(rules(), 10, 10, 0)
-    assert targets(effects) == {A.id: 10, B.id: 0}
-    ledger(outcome(A, 1, 10, 4000), outcome(B, 1, 0, 4000), mark("mall", 6000))
-    assert targets(ledger(level(2, 7))) == {A.id: 7}
-    assert targets(ledger(level(3, 9))) == {}  # A may still have its 10
-    assert targets(ledger(level(4, 12))) == {B.id: 2}
-    assert targets(ledger(outcome(A, 2, 7, 9000), mark("shop", 8999))) == {}
-    assert targets(ledger(mark("shop", 9000))) == {B.id: 5}
+    assert targets(effects) == {A.id: 5, B.id: 0}
+    assert targets(ledger(outcome(A, 1, 5, 5000), outcome(B, 1, 0, 5000), mark("shop", 4999))) == {}
+    assert targets(ledger(mark("shop", 5000))) == {B.id: 5}
+
+
+def test_half_that_is_not_enough_for_a_case_is_left_where_it_is() -> None:
+    each, case = Seller(Quota(target=6, conf=6), 0, 1), Seller(Quota(), 0, 4)
+    divide([each, case], 6)
+    assert (each.aim, case.aim) == (6, 0)
+
+
+def test_a_listing_that_sold_beyond_its_quota_keeps_nobody_waiting() -> None:
+    """Its decrease came too late: what it may have had at most is sold."""
+    empty, rich = Seller(Quota(target=2, conf=4), 4, 1, sold=4), Seller(Quota(target=4, conf=4), 0, 1)
+    divide([empty, rich], 4)
+    assert rich.aim == 2
 
 
 def test_units_of_a_listing_that_idles_go_to_one_that_has_sold_out() -> None:
