@@ -16,7 +16,7 @@ from agents.intake import Intake
 from agents.operations import Operations
 from agents.orders import Orders
 from app import metrics
-from app.connectors import CLARUS, intake_for, storefront_type
+from app.connectors import CLARUS, intake_for, storefront_type, unguarded
 from app.delivery.bounds import bounds_of
 from app.delivery.runtime import DeliveryRuntime
 from app.engine import Batch, EngineApp, EngineError, create_app, partition_of
@@ -84,7 +84,7 @@ class Worker:
             topics.ORDERS_EVENTS,
             Orders(orders.Rules(catalogue, carriers), codecs, table("orders", row=OrderRow), place, partitions).fold,
         )
-        rules = Rules(catalogue, partitions, bounds)
+        rules = Rules(catalogue, partitions, bounds, unguarded=unguarded(settings.channels))
         stock = table("stock", row=SkuRow)
         lines = table("stock_lines", row=OrderLines)
         watermarks = table("watermarks", row=WatermarkRow)
@@ -155,7 +155,7 @@ class Worker:
         loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, stop.set)
-        weaker = notes(self.settings.catalogue())
+        weaker = notes(self.settings.catalogue(), unguarded(self.settings.channels))
         if weaker:
             log.warning("last units of some products may be sold twice", products=len(weaker), first=weaker[0])
         await self.ops.start()

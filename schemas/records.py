@@ -38,6 +38,7 @@ class OrderLine(Record, kw_only=True):
     taken_to: int
     restocked_at: int | None = None
     shippable: bool = True
+    unguarded: str = ""
 
 
 class Address(Record, kw_only=True):
@@ -149,6 +150,8 @@ class DemandLine(Record, kw_only=True):
     taken_from: int = 0
     taken_to: int = 0
     restocked_at: int | None = None
+    ordered_at: str = ""
+    unguarded: str = ""
 
 
 class Watermark(Record, kw_only=True):
@@ -182,6 +185,7 @@ class ReadBack(Record, kw_only=True):
     at_to: int
     published: int
     verify: bool
+    unguarded: str = ""
 
 
 class Baseline(Record, kw_only=True):
@@ -193,6 +197,7 @@ class Baseline(Record, kw_only=True):
     quantity: int
     at_from: int
     at_to: int
+    unguarded: str = ""
 
 
 class ComponentStock(Record, kw_only=True):
@@ -217,6 +222,7 @@ class BundleHold(Record, kw_only=True):
     sure: bool
     bounds: dict[str, int]
     most: dict[str, int]
+    unguarded: dict[str, str] = {}
 
 
 class AvailableToSell(Record, kw_only=True):

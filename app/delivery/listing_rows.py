@@ -3,12 +3,12 @@
 The rules are `tables/deliveries/listing.py`'s; when and in which order things go out is decided by `app/delivery/listings.py`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from agents.emit import Emitter
-from app.connectors.contract import AnswerKind, Priority, StockAnswer, StockReading, StockRequest
+from app.connectors.contract import AnswerKind, Finding, Priority, StockAnswer, StockReading, StockRequest
 from app.delivery.desk import Desk
 from app.delivery.gate import SERVICE_LEVELS
 from app.engine.api import Context
@@ -59,16 +59,23 @@ class Round:
 
 
 class ListingRows:
-    """The rows of one channel, inside cycles. `known`: something waits for the channel's orders up to that storefront time."""
+    """The rows of one channel, inside cycles. `known`: something waits for the channel's orders up to that storefront time.
 
-    def __init__(self, desk: Desk, kind: PeerKind, bounds: Bounds, known: Callable[[int], None]) -> None:
-        self._desk, self._kind, self._bounds, self._known = desk, kind, bounds, known
+    `findings` are the newest of the start check. `unguarded`: listings whose storefront may sell beyond what it shows.
+    """
+
+    def __init__(
+        self, desk: Desk, kind: PeerKind, bounds: Bounds, known: Callable[[int], None], findings: Sequence[Finding]
+    ) -> None:
+        self._desk, self._kind, self._bounds, self._known, self._findings = desk, kind, bounds, known, findings
+        self.unguarded: set[str] = set()
 
     def take_over(self, context: Context, _: Emitter) -> list[str]:
         """Intents found in the rows are unknown outcomes; listings of the catalogue without a row get one. Returns all listings."""
         desk, now, known = self._desk, context.now_ms, set[str]()
         for key, row in context.scan(desk.tables.listings, f"{desk.channel}/"):
             known.add(key)
+            self._guard(row)
             if row.intent is not None:
                 rules.foreign(row, self._kind, self._bounds, now)
                 context.put(desk.tables.listings, key, row)
@@ -194,9 +201,14 @@ class ListingRows:
                 missing.append(reading.listing)
                 continue
             desk.resolve_trouble(context, emit, "unmapped_sku", reading.listing)
+            row.unguarded = answer.unguarded or next((x.unguarded for x in self._findings if x.unguarded), "")
+            self._guard(row)
             times += self._fold_reading(context, emit, row, reading, answer)
             context.put(desk.tables.listings, reading.listing, row)
         return missing, times
+
+    def _guard(self, row: ListingRow) -> None:
+        (self.unguarded.add if row.unguarded else self.unguarded.discard)(row.listing)
 
     def _fold_reading(
         self, context: Context, emit: Emitter, row: ListingRow, reading: Reading, answer: StockReading

@@ -6,13 +6,13 @@ is only a to-do list: everything durable is in the rows, and an intent is commit
 
 import asyncio
 import heapq
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import count, islice
 from typing import Final
 
 from agents.emit import Emitter
-from app.connectors.contract import AnswerKind, Priority, StockAnswer, StockRequest, Storefront
+from app.connectors.contract import AnswerKind, Finding, Priority, StockAnswer, StockRequest, Storefront
 from app.connectors.errors import PeerError
 from app.delivery.desk import Desk
 from app.delivery.listing_rows import Due, ListingRows, Reading, Round
@@ -60,11 +60,18 @@ class DueQueue:
 
 
 class Listings:
-    """`known` tells the order side that something waits for the channel's orders up to that storefront time."""
+    """`known` tells the order side that something waits for the channel's orders up to that storefront time; `findings` are the start check's."""
 
-    def __init__(self, desk: Desk, connector: Storefront, bounds: Bounds, known: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        connector: Storefront,
+        bounds: Bounds,
+        known: Callable[[int], None],
+        findings: Sequence[Finding],
+    ) -> None:
         self._desk, self._connector, self._known = desk, connector, known
-        self._rows = ListingRows(desk, connector.kind, bounds, known)
+        self._rows = ListingRows(desk, connector.kind, bounds, known, findings)
         self._alarm = desk.alarm()
         self._touched: dict[str, bool] = {}  # to be looked at; True: its sweep is due
         self._to_write, self._to_read = DueQueue(), DueQueue()
@@ -97,6 +104,10 @@ class Listings:
     def oldest(self) -> int | None:
         """Since when the longest waiting of them waits, our milliseconds."""
         return min((since for key, since in self._pending.items() if key not in self._missing), default=None)
+
+    def unguarded(self) -> int:
+        """As `Owner.unguarded`."""
+        return len(self._rows.unguarded)
 
     async def load(self) -> None:
         """Take the channel's rows over."""

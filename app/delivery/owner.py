@@ -31,6 +31,10 @@ class Owner(Protocol):
         """Since when (our milliseconds) the longest waiting of them waits; None for none."""
         ...
 
+    def unguarded(self) -> int:
+        """Listings whose storefront may sell beyond what it shows: a split pool with one of them promises nothing (R9)."""
+        ...
+
     async def run(self) -> None:
         """Load the rows and work until cancelled. Raises `PartitionLost` when the partition has gone."""
         ...

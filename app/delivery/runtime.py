@@ -95,6 +95,7 @@ class DeliveryRuntime:
             report[channel] = {
                 "partition": owner.desk.partition,
                 "backlog": owner.backlog(),
+                "unguarded": owner.unguarded(),
                 "writes": owner.desk.may_write,
                 "paused": [
                     {"target": row.target or channel, "actor": row.actor, "reason": row.reason, "since": row.since}
@@ -126,6 +127,7 @@ class DeliveryRuntime:
             gate = owner.desk.gate
             for kind, pending in owner.backlog().items():
                 metrics.BACKLOG.labels(channel, kind).set(pending)
+            metrics.UNGUARDED.labels(channel).set(owner.unguarded())
             oldest = owner.oldest()
             age = 0.0 if oldest is None else max(0.0, self._clock() - oldest / 1000)
             metrics.OLDEST_PENDING.labels(channel).set(age)

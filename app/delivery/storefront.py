@@ -19,7 +19,9 @@ class StorefrontOwner:
         self.findings: list[Finding] = []
         self._connector = connector
         self._orders = OrderIntake(desk, connector)
-        self._listings = Listings(desk, connector, bounds_of(connector, desk.settings.bounds), self._orders.known)
+        self._listings = Listings(
+            desk, connector, bounds_of(connector, desk.settings.bounds), self._orders.known, self.findings
+        )
 
     def changed(self, kind: Kind, key: str) -> None:
         """As `Owner.changed`."""
@@ -40,6 +42,10 @@ class StorefrontOwner:
     def oldest(self) -> int | None:
         """As `Owner.oldest`: of the listings."""
         return self._listings.oldest()
+
+    def unguarded(self) -> int:
+        """As `Owner.unguarded`."""
+        return self._listings.unguarded()
 
     async def run(self) -> None:
         """As `Owner.run`."""

@@ -42,6 +42,10 @@ class WarehouseOwner:
         """As `Owner.oldest`: of the orders."""
         return self._releases.oldest()
 
+    def unguarded(self) -> int:
+        """As `Owner.unguarded`: a warehouse lists nothing."""
+        return 0
+
     async def run(self) -> None:
         """As `Owner.run`."""
         await self.desk.load_troubles()

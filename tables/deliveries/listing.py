@@ -275,6 +275,7 @@ def read_back(
         at_to=at_to,
         published=row.published,
         verify=row.verify > 0,
+        unguarded=row.unguarded,
     )
 
 
@@ -325,7 +326,15 @@ def adopt(
     row.pver += 1
     row.peer_id, row.peer_version, row.set_once = peer_id, peer_version, set_once
     row.checked_at = row.changed_at = now
-    return Baseline(sku=row.sku, listing=row.listing, epoch=row.epoch, quantity=quantity, at_from=at_from, at_to=at_to)
+    return Baseline(
+        sku=row.sku,
+        listing=row.listing,
+        epoch=row.epoch,
+        quantity=quantity,
+        at_from=at_from,
+        at_to=at_to,
+        unguarded=row.unguarded,
+    )
 
 
 def tell(row: ListingRow, at: int, now: int) -> StockOutcome:

@@ -19,7 +19,7 @@ from schemas.records import (
     Watermark,
 )
 from tables.catalogue import Listing
-from tables.stock import bundles, drift, escrow, grants, judge, levels, lines, takes
+from tables.stock import bundles, drift, escrow, grants, guarantee, judge, levels, lines, takes
 from tables.stock.judge import Judgement
 from tables.stock.policy import follows
 from tables.stock.rows import (
@@ -79,6 +79,9 @@ def demand_line(state: StockState, rules: Rules, body: DemandLine, occurred_at: 
     lowered = lines.upsert(row, order, body, occurred_at)
     if lowered is None:
         return Folded()
+    seller = rules.catalogue.listings.get(body.ordered_at)
+    if seller is not None and seller.product == row.sku:
+        guarantee.heard(row.listing(seller.id), body)
     for change in lowered:
         _count(state, rules, row, change.listing, change.take)
     state.put_lines(body.sku, body.reference, order)
@@ -142,6 +145,7 @@ def baseline(state: StockState, rules: Rules, body: Baseline) -> Folded:
     if body.epoch <= known.epoch or listing is None:
         return Folded()
     slack = rules.bound(listing.channel).order_slack
+    known.unguarded = body.unguarded
     takes.rebase(known, body.epoch, body.at_from, body.at_to, body.quantity, slack)
     found = _reach(state, rules, row, listing.channel)
     state.put_sku(row)
@@ -157,9 +161,13 @@ def read_back(state: StockState, rules: Rules, body: ReadBack) -> Folded:
         return Folded()
     if body.epoch > known.epoch:
         return Folded(effects=[_baseline_needed(body, listing.channel)])
+    changed: dict[str, str] = {}
     read = WaitingRead(body.pver, body.quantity, body.at_from, body.at_to, body.published, body.verify)
+    if known.unguarded != body.unguarded:
+        known.unguarded = body.unguarded
+        changed = {row.sku: "policy"}
     known.reads = [r for r in known.reads if r.pver == body.pver]
-    found = Folded()
+    found = Folded(touched=changed)
     judgement = judge.at_once(known, read, rules.bound(listing.channel))
     if judgement is not None:
         found.effects += _judged(row, listing.channel, body.listing, known, read, judgement)

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from schemas.records import BundleHold
 from tables.catalogue import Catalogue, Product
-from tables.stock import bundles
+from tables.stock import bundles, guarantee
 from tables.stock.escrow import Seller, high
 from tables.stock.pool import Region, key_of, set_of
-from tables.stock.rows import Hold, Quota, SkuRow
+from tables.stock.rows import Hold, Quota, Rules, SkuRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def hold(row: SkuRow, word: BundleHold) -> bool:
     known = row.holds.get(word.bundle)
     if known is not None and word.version <= known.version:
         return False
-    row.holds[word.bundle] = Hold(word.version, word.seen, word.sure, word.bounds, word.most)
+    row.holds[word.bundle] = Hold(word.version, word.seen, word.sure, word.bounds, word.most, word.unguarded)
     return True
 
 
@@ -102,15 +102,17 @@ def limits(row: SkuRow, bundle: Product, catalogue: Catalogue) -> list[Region] |
     return found
 
 
-def words(row: SkuRow, bundle: Product, catalogue: Catalogue) -> list[BundleHold]:
+def words(row: SkuRow, bundle: Product, rules: Rules) -> list[BundleHold]:
     """What its components with a split pool do not know yet."""
-    bounds, sure = dict[str, int](), True
+    catalogue, bounds, sure, unguarded = rules.catalogue, dict[str, int](), True, dict[str, str]()
     for listing in bundle.listings:
         known = row.listing(listing.id)
         if known.quota is None or not known.ready:
             return []
         bounds[listing.id] = row.lowered.get(listing.id, 0) + max(0, high(known.quota) - known.taken)
         sure = sure and not known.quota.unsure
+        if why := guarantee.reason(rules, listing.id, known):
+            unguarded[listing.id] = why
     most = {key: _most(row, bundle, catalogue, key, places) for key, places in _by_set(catalogue, bundle).items()}
     found: list[BundleHold] = []
     for sku in bundle.bundle:
@@ -120,11 +122,11 @@ def words(row: SkuRow, bundle: Product, catalogue: Catalogue) -> list[BundleHold
         if (
             last is not None
             and last.seen >= component.granted_at
-            and (last.sure, last.bounds, last.most) == (sure, bounds, most)
+            and (last.sure, last.bounds, last.most, last.unguarded) == (sure, bounds, most, unguarded)
         ):
             continue
         version = last.version + 1 if last else max(known.epoch for known in row.listings.values())
-        row.said[sku] = Hold(version, component.version, sure, bounds, most)
+        row.said[sku] = Hold(version, component.version, sure, bounds, most, unguarded)
         found.append(
             BundleHold(
                 sku=sku,
@@ -134,6 +136,7 @@ def words(row: SkuRow, bundle: Product, catalogue: Catalogue) -> list[BundleHold
                 sure=sure,
                 bounds=bounds,
                 most=most,
+                unguarded=unguarded,
             )
         )
     return found

@@ -3,11 +3,11 @@
 `escrow` always splits; `auto` splits a pool that is small (`escrow_floor`) and shares a large one. What cannot be split is shared, and `notes` says why.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from tables.catalogue import Catalogue, Listing, Mode, Product
-from tables.stock import bundles, escrow, grants, speed
+from tables.stock import bundles, escrow, grants, guarantee, speed
 from tables.stock.escrow import Seller
 from tables.stock.pool import pool, regions, set_of
 from tables.stock.rows import Rules, SkuRow, StockState
@@ -24,7 +24,7 @@ def offers(state: StockState, rules: Rules, row: SkuRow, product: Product) -> di
             return _split_bundle(state, rules, row, product)
     elif row.read_no and _splits(rules, row, product):
         return _split(state, rules, row, product)
-    if _is_split(row):
+    if is_split(row):
         for known in row.listings.values():
             known.quota = None
         row.grants = {}
@@ -32,7 +32,8 @@ def offers(state: StockState, rules: Rules, row: SkuRow, product: Product) -> di
     return shared(state, rules, row, product)
 
 
-def _is_split(row: SkuRow) -> bool:
+def is_split(row: SkuRow) -> bool:
+    """Are there quotas, of its listings or of bundles?"""
     return bool(row.grants) or any(known.quota is not None for known in row.listings.values())
 
 
@@ -42,7 +43,7 @@ def _splits(rules: Rules, row: SkuRow, product: Product) -> bool:
     if mode is Mode.AUTO:
         policies = [rules.catalogue.policy(listing) for listing in sellers_of(rules.catalogue, product)]
         least = min(pool(row.free, row.demand, warehouses) for warehouses in {p.warehouses for p in policies})
-        return least <= policies[0].escrow_floor * (WIDE if _is_split(row) else 1)
+        return least <= policies[0].escrow_floor * (WIDE if is_split(row) else 1)
     return mode is Mode.ESCROW
 
 
@@ -185,16 +186,36 @@ def shared(state: StockState, rules: Rules, row: SkuRow, product: Product) -> di
     return found
 
 
-def notes(catalogue: Catalogue, decrementless: Collection[str] = ()) -> list[str]:
-    """One line for every product with several sellers whose last units may be sold twice though its policy is not `shared`."""
+def no_guarantee(rules: Rules, row: SkuRow, product: Product) -> list[str]:
+    """Every seller of a split pool by which nothing is guaranteed, with its reason; empty where the pool is shared, or keeps its promise."""
+    if not is_split(row):
+        return []
+    found: list[str] = []
+    for listing in product.listings if product.bundle else sellers_of(rules.catalogue, product):
+        if listing.product == row.sku:
+            why = guarantee.reason(rules, listing.id, row.listing(listing.id))
+        else:
+            word = row.holds.get(listing.product)
+            why = word.unguarded.get(listing.id, "") if word is not None else ""
+        if why:
+            found.append(f"no guarantee: {listing.id}: {why}")
+    return found
+
+
+def notes(catalogue: Catalogue, unguarded: Mapping[str, str]) -> list[str]:
+    """One line for every product with several sellers whose last units may be sold twice though its policy is not `shared`.
+
+    `unguarded`: channels by whose configuration nothing can be promised, with the reason.
+    """
     found: list[str] = []
     for product in catalogue.products.values():
         mode = wanted_mode(catalogue, product)
         if mode is Mode.SHARED:
             continue
-        weak = sorted({listing.channel for listing in sellers_of(catalogue, product)} & set(decrementless))
+        weak = sorted({listing.channel for listing in sellers_of(catalogue, product)} & unguarded.keys())
         if why := obstacle(catalogue, product):
             found.append(f"{product.sku}: no guarantee, mode {mode} shares its pool: {why}")
         elif weak:
-            found.append(f"{product.sku}: no guarantee, {', '.join(weak)} does not lower its own quantities")
+            reasons = "; ".join(f"{channel}: {unguarded[channel]}" for channel in weak)
+            found.append(f"{product.sku}: no guarantee, {reasons}")
     return found

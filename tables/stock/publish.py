@@ -32,7 +32,7 @@ def publish(state: StockState, rules: Rules, sku: str, cause: str) -> list[Effec
             if told is not None:
                 effects.append(told)
     if product.bundle:
-        effects += grants.words(row, product, rules.catalogue)
+        effects += grants.words(row, product, rules)
     if effects:
         state.put_sku(row)
     return effects

@@ -85,6 +85,9 @@ class ListingState(msgspec.Struct, array_like=True):
     drift: str = ""  # what people were told of drift that is still open
     drift_at: int = 0  # since when, 0: none
     checked: bool = False  # a read-back since the baseline was judged for good
+    unguarded: str = ""  # why the storefront may sell beyond what it shows, by the newest read; empty: it refuses at 0
+    sold_unguarded: str = ""  # the same by the newest order
+    guard_at: int = 0  # storefront time of that order
 
 
 class Component(msgspec.Struct, array_like=True):
@@ -117,6 +120,7 @@ class Hold(msgspec.Struct, array_like=True):
     sure: bool  # everything sent before the pool was split is settled
     bounds: dict[str, int]  # listing id to the most units it will ever have lowered
     most: dict[str, int]  # warehouse set to the units worth granting, for what all components have
+    unguarded: dict[str, str] = {}  # listing id to why its storefront may sell beyond what it shows
 
 
 class LineRead(msgspec.Struct, array_like=True):
@@ -204,12 +208,16 @@ class StockState(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the configuration says: products and policies, the number of order partitions, time bounds by channel, channels that do not decrement."""
+    """What the configuration says: products and policies, the number of order partitions, time bounds by channel, channels that do not decrement.
+
+    `unguarded`: channels by whose configuration nothing can be promised (R9), with the reason.
+    """
 
     catalogue: Catalogue
     partitions: int
     bounds: dict[str, Bounds]
     decrementless: frozenset[str] = field(default=frozenset())
+    unguarded: dict[str, str] = field(default_factory=dict)
     modes: dict[str, Mode] = field(default_factory=dict, init=False, compare=False)
     """What `tables.stock.policy.mode_of` found out, by product."""
 

@@ -53,10 +53,18 @@ class Network:
 
     # ---- what may happen ----
 
-    def adopt(self, key: str) -> None:
+    def adopt(self, key: str, unguarded: str = "") -> None:
         listing = self.shelves[key].listing
         self._append(
-            Baseline(sku=listing.product, listing=key, epoch=self.now, quantity=0, at_from=self.now, at_to=self.now)
+            Baseline(
+                sku=listing.product,
+                listing=key,
+                epoch=self.now,
+                quantity=0,
+                at_from=self.now,
+                at_to=self.now,
+                unguarded=unguarded,
+            )
         )
 
     def read(self, sku: str) -> None:

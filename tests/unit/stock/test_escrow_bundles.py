@@ -12,6 +12,7 @@ from tables.catalogue import Catalogue, Listing, Mode, PolicyRule, Product
 from tables.stock import grants
 from tables.stock.escrow import Seller
 from tables.stock.grants import Taker
+from tables.stock.policy import no_guarantee
 from tables.stock.rows import SkuRow
 from tests.unit.stock.network import Network
 
@@ -121,6 +122,19 @@ def test_auto_shares_again_where_there_is_plenty_and_bundles_follow() -> None:
     given.read("MUG")
     given.wait()
     assert used(given, "MUG") == 9 and shown(given)[CARD.id] == 100
+
+
+def test_a_component_knows_by_which_of_its_bundles_nothing_is_guaranteed() -> None:
+    given = network(20, 20)
+    for sku in given.supply:
+        given.read(sku)
+    for key in given.shelves:
+        given.adopt(key, "back-orders are accepted" if key == BOX_MALL.id else "")
+    given.settle()
+    reasons = [f"no guarantee: {BOX_MALL.id}: back-orders are accepted"]
+    for sku, expected in {"MUG": reasons, "CARD": reasons, "BOX": reasons, "PAIR": []}.items():
+        row = given.ledgers[sku].state.skus[sku]
+        assert no_guarantee(given.rules, row, given.catalogue.products[sku]) == expected
 
 
 ROUNDS = settings(max_examples=150, deadline=None)

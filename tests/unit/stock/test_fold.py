@@ -158,5 +158,5 @@ def test_a_listing_that_is_configured_no_more_is_still_counted_and_gets_nothing(
     ("mode", "said"), [(Mode.SHARED, 0), (Mode.AUTO, 2), (Mode.ESCROW, 2)], ids=["shared", "auto", "escrow"]
 )
 def test_products_whose_pool_cannot_be_split_are_named(mode: Mode, said: int) -> None:
-    assert notes(rules(rule(mode=mode)).catalogue) == []
-    assert len(notes(rules(rule(mode=mode, share=Decimal("0.5"))).catalogue)) == said
+    assert notes(rules(rule(mode=mode)).catalogue, {}) == []
+    assert len(notes(rules(rule(mode=mode, share=Decimal("0.5"))).catalogue, {})) == said
