@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from tables.catalogue import Listing, Product
+from tables.explain import split
 from tables.explain.report import Ledger, Lines, OpenLine, Quota, Target, Term, Told, Union, Waiting
 from tables.explain.terms import offer_terms, quota_terms, unions
 from tables.stock import bundles, judge
@@ -28,6 +29,7 @@ def explain(state: StockState, rules: Rules, row: SkuRow, product: Product) -> L
         demand=dict(row.demand),
         targets=[_target(state, rules, row, product, listing) for listing in product.listings],
         bundles=[*_components(row, product), *_uses(row, rules)],
+        split=split.explain(state, rules, row, product),
     )
 
 
@@ -36,7 +38,8 @@ def _target(state: StockState, rules: Rules, row: SkuRow, product: Product, list
     known = row.listing(listing.id)
     parts: list[Union] = []
     if product.bundle:
-        base, taken = bundles.base(product.bundle, row, policy.warehouses), bundles.taken(listing.id, row)
+        base = bundles.base(product.bundle, row, policy.warehouses)
+        taken = known.taken if known.quota is not None else bundles.taken(listing.id, row)
     else:
         parts, taken = unions(row.free, row.demand, policy.warehouses), known.taken
         base = parts[0].left if row.read_no else None
@@ -45,7 +48,7 @@ def _target(state: StockState, rules: Rules, row: SkuRow, product: Product, list
     figures, terms = None, list[Term]()
     if base is not None and known.quota is not None:
         figures = quota_offer(known.quota.target, taken, decrements)
-        terms = quota_terms(base, policy, known.quota.target, taken, velocity)
+        terms = quota_terms(None if product.bundle else base, policy, known.quota.target, taken, velocity)
     elif base is not None:
         figures = offer(base, policy, listing.eaches, taken, velocity, decrements)
         terms = offer_terms(base, policy, listing.eaches, taken, velocity, decrements, bool(product.bundle))
@@ -90,6 +93,7 @@ def _quota(known: ListingState) -> Quota | None:
         {str(version): inc for version, inc in sorted(given.issued.items())},
         most,
         max(0, most - known.taken),
+        given.unsure,
     )
 
 
@@ -131,6 +135,7 @@ def _components(row: SkuRow, product: Product) -> list[Told]:
                 one.version if one else 0,
                 dict(one.pools) if one else {},
                 dict(one.joint) if one else {},
+                dict(one.granted) if one else {},
             )
         )
     return found
@@ -150,6 +155,7 @@ def _uses(row: SkuRow, rules: Rules) -> list[Told]:
                 sent.version if sent else 0,
                 dict(sent.pools) if sent else {},
                 dict(sent.joint) if sent else {},
+                dict(sent.granted) if sent else {},
             )
         )
     return found

@@ -9,7 +9,7 @@ from dataclasses import replace
 from tables.catalogue import Catalogue, Listing, Mode, Product
 from tables.stock import bundles, escrow, grants, guarantee, speed
 from tables.stock.escrow import Seller
-from tables.stock.pool import pool, regions, set_of
+from tables.stock.pool import Region, pool, regions, set_of
 from tables.stock.rows import Rules, SkuRow, StockState
 from tables.stock.target import Offer, offer, units_of
 
@@ -114,12 +114,18 @@ def _split(state: StockState, rules: Rules, row: SkuRow, product: Product) -> di
     known = [seller for seller in sellers if seller is not None]
     if len(known) < len(sellers):
         return {}
+    escrow.divide(known, pool_limits(state, rules, row, product))
+    return _quota_offers(rules, product, known)
+
+
+def pool_limits(state: StockState, rules: Rules, row: SkuRow, product: Product) -> list[Region]:
+    """What may be split among the product's listings and then `grants.takers`, by their places: R2 less what the pool's policy keeps back."""
     common = replace(rules.catalogue.policy(sellers_of(rules.catalogue, product)[0]), max=None)
     kept = speed.cover(state, rules, row, common)
     sets = [frozenset(rules.catalogue.policy(listing).warehouses) for listing in product.listings]
-    limits = regions(row.free, row.demand, [*sets, *(set_of(taker.key) for taker in takers)])
-    escrow.divide(known, [replace(limit, left=units_of(limit.left, common, 1, kept)) for limit in limits])
-    return _quota_offers(rules, product, known)
+    sets += [set_of(taker.key) for taker in grants.takers(rules.catalogue, row.sku)]
+    limits = regions(row.free, row.demand, sets)
+    return [replace(limit, left=units_of(limit.left, common, 1, kept)) for limit in limits]
 
 
 def _split_bundle(state: StockState, rules: Rules, row: SkuRow, product: Product) -> dict[str, Offer]:
