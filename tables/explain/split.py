@@ -6,14 +6,14 @@ from tables.catalogue import Product
 from tables.explain.report import Granted, Limit, Split, Waiting
 from tables.stock import grants
 from tables.stock.escrow import Seller, high
-from tables.stock.policy import is_split, no_guarantee, pool_limits
+from tables.stock.policy import is_split, no_guarantee, pool_limits, splits
 from tables.stock.pool import set_of
 from tables.stock.rows import Rules, SkuRow, StockState
 
 
 def explain(state: StockState, rules: Rules, row: SkuRow, product: Product) -> Split | None:
     """None where the pool is shared. The row is not changed."""
-    if not is_split(row):
+    if not is_split(row) and not splits(rules, row, product):
         return None
     row = deepcopy(row)
     limits = grants.limits(row, product, rules.catalogue) if product.bundle else pool_limits(state, rules, row, product)

@@ -22,7 +22,7 @@ def offers(state: StockState, rules: Rules, row: SkuRow, product: Product) -> di
     if product.bundle:
         if grants.is_split(row, product):
             return _split_bundle(state, rules, row, product)
-    elif row.read_no and _splits(rules, row, product):
+    elif splits(rules, row, product):
         return _split(state, rules, row, product)
     if is_split(row):
         for known in row.listings.values():
@@ -37,9 +37,9 @@ def is_split(row: SkuRow) -> bool:
     return bool(row.grants) or any(known.quota is not None for known in row.listings.values())
 
 
-def _splits(rules: Rules, row: SkuRow, product: Product) -> bool:
-    """Is the pool of this product, which is no bundle, to be split now? The seller with the smallest pool decides."""
-    mode = mode_of(rules, product)
+def splits(rules: Rules, row: SkuRow, product: Product) -> bool:
+    """Is the pool of this product to be split now? The seller with the smallest pool decides; a bundle's pool is its components'."""
+    mode = mode_of(rules, product) if row.read_no else Mode.SHARED
     if mode is Mode.AUTO:
         policies = [rules.catalogue.policy(listing) for listing in sellers_of(rules.catalogue, product)]
         least = min(pool(row.free, row.demand, warehouses) for warehouses in {p.warehouses for p in policies})

@@ -212,7 +212,8 @@ def test_why_a_split_pool_promises_nothing_or_waits_is_said() -> None:
     given = Catalogue([Product("MUG", listings=(shop, mall))], [PolicyRule("*", "*", {"mode": Mode.ESCROW})], ["MAIN"])
     ledger = Ledger(Rules(given, 1, {"shop": EXACT, "mall": EXACT}))
     ledger(level(1, 10), baseline(listing=shop), watermark(4000))
-    assert explained(ledger).split is None  # nothing is split yet: the listing says what is awaited
+    found = explained(ledger).split
+    assert found is not None and [x.what for x in found.awaits] == ["adoption"] and mall.id in found.awaits[0].detail
     assert [x.what for x in explained(ledger).targets[1].awaits] == ["baseline"]
 
 
