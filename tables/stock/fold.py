@@ -97,8 +97,10 @@ def _cause(body: DemandLine) -> str:
 
 def _count(state: StockState, rules: Rules, row: SkuRow, listing_id: str, take: Take) -> None:
     """A bundle's sale is counted in its own row since its baseline; a component's row only keeps how much of it has arrived there."""
-    row.lowered[listing_id] = row.lowered.get(listing_id, 0) + take.units
     listing = rules.catalogue.listings.get(listing_id)
+    if listing is not None and listing.product == row.sku:
+        grants.join(row, rules.catalogue.products[row.sku])
+    row.lowered[listing_id] = row.lowered.get(listing_id, 0) + take.units
     if listing is None or (listing.product != row.sku and not follows(rules, listing, row.sku)):
         return
     channel = listing.channel

@@ -3,7 +3,8 @@
 A component's row is the ledger of its pool. Each bundle counts there as one seller per warehouse set, in bundle units of so many eaches, and is told in
 `ComponentStock` how many units its listings may *ever* have lowered. The bundle's row splits the least that its components grant among its listings, and
 answers with `BundleHold`: which grant it follows, and how many units each listing will at most ever have lowered. Both sides count units lowered since
-their first order line, from the same records, so a sale that one of them has not seen yet changes neither figure: it counts there as not sold yet.
+the component belongs to the bundle, from the same records, so a sale that one of them has not seen yet changes neither figure: it counts there as not
+sold yet.
 """
 
 from collections.abc import Iterable
@@ -82,6 +83,13 @@ def seller(row: SkuRow, taker: Taker, sold: int) -> Seller | None:
 # ---- in the bundle's row ----
 
 
+def join(row: SkuRow, bundle: Product) -> None:
+    """A component that is added later knows nothing of what the bundle sold before. To be called before a sale is counted, and before anything is split."""
+    level = dict(row.lowered) if row.joined else {}
+    for sku in bundle.bundle:
+        row.joined.setdefault(sku, level)
+
+
 def is_split(row: SkuRow, bundle: Product) -> bool:
     """A component's pool is split: the bundle offers what it is granted."""
     return any(row.components[c].granted for c in bundle.bundle if c in row.components)
@@ -104,21 +112,26 @@ def limits(row: SkuRow, bundle: Product, catalogue: Catalogue) -> list[Region] |
 
 def words(row: SkuRow, bundle: Product, rules: Rules) -> list[BundleHold]:
     """What its components with a split pool do not know yet."""
-    catalogue, bounds, sure, unguarded = rules.catalogue, dict[str, int](), True, dict[str, str]()
+    all_bounds, sure, unguarded = dict[str, int](), True, dict[str, str]()
     for listing in bundle.listings:
         known = row.listing(listing.id)
         if known.quota is None or not known.ready:
             return []
-        bounds[listing.id] = row.lowered.get(listing.id, 0) + max(0, high(known.quota) - known.taken)
+        all_bounds[listing.id] = row.lowered.get(listing.id, 0) + max(0, high(known.quota) - known.taken)
         sure = sure and not known.quota.unsure
         if why := guarantee.reason(rules, listing.id, known):
             unguarded[listing.id] = why
-    most = {key: _most(row, bundle, catalogue, key, places) for key, places in _by_set(catalogue, bundle).items()}
+    by_set = _by_set(rules.catalogue, bundle)
+    sets = {key: [bundle.listings[i].id for i in places] for key, places in by_set.items()}
+    all_most = {key: _most(row, bundle, rules.catalogue, key, places) for key, places in by_set.items()}
     found: list[BundleHold] = []
     for sku in bundle.bundle:
         component, last = row.components.get(sku), row.said.get(sku)
         if component is None or not component.granted:
             continue
+        before = row.joined[sku]
+        bounds = {listing: units - before.get(listing, 0) for listing, units in all_bounds.items()}
+        most = {key: units - sum(before.get(x, 0) for x in sets[key]) for key, units in all_most.items()}
         if (
             last is not None
             and last.seen >= component.granted_at
@@ -157,18 +170,22 @@ def _most(row: SkuRow, bundle: Product, catalogue: Catalogue, key: str, places: 
 
 
 def _least(row: SkuRow, bundle: Product, key: str, listings: Iterable[str], *, granted: bool) -> int | None:
-    """The least over the components of the units that may ever have been lowered: by the grant of a split pool, else by what is there."""
+    """The least over the components of the units that may ever have been lowered, as the bundle counts them: by the grant of a split pool, else by what
+    is there."""
     found: list[int] = []
+    listings = list(listings)
     for sku, eaches in bundle.bundle.items():
         component = row.components.get(sku)
         if component is None or key not in component.joint:
             return None
+        before = sum(row.joined.get(sku, {}).get(x, 0) for x in listings)
         if granted and component.granted:
             if key not in component.granted:
                 return None
-            found.append(component.granted[key])
+            found.append(component.granted[key] + before)
         else:
-            found.append(component.joint[key] // eaches + sum(component.taken.get(x, 0) for x in listings))
+            counted = sum(component.taken.get(x, 0) for x in listings)
+            found.append(component.joint[key] // eaches + counted + before)
     return min(found)
 
 

@@ -130,6 +130,7 @@ def pool_limits(state: StockState, rules: Rules, row: SkuRow, product: Product) 
 
 def _split_bundle(state: StockState, rules: Rules, row: SkuRow, product: Product) -> dict[str, Offer]:
     """Every listing of the bundle is offered its part of what the components grant (R9)."""
+    grants.join(row, product)
     sellers = _sellers(state, rules, row, product)
     state.put_sku(row)
     known = [seller for seller in sellers if seller is not None]

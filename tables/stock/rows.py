@@ -152,6 +152,7 @@ class SkuRow(msgspec.Struct, array_like=True):
     ] = {}  # of a component under escrow: by bundle and warehouse set, in bundle units
     holds: dict[str, Hold] = {}  # of a component: the newest word of each bundle
     said: dict[str, Hold] = {}  # of a bundle: what it last told each component
+    joined: dict[str, dict[str, int]] = {}  # of a bundle: `lowered` when a component was added to it
 
     def listing(self, listing: str) -> ListingState:
         """The listing's state, made where there is none."""

@@ -5,7 +5,10 @@ can happen between them is left to the order in which a test lets things happen.
 """
 
 from collections import deque
+from dataclasses import dataclass, replace
 from random import Random
+
+import msgspec
 
 from schemas.records import (
     Baseline,
@@ -19,7 +22,7 @@ from schemas.records import (
     Watermark,
 )
 from tables.catalogue import Catalogue, Listing
-from tables.stock.rows import Rules
+from tables.stock.rows import Rules, SkuRow
 from tests.unit.stock.memory import EXACT, Ledger
 from tests.unit.stock.test_pool import Demand, can_serve
 
@@ -38,6 +41,18 @@ class Shelf:
         return self.gross - self.sold
 
 
+@dataclass
+class Order:
+    """One order of one listing."""
+
+    key: str
+    number: int
+    units: int
+    at: int
+    closed: bool = False
+    restocked_at: int | None = None
+
+
 class Network:
     """Everything that has happened, and what is on its way."""
 
@@ -48,8 +63,9 @@ class Network:
         self.ledgers = {sku: Ledger(self.rules) for sku in catalogue.products}
         self.logs: dict[str, deque[Record]] = {sku: deque() for sku in catalogue.products}
         self.shelves = {key: Shelf(listing) for key, listing in catalogue.listings.items()}
-        self.demand: dict[str, Demand] = {sku: [] for sku in stock}
-        self.now, self.orders, self.reads = BEGIN, 0, 0
+        self.now, self.reads = BEGIN, 0
+        self.orders: list[Order] = []
+        self.words: list[ComponentStock | BundleHold] = []
 
     # ---- what may happen ----
 
@@ -84,17 +100,19 @@ class Network:
         if shelf.shown < units:
             return False
         self.now += 10
-        self.orders += 1
         shelf.sold += units
-        listing = shelf.listing
-        parts = dict(self.catalogue.products[listing.product].bundle) or {listing.product: listing.eaches}
-        warehouses = list(self.catalogue.policy(listing).warehouses)
-        for sku, eaches in parts.items():
-            self.demand[sku].append((frozenset(warehouses), eaches * units))
-            self._line(sku, listing, units, eaches * units, warehouses)
-        if listing.product not in parts:
-            self._line(listing.product, listing, units, 0, warehouses)
+        self.orders.append(Order(key, len(self.orders), units, self.now))
+        self._tell(self.orders[-1])
         return True
+
+    def cancel(self, order: Order, restock: bool) -> None:
+        """Before the warehouse has seen it. The storefront may put the units back by itself."""
+        if order.closed:
+            return
+        self.now += 10
+        order.closed, order.restocked_at = True, self.now if restock else None
+        self.shelves[order.key].sold -= order.units if restock else 0
+        self._tell(order)
 
     def write(self, key: str) -> None:
         """Delivery executes the newest command: what lies between has no outcome of its own."""
@@ -132,19 +150,53 @@ class Network:
                 case StockTarget():
                     self.shelves[effect.listing].wanted = effect
                 case ComponentStock() | BundleHold():
+                    self.words.append(effect)
                     self._append(effect)
 
+    def restart(self) -> None:
+        """Every SKU's row through its bytes."""
+        for ledger in self.ledgers.values():
+            rows = ledger.state.skus
+            rows.update(
+                {key: msgspec.msgpack.decode(msgspec.msgpack.encode(row), type=SkuRow) for key, row in rows.items()}
+            )
+
+    def restarted(self, catalogue: Catalogue) -> "Network":
+        """The same world when its workers come back with another configuration."""
+        found = Network(catalogue, self.supply)
+        found.shelves, found.now, found.reads = self.shelves, self.now, self.reads
+        found.logs, found.ledgers = self.logs, self.ledgers
+        found.orders = [
+            replace(order, closed=True) for order in self.orders
+        ]  # they are at the warehouse: out of its balances
+        for order in self.orders:
+            for sku in self.supply:
+                eaches = 0 if order.closed else self.catalogue.eaches(self.shelves[order.key].listing, sku)
+                found.supply[sku]["MAIN"] -= eaches * order.units
+        for ledger in found.ledgers.values():
+            ledger.rules = found.rules
+        return found
+
     # ---- the truth ----
+
+    def demand(self, sku: str) -> Demand:
+        """What open orders want of it, by the warehouses that may serve them."""
+        found: Demand = []
+        for order in self.orders:
+            listing = self.shelves[order.key].listing
+            eaches = 0 if order.closed else self.catalogue.eaches(listing, sku) * order.units
+            found.append((frozenset(self.catalogue.policy(listing).warehouses), eaches))
+        return found
 
     def servable(self) -> bool:
         """Can all that was sold, and all that the listings show, be served?"""
         for sku, free in self.supply.items():
-            shown: Demand = []
+            shown = self.demand(sku)
             for shelf in self.shelves.values():
                 eaches = self.catalogue.eaches(shelf.listing, sku)
                 warehouses = frozenset(self.catalogue.policy(shelf.listing).warehouses)
                 shown.append((warehouses, max(0, shelf.shown) * eaches))
-            if not can_serve(dict(free), self.demand[sku] + shown):
+            if not can_serve(dict(free), shown):
                 return False
         return True
 
@@ -189,28 +241,40 @@ class Network:
             self.write(random.choice(keys))
         elif chance < 9:
             self.poll(random.choice(sorted({shelf.listing.channel for shelf in self.shelves.values()})))
-        elif random.random() < 0.2:
+        elif random.random() < 0.3 and self.words:
+            self._append(random.choice(self.words))  # an at-least-once worker says it again
+        elif random.random() < 0.3 and self.orders:
+            self.cancel(random.choice(self.orders), random.random() < 0.5)
+        elif random.random() < 0.3:
+            self.restart()
+        elif random.random() < 0.3:
             sku = random.choice(sorted(self.supply))
             self.receive(sku, random.choice(sorted(self.supply[sku])), random.randint(1, 4))
 
     def _append(self, body: Record) -> None:
         self.logs[body.sku].append(body)  # type: ignore[attr-defined]
 
-    def _line(self, sku: str, listing: Listing, units: int, eaches: int, warehouses: list[str]) -> None:
-        self._append(
-            DemandLine(
-                sku=sku,
-                reference=f"{listing.channel}:{self.orders}",
-                channel=listing.channel,
-                order_id=str(self.orders),
-                line_id="1",
-                version=1,
-                eaches=eaches,
-                state="OPEN",
-                warehouses=warehouses,
-                listing=listing.id,
-                units=units,
-                taken_from=self.now,
-                taken_to=self.now,
+    def _tell(self, order: Order) -> None:
+        """Its lines in the log of every SKU concerned."""
+        listing = self.shelves[order.key].listing
+        bundle = self.catalogue.products[listing.product].bundle
+        parts = {**bundle, listing.product: 0} if bundle else {listing.product: listing.eaches}
+        for sku, eaches in parts.items():
+            self._append(
+                DemandLine(
+                    sku=sku,
+                    reference=f"{listing.channel}:{order.number}",
+                    channel=listing.channel,
+                    order_id=str(order.number),
+                    line_id="1",
+                    version=2 if order.closed else 1,
+                    eaches=eaches * order.units,
+                    state="CLOSED" if order.closed else "OPEN",
+                    warehouses=list(self.catalogue.policy(listing).warehouses),
+                    listing=listing.id,
+                    units=order.units,
+                    taken_from=order.at,
+                    taken_to=order.at,
+                    restocked_at=order.restocked_at,
+                )
             )
-        )

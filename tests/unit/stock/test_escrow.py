@@ -1,7 +1,7 @@
 """R9: a pool split into quotas never promises more than there is, and units move only when the giving side is settled."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.records import AvailableToSell, Baseline, ReadBack, Record, StockOutcome, StockTarget, Watermark
@@ -90,6 +90,7 @@ def test_dividing_again_moves_nothing(parts: list[Seller], pool: int) -> None:
     assert [one.quota.target for one in parts] == found
 
 
+@settings(deadline=None)
 @given(st.integers(1, 100_000), st.lists(st.integers(1, 12), min_size=1, max_size=4))
 def test_all_that_fits_is_granted(pool: int, eaches: list[int]) -> None:
     parts = [Seller(Quota(), 0, n) for n in eaches]
@@ -189,6 +190,36 @@ def test_percent_and_buffer_count_once_and_max_limits_a_listing() -> None:
     limit = PolicyRule("shop", "*", {"max": 3})
     _, effects = started(rules(percent=10, buffer=2, more=(limit,)), 20, 0, 0)
     assert targets(effects) == {A.id: 3, B.id: 13}
+
+
+def test_the_listing_that_sells_faster_is_given_more_of_what_comes_in() -> None:
+    ledger, _ = started(rules(), 20, 0, 0)
+    ledger(outcome(A, 1, 10, 5000), outcome(B, 1, 10, 5000), mark("shop", 5000), mark("mall", 7000))
+    ledger(line("1", 8, of=A, at=8000), line("2", 1, of=B, at=8000, channel="mall"))
+    found = targets(ledger(level(2, 51)))
+    # 42 eaches in all for speeds of 8 and 1: nine parts of A to two of B, as what is on offer allows
+    assert found[A.id] - 8 > 3 * (10 - 1) and B.id not in found
+    # 30 s later, by the storefronts' time, nobody sells any more: what comes in evens them out
+    ledger(mark("shop", 39_000), mark("mall", 39_000))
+    assert list(targets(ledger(level(3, 61)))) == [B.id]
+
+
+def test_the_cover_of_a_velocity_buffer_is_kept_back_once() -> None:
+    ledger, effects = started(rules(velocity=30), 20, 0, 0)
+    assert sum(targets(effects).values()) == 20
+    ledger(outcome(A, 1, 10, 5000), outcome(B, 1, 10, 5000), mark("shop", 5000), mark("mall", 7000))
+    # three sold in the last 30 s: three are kept back of the pool, not three of each listing
+    sent = ledger(line("1", 2, of=A, at=8000), line("2", 1, of=B, at=8000, channel="mall"))
+    row = ledger.mug
+    offered = sum(row.listing(x.id).quota.target - row.listing(x.id).taken for x in (A, B))  # type: ignore[union-attr]
+    assert offered == 20 - 3 - 3 and targets(sent)
+    gone = ledger(mark("shop", 39_000), mark("mall", 39_000))
+    assert targets(gone) == {}  # the units kept back come when the decreases are settled
+    versions = {x.id: (row.listing(x.id).version, row.listing(x.id).inc) for x in (A, B)}
+    told = [outcome(x, *versions[x.id], 40_000) for x in (A, B)]
+    ledger(*told, mark("shop", 40_000), mark("mall", 42_000))
+    offered = sum(row.listing(x.id).quota.target - row.listing(x.id).taken for x in (A, B))  # type: ignore[union-attr]
+    assert offered == 17
 
 
 def test_a_case_and_single_units_are_weighted_by_eaches() -> None:
