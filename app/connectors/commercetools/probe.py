@@ -112,7 +112,7 @@ class Probe:
         )
         orders = (page or {}).get("results", [])
         found = Counter(
-            mode_of(line, order.get("inventoryMode", "None")) for order in orders for line in order["lineItems"]
+            mode_of(line, order.get("inventoryMode", "None")) for order in orders for line in order.get("lineItems", [])
         )
         weak = sorted(found.keys() & UNGUARDED_MODES.keys())
         if not weak:

@@ -239,6 +239,14 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
         load(tmp_path / "none.yaml", {})
 
 
+def test_a_channel_that_is_known_to_promise_nothing_is_told_before_the_start(tmp_path: Path) -> None:
+    text = SHOP.replace("mode: shared", "mode: auto")
+    assert load(shop(tmp_path, text), {}).warnings == []
+    text = text.replace("system: commercetools,", "system: commercetools, restocks_on_cancel: true,")
+    (warning,) = load(shop(tmp_path, text), {}).warnings
+    assert "000123: no guarantee, ct-eu: puts cancelled units back on sale by itself (restocks_on_cancel)" in warning
+
+
 def test_what_is_allowed_but_may_surprise_is_told(tmp_path: Path) -> None:
     text = SHOP.replace("mode: shared", "mode: auto, min_to_list: 2").replace("kafka: {", "kafka: {replication: 1, ")
     warnings = load(shop(tmp_path, text), {}).warnings
