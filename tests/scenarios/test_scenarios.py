@@ -89,3 +89,9 @@ def test_split_pools_survive_lost_webhooks_lost_answers_and_a_fresh_worker(tmp_p
     report = drill("late-and-duplicate.yaml", tmp_path)
     assert report["oversold"] == 0
     assert report["orders"]["placed"] > 100
+
+
+def test_split_pools_of_several_warehouses_and_with_bundles_are_sold_once(tmp_path: Path) -> None:
+    report = drill("split-pools.yaml", tmp_path)
+    assert (report["oversold"], report["failures"]) == (0, [])
+    assert report["orders"]["placed"] > 20
