@@ -5,6 +5,7 @@
 
 import asyncio
 import cProfile
+import gc
 import pstats
 import tempfile
 import time
@@ -103,6 +104,8 @@ def main(events: int, size: int, profile: bool) -> None:
         for portion in polls(iter(warm), size):
             inside.poll(portion)
         measured = list(polls(sale.events(events), size))
+        gc.collect()
+        gc.freeze()
         inside.outputs = inside.rows = inside.row_bytes = 0
         profiler = cProfile.Profile()
         began = time.process_time()

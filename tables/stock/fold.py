@@ -94,7 +94,7 @@ def _count(state: StockState, rules: Rules, row: SkuRow, listing_id: str, take: 
     if listing is None or listing.product != row.sku:
         return
     channel = listing.channel
-    reached = rules.watermark(state.watermark(channel))
+    reached = state.watermark(channel).reached
     takes.add(row.listing(listing_id), take, rules.bound(channel).order_slack, reached)
     if rules.catalogue.policy(listing).velocity or row.listing(listing_id).quota is not None:
         _wait(state, rules, row, channel)
@@ -190,12 +190,12 @@ def outcome(state: StockState, rules: Rules, body: StockOutcome) -> Folded:
 def watermark(state: StockState, rules: Rules, body: Watermark) -> Folded:
     """All orders of the channel up to here, of one order partition, are folded. What waited for their minimum goes on."""
     row = state.watermark(body.channel)
-    before = rules.watermark(row)
+    before = row.reached
     if body.up_to <= row.marks.get(body.order_partition, -1):
         return Folded()
     row.marks[body.order_partition] = body.up_to
+    row.reached = after = rules.reached(row)
     state.put_watermark(body.channel, row)
-    after = rules.watermark(row)
     found = Folded()
     if after <= before:
         return found
@@ -213,7 +213,7 @@ def watermark(state: StockState, rules: Rules, body: Watermark) -> Folded:
 def _reach(state: StockState, rules: Rules, row: SkuRow, channel: str) -> Folded:
     """Everything of the SKU at this channel for which the watermark is reached now; the rest waits on."""
     found = Folded()
-    reached, bounds = rules.watermark(state.watermark(channel)), rules.bound(channel)
+    reached, bounds = state.watermark(channel).reached, rules.bound(channel)
     for listing_id, known in row.listings.items():
         listing = rules.catalogue.listings.get(listing_id)
         if listing is None or listing.channel != channel or not known.epoch:
@@ -235,7 +235,7 @@ def _reach(state: StockState, rules: Rules, row: SkuRow, channel: str) -> Folded
 
 def _wait(state: StockState, rules: Rules, row: SkuRow, channel: str) -> None:
     """The earliest watermark of the channel at which something of this SKU goes on."""
-    reached, bounds = rules.watermark(state.watermark(channel)), rules.bound(channel)
+    reached, bounds = state.watermark(channel).reached, rules.bound(channel)
     dues: list[int] = []
     for listing_id, known in row.listings.items():
         listing = rules.catalogue.listings.get(listing_id)
@@ -251,7 +251,14 @@ def _wait(state: StockState, rules: Rules, row: SkuRow, channel: str) -> None:
         )
         if by_speed:
             dues += [x.at_to + SPEED_MS for x in known.takes if x.units > 0 and x.at_to + SPEED_MS > reached]
-    state.wait(channel, row.sku, min(dues, default=None))
+    due = min(dues, default=None)
+    if due == row.waits.get(channel):
+        return
+    if due is None:
+        del row.waits[channel]
+    else:
+        row.waits[channel] = due
+    state.wait(channel, row.sku, due)
 
 
 def _judged(

@@ -155,7 +155,7 @@ def sold_lately(state: StockState, rules: Rules, row: SkuRow, product: Product) 
 def clock(state: StockState, rules: Rules, row: SkuRow, listing: Listing) -> int:
     """The newest storefront time the log speaks of: driven by records, so that a replay gives the same result."""
     newest = max((take.at_to for take in row.listing(listing.id).takes), default=0)
-    return max(newest, rules.watermark(state.watermark(listing.channel)))
+    return max(newest, state.watermark(listing.channel).reached)
 
 
 def notes(catalogue: Catalogue, decrementless: Collection[str] = ()) -> list[str]:

@@ -122,10 +122,14 @@ class SkuRow(msgspec.Struct, array_like=True):
     lowered: dict[str, int] = {}  # listing id to units it ever lowered by itself, whatever its baseline
     components: dict[str, Component] = {}
     told: dict[str, ComponentSent] = {}
+    waits: dict[str, int] = {}  # channel to its earliest watermark at which something goes on
 
     def listing(self, listing: str) -> ListingState:
         """The listing's state, made where there is none."""
-        return self.listings.setdefault(listing, ListingState())
+        known = self.listings.get(listing)
+        if known is None:
+            known = self.listings[listing] = ListingState()
+        return known
 
 
 class Line(msgspec.Struct, array_like=True):
@@ -155,6 +159,7 @@ class WatermarkRow(msgspec.Struct, array_like=True):
 
     marks: dict[int, int] = {}
     due: int = 0
+    reached: int = 0  # the minimum over all order partitions, 0 while one is missing
 
 
 class StockState(Protocol):
@@ -191,6 +196,6 @@ class Rules:
         """The channel's time bounds; nothing is assumed to lag at a channel that is configured no more."""
         return self.bounds.get(channel, Bounds(0, 0, 0, 0))
 
-    def watermark(self, row: WatermarkRow) -> int:
+    def reached(self, row: WatermarkRow) -> int:
         """All orders of the channel up to this time are folded: the minimum over all order partitions, 0 while one is missing."""
         return min((row.marks.get(p, 0) for p in range(self.partitions)), default=0)
