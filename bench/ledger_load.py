@@ -30,7 +30,6 @@ from schemas.records import (
     StockTarget,
     Watermark,
 )
-from tables.catalogue import Listing
 from tables.stock import fold
 from tables.stock.publish import publish
 from tables.stock.rows import Rules
@@ -70,7 +69,8 @@ def settings(products: int, partitions: int) -> Settings:
             },
             "warehouses": ["MAIN", "NORTH"],
             "products": [
-                {"sku": sku, "channels": {"shop-eu": sku, "shop-us": f"US-{sku}"}} for sku in map(sku_of, range(products))
+                {"sku": sku, "channels": {"shop-eu": sku, "shop-us": f"US-{sku}"}}
+                for sku in map(sku_of, range(products))
             ],
             "policies": [
                 {"match": {"channel": "*", "sku": "S-*"}, "mode": "shared", "buffer": 2},
@@ -106,7 +106,10 @@ class Sale:
         self._now = float(START_MS)
         self._skus = list(self.rules.catalogue.products)
         self._random.shuffle(self._skus)
-        self._shelves = {sku: Shelf({"MAIN": 1500, "NORTH": 500} if sku[0] == "S" else {"MAIN": 45, "NORTH": 15}) for sku in self._skus}
+        self._shelves = {
+            sku: Shelf({"MAIN": 1500, "NORTH": 500} if sku[0] == "S" else {"MAIN": 45, "NORTH": 15})
+            for sku in self._skus
+        }
         self._state = Memory()
         self._due: list[tuple[float, int, Any]] = []
         self._unwritten: dict[str, StockTarget] = {}
@@ -119,7 +122,12 @@ class Sale:
             yield from self._tell(self._level(sku, shelf))
             for listing in self.rules.catalogue.products[sku].listings:
                 base = Baseline(
-                    sku=sku, listing=listing.id, epoch=1, quantity=20, at_from=START_MS - 60_000, at_to=START_MS - 60_000
+                    sku=sku,
+                    listing=listing.id,
+                    epoch=1,
+                    quantity=20,
+                    at_from=START_MS - 60_000,
+                    at_to=START_MS - 60_000,
                 )
                 yield from self._tell(base)
         yield from self._watermarks()
@@ -147,7 +155,9 @@ class Sale:
 
     def _pick(self) -> str:
         hot = len(self._skus) // 5
-        return self._skus[self._random.randrange(hot) if self._random.random() < 0.8 else self._random.randrange(hot, len(self._skus))]
+        return self._skus[
+            self._random.randrange(hot) if self._random.random() < 0.8 else self._random.randrange(hot, len(self._skus))
+        ]
 
     def _order(self) -> Iterator[Input]:
         """One order line; it is allocated and later despatched, or cancelled before the warehouse has it."""
@@ -180,7 +190,9 @@ class Sale:
         return self._tell(line)
 
     def _cancel(self, line: DemandLine) -> Iterator[Input]:
-        closed = DemandLine(**{f: getattr(line, f) for f in line.__struct_fields__} | {"version": 2001, "state": "CLOSED"})
+        closed = DemandLine(
+            **{f: getattr(line, f) for f in line.__struct_fields__} | {"version": 2001, "state": "CLOSED"}
+        )
         self.open_lines -= 1
         return self._tell(closed)
 
@@ -216,7 +228,13 @@ class Sale:
     def _level(self, sku: str, shelf: Shelf) -> StockLevel:
         lines, shelf.pending = list(shelf.pending.values()), {}
         return StockLevel(
-            sku=sku, read_no=shelf.read_no, chunk=0, chunks=1, balances=dict(shelf.stock), lines=lines, read_at=int(self._now)
+            sku=sku,
+            read_no=shelf.read_no,
+            chunk=0,
+            chunks=1,
+            balances=dict(shelf.stock),
+            lines=lines,
+            read_at=int(self._now),
         )
 
     def _read_back(self) -> Iterator[Input]:
@@ -281,8 +299,3 @@ class Sale:
                 sku=told.sku, listing=listing, epoch=told.epoch, version=told.version, bound=told.inc, at=int(self._now)
             )
         )
-
-
-def listings_of(rules: Rules) -> list[Listing]:
-    """All listings."""
-    return list(rules.catalogue.listings.values())
