@@ -14,11 +14,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import cast
 
 import click
 
 from agents.availability import Availability
-from app.engine import EngineConfig, create_app, partition_of
+from app.engine import Batch, EngineConfig, create_app, partition_of
 from app.engine.cycle import Cycle, EngineBatch, Naming
 from app.engine.store import Mark, StoreSet
 from bench.ledger_load import Input, Sale, settings
@@ -68,7 +69,7 @@ class Inside:
             scope = cycle.scope(partition, self.stores.get(partition))
             topic = topics.INVENTORY_EVENTS.name
             batch = EngineBatch(scope, topic, topic, records, self._loop.create_future())
-            self.agent.fold(batch)
+            self.agent.fold(cast(Batch, batch))
             assert not batch.unreadable
             scope.positions[topic] = self._offset
         sealed = cycle.seal({partition: {} for partition in by_partition})
@@ -92,7 +93,10 @@ def polls(inputs: Iterator[Input], size: int) -> Iterator[list[Input]]:
 def profiled(inside: Inside, measured: list[list[Input]]) -> list[tuple[str, float]]:
     """Shares of own time by module, the largest first; what is written in C stands under its own name. `inside` is fed."""
     profiler = cProfile.Profile()
-    profiler.runcall(lambda: [inside.poll(portion) for portion in measured])
+    profiler.enable()
+    for portion in measured:
+        inside.poll(portion)
+    profiler.disable()
     found: Counter[str] = Counter()
     for (path, _, name), (_, _, own, _, _) in pstats.Stats(profiler).stats.items():  # type: ignore[attr-defined]
         place = Path(path)
