@@ -94,12 +94,14 @@ class Availability:
                 batch.dead_letter(record, str(error))
                 continue
             folded = fold.apply(state, self._rules, event.body, event.occurred_at)
-            self._send(self._emitter(batch, record, event, ""), folded.effects)
+            if folded.effects:
+                self._send(self._emitter(batch, record, event, ""), folded.effects)
             for sku, cause in folded.touched.items():
                 touched[sku] = cause, record, event
         for sku, (cause, record, event) in touched.items():
             effects = publish(state, self._rules, sku, cause)
-            self._send(self._emitter(batch, record, event, f":{sku}"), effects)
+            if effects:
+                self._send(self._emitter(batch, record, event, f":{sku}"), effects)
 
     def _emitter(self, batch: Batch, record: Record, event: Event[Body], suffix: str) -> Emitter:
         origin = f"{batch.topic}:{batch.partition}:{record.offset}{suffix}"
