@@ -22,7 +22,7 @@ from schemas import catalogue as topics
 TITLE = "The stock ledger"
 PRODUCTS, EVENTS, PARTITIONS = 20_000, 150_000, 4
 WARM = 100_000
-"""Events of the sale before those that are measured: the first seconds are full of the first commands' outcomes."""
+"""Events of the sale before those that are measured: the first seconds have orders only, nothing is allocated or answered yet."""
 _GIVE_UP_S = 300.0
 
 

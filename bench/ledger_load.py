@@ -117,7 +117,7 @@ class Sale:
         self._count = 0
 
     def opening(self) -> Iterator[Input]:
-        """Every product read at the warehouse, every listing adopted, all channels known up to the start."""
+        """Every product read at the warehouse, every listing adopted and written once, all channels known up to the start."""
         for sku, shelf in self._shelves.items():
             yield from self._tell(self._level(sku, shelf))
             for listing in self.rules.catalogue.products[sku].listings:
@@ -131,6 +131,9 @@ class Sale:
                 )
                 yield from self._tell(base)
         yield from self._watermarks()
+        for listing in list(self._unwritten):
+            yield from self._written(listing)
+        self._due.clear()
         self.mix.clear()
         self._at(WATERMARK_MS, self._watermarks)
 
