@@ -131,8 +131,8 @@ class Sale:
                 )
                 yield from self._tell(base)
         yield from self._watermarks()
-        for listing in list(self._unwritten):
-            yield from self._written(listing)
+        for told in list(self._unwritten):
+            yield from self._written(told)
         self._due.clear()
         self.mix.clear()
         self._at(WATERMARK_MS, self._watermarks)
