@@ -28,12 +28,16 @@ class PartitionState:
         watermarks: Table[WatermarkRow],
     ) -> None:
         self._context, self._stock, self._lines, self._watermarks = context, stock, lines, watermarks
+        self._changed: dict[str, SkuRow] = {}
+        self._marks: dict[str, WatermarkRow] = {}
 
     def sku(self, sku: str) -> SkuRow | None:
-        return self._context.get(self._stock, sku)
+        return self._changed.get(sku) or self._context.get(self._stock, sku)
 
     def put_sku(self, row: SkuRow) -> None:
-        self._context.put(self._stock, row.sku, row)
+        if self._changed.get(row.sku) is not row:
+            self._changed[row.sku] = row
+            self._context.put(self._stock, row.sku, row)
 
     def lines(self, sku: str, reference: str) -> OrderLines | None:
         return self._context.get(self._lines, f"{sku}/{reference}")
@@ -42,7 +46,11 @@ class PartitionState:
         self._context.put(self._lines, f"{sku}/{reference}", row)
 
     def watermark(self, channel: str) -> WatermarkRow:
-        return self._context.get(self._watermarks, f"mark/{channel}") or WatermarkRow()
+        row = self._marks.get(channel)
+        if row is None:
+            row = self._context.get(self._watermarks, f"mark/{channel}") or WatermarkRow()
+            self._marks[channel] = row
+        return row
 
     def put_watermark(self, channel: str, row: WatermarkRow) -> None:
         self._context.put(self._watermarks, f"mark/{channel}", row)
@@ -53,11 +61,9 @@ class PartitionState:
 
     def wait(self, channel: str, sku: str, due: int | None) -> None:
         key = f"wait/{channel}/{sku}"
-        known = self._context.get(self._watermarks, key)
         if due is None:
-            if known is not None:
-                self._context.delete(self._watermarks, key)
-        elif known is None or known.due != due:
+            self._context.delete(self._watermarks, key)
+        else:
             self._context.put(self._watermarks, key, WatermarkRow(due=due))
 
 
@@ -88,12 +94,14 @@ class Availability:
                 batch.dead_letter(record, str(error))
                 continue
             folded = fold.apply(state, self._rules, event.body, event.occurred_at)
-            self._send(self._emitter(batch, record, event, ""), folded.effects)
+            if folded.effects:
+                self._send(self._emitter(batch, record, event, ""), folded.effects)
             for sku, cause in folded.touched.items():
                 touched[sku] = cause, record, event
         for sku, (cause, record, event) in touched.items():
             effects = publish(state, self._rules, sku, cause)
-            self._send(self._emitter(batch, record, event, f":{sku}"), effects)
+            if effects:
+                self._send(self._emitter(batch, record, event, f":{sku}"), effects)
 
     def _emitter(self, batch: Batch, record: Record, event: Event[Body], suffix: str) -> Emitter:
         origin = f"{batch.topic}:{batch.partition}:{record.offset}{suffix}"

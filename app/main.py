@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -45,6 +46,8 @@ from tables.stock.rows import OrderLines, Rules, SkuRow, WatermarkRow
 log = structlog.get_logger(__name__)
 
 Fold = Callable[[Batch], None]
+_COLLECT_AFTER = 50_000
+"""Objects made and not dropped before the collector looks at the young ones."""
 
 
 class Worker:
@@ -169,6 +172,16 @@ class Worker:
             await self.ops.stop()
 
 
+def settle_memory() -> None:
+    """Once everything that lives as long as the process is made: the collector leaves it alone, and looks seldom at what cycles make and drop.
+
+    A cycle makes hundreds of thousands of short-lived rows and hardly any reference cycles: the standard thresholds cost a third of the ledger's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER, 20, 20)
+
+
 async def _first(*works: Any) -> None:
     """Wait for the first of them, raise what it raised, end the others."""
     tasks = [asyncio.ensure_future(work) for work in works]
@@ -186,7 +199,9 @@ def run_worker(settings: Settings) -> int:
     codecs = codecs_for(settings)
 
     async def main() -> None:
-        await Worker(settings, codecs).run()
+        worker = Worker(settings, codecs)
+        settle_memory()
+        await worker.run()
 
     try:
         uvloop.run(main())

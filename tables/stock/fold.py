@@ -104,7 +104,7 @@ def _count(state: StockState, rules: Rules, row: SkuRow, listing_id: str, take: 
     if listing is None or (listing.product != row.sku and not follows(rules, listing, row.sku)):
         return
     channel = listing.channel
-    reached = rules.watermark(state.watermark(channel))
+    reached = state.watermark(channel).reached
     takes.add(row.listing(listing_id), take, rules.bound(channel).order_slack, reached)
     if _moves_with_time(rules, row, listing):
         _wait(state, rules, row, channel)
@@ -214,12 +214,12 @@ def outcome(state: StockState, rules: Rules, body: StockOutcome) -> Folded:
 def watermark(state: StockState, rules: Rules, body: Watermark) -> Folded:
     """All orders of the channel up to here, of one order partition, are folded. What waited for their minimum goes on."""
     row = state.watermark(body.channel)
-    before = rules.watermark(row)
+    before = row.reached
     if body.up_to <= row.marks.get(body.order_partition, -1):
         return Folded()
     row.marks[body.order_partition] = body.up_to
+    row.reached = after = rules.reached(row)
     state.put_watermark(body.channel, row)
-    after = rules.watermark(row)
     found = Folded()
     if after <= before:
         return found
@@ -237,7 +237,7 @@ def watermark(state: StockState, rules: Rules, body: Watermark) -> Folded:
 def _reach(state: StockState, rules: Rules, row: SkuRow, channel: str) -> Folded:
     """Everything of the SKU at this channel for which the watermark is reached now; the rest waits on."""
     found = Folded()
-    reached, bounds = rules.watermark(state.watermark(channel)), rules.bound(channel)
+    reached, bounds = state.watermark(channel).reached, rules.bound(channel)
     for listing_id, known in row.listings.items():
         listing = rules.catalogue.listings.get(listing_id)
         if listing is None or listing.channel != channel:
@@ -268,7 +268,7 @@ def _moves_with_time(rules: Rules, row: SkuRow, listing: Listing) -> bool:
 
 def _wait(state: StockState, rules: Rules, row: SkuRow, channel: str) -> None:
     """The earliest watermark of the channel at which something of this SKU goes on."""
-    reached, bounds = rules.watermark(state.watermark(channel)), rules.bound(channel)
+    reached, bounds = state.watermark(channel).reached, rules.bound(channel)
     dues: list[int] = []
     for listing_id, known in row.listings.items():
         listing = rules.catalogue.listings.get(listing_id)
@@ -281,7 +281,14 @@ def _wait(state: StockState, rules: Rules, row: SkuRow, channel: str) -> None:
             dues += [waiting.at for waiting in known.quota.waiting[:1]]
         if _moves_with_time(rules, row, listing):
             dues += [x.at_to + SPEED_MS for x in known.takes if x.units > 0 and x.at_to + SPEED_MS > reached]
-    state.wait(channel, row.sku, min(dues, default=None))
+    due = min(dues, default=None)
+    if due == row.waits.get(channel):
+        return
+    if due is None:
+        del row.waits[channel]
+    else:
+        row.waits[channel] = due
+    state.wait(channel, row.sku, due)
 
 
 def _judged(

@@ -153,10 +153,14 @@ class SkuRow(msgspec.Struct, array_like=True):
     holds: dict[str, Hold] = {}  # of a component: the newest word of each bundle
     said: dict[str, Hold] = {}  # of a bundle: what it last told each component
     joined: dict[str, dict[str, int]] = {}  # of a bundle: `lowered` when a component was added to it
+    waits: dict[str, int] = {}  # channel to its earliest watermark at which something goes on
 
     def listing(self, listing: str) -> ListingState:
         """The listing's state, made where there is none."""
-        return self.listings.setdefault(listing, ListingState())
+        known = self.listings.get(listing)
+        if known is None:
+            known = self.listings[listing] = ListingState()
+        return known
 
 
 class Line(msgspec.Struct, array_like=True):
@@ -186,6 +190,7 @@ class WatermarkRow(msgspec.Struct, array_like=True):
 
     marks: dict[int, int] = {}
     due: int = 0
+    reached: int = 0  # the minimum over all order partitions, 0 while one is missing
 
 
 class StockState(Protocol):
@@ -226,6 +231,6 @@ class Rules:
         """The channel's time bounds; nothing is assumed to lag at a channel that is configured no more."""
         return self.bounds.get(channel, Bounds(0, 0, 0, 0))
 
-    def watermark(self, row: WatermarkRow) -> int:
+    def reached(self, row: WatermarkRow) -> int:
         """All orders of the channel up to this time are folded: the minimum over all order partitions, 0 while one is missing."""
         return min((row.marks.get(p, 0) for p in range(self.partitions)), default=0)

@@ -118,6 +118,16 @@ def test_a_target_goes_to_the_channels_partition_under_its_listing() -> None:
     assert (event.occurred_at, event.trace, event.source) == (5, "00-aa-bb-01", "availability")
 
 
+def test_a_product_is_found_by_its_channels_watermark_only_while_it_waits() -> None:
+    worker = Worker()
+    worker(level(1, 10), baseline())
+    (waits,) = (key for key in worker.rows["watermarks"] if key.startswith("wait/"))
+    assert worker.rows["watermarks"][waits].due == worker.rows["stock"]["MUG"].waits["shop"] > 0
+    worker(watermark(4000))
+    assert waits not in worker.rows["watermarks"]
+    assert worker.rows["stock"]["MUG"].waits == {}
+
+
 def test_a_batch_sends_one_target_a_listing() -> None:
     batch = started()(level(2, 9), level(3, 5), level(4, 8))
     assert [one[3].body.inc for one in of(batch, topics.CHANNEL_COMMANDS)] == [8]
