@@ -50,8 +50,8 @@ format: $(STAMP) ## format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix --quiet .
 
-scenarios: $(STAMP) ## only the scenario files, each through the whole product
-	@$(BIN)/python -m pytest tests/scenarios
+scenarios: $(STAMP) ## every scenario file through the whole product, with a table (FILES=... some of them, ARGS=--help options)
+	@$(BIN)/python -m tests.scenarios.run $(ARGS) $(FILES)
 
 bench: $(STAMP) ## benchmarks, one after another on a quiet machine (NAMES="engine ..." for some, QUICK=1 to try)
 	@$(BIN)/python -m bench $(NAMES) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(QUICK),--quick)
