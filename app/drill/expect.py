@@ -37,6 +37,9 @@ class Expect(Model):
     exceptions: dict[str, Bounds] | None = Field(
         None, description="Exception type to how many were opened; a type not named: none."
     )
+    open_exceptions: dict[str, Bounds] | None = Field(
+        None, description="Exception type to how many are open at the end; a type not named: none."
+    )
     failed_steps: list[Annotated[int, Field(ge=0)]] = Field(
         default_factory=list, description="Steps, counted from 0, that fail, and are no failure of the drill."
     )

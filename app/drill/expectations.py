@@ -40,10 +40,15 @@ def _pairs(expect: Expect, report: Mapping[str, Any]) -> Iterator[tuple[str, Any
         yield f"WMS orders of {order}", sorted(statuses), sorted(g["status"] for g in made.get(order, []))
     if expect.oversold is not None:
         yield "oversold", expect.oversold, report["oversold"]
-    if expect.exceptions is not None:
-        opened = Counter(e["type"] for e in report["exceptions"])
-        for kind in sorted({*expect.exceptions, *opened}):
-            yield f"exceptions {kind}", expect.exceptions.get(kind, 0), opened[kind]
+    exceptions = report["exceptions"]
+    still_open = [e for e in exceptions if e["state"] != "resolved"]
+    for what, wanted, found in (
+        ("exceptions", expect.exceptions, exceptions),
+        ("open exceptions", expect.open_exceptions, still_open),
+    ):
+        opened = Counter(e["type"] for e in found)
+        for kind in sorted({*(wanted or {}), *opened}) if wanted is not None else ():
+            yield f"{what} {kind}", wanted.get(kind, 0), opened[kind]
     failed = {step["step"] for step in report["steps"] if not step["ok"]}
     for index in expect.failed_steps:
         yield f"step {index}", "failed", "failed" if index in failed else "done"

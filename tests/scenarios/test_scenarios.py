@@ -89,3 +89,9 @@ def test_split_pools_survive_lost_webhooks_lost_answers_and_a_fresh_worker(tmp_p
     report = drill("late-and-duplicate.yaml", tmp_path)
     assert report["oversold"] == 0
     assert report["orders"]["placed"] > 100
+
+
+@pytest.mark.parametrize("name", ["bundles", "killed-while-answers-are-lost"])
+def test_a_file_ends_as_it_expects(name: str, tmp_path: Path) -> None:
+    report = drill(f"{name}.yaml", tmp_path)
+    assert report["checks"]["as_expected"]["checked"] >= 3

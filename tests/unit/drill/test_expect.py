@@ -20,7 +20,7 @@ REPORT: dict[str, Any] = {
     "wms": {"orders": {"ct:1": [{"status": "DELETED"}], "ct:2": [{"status": "PENDING"}, {"status": "DELETED"}]}},
     "orders": {"placed": 2},
     "oversold": 3,
-    "exceptions": [{"type": "unmapped_sku"}],
+    "exceptions": [{"type": "unmapped_sku", "state": "resolved"}, {"type": "poison_record", "state": "open"}],
     "steps": [{"step": 0, "ok": True}, {"step": 1, "ok": False}],
 }
 
@@ -37,10 +37,11 @@ def test_what_is_as_expected_holds_and_is_counted() -> None:
         wms_orders=1,
         wms={"ct:1": ["DELETED"], "ct:2": ["DELETED", "PENDING"], "ct:3": []},
         oversold=(0, 3),
-        exceptions={"unmapped_sku": 1, "stock_drift": (0, 1)},
+        exceptions={"unmapped_sku": 1, "stock_drift": (0, 1), "poison_record": 1},
+        open_exceptions={"poison_record": 1},
         failed_steps=[1],
     )
-    assert (check.failed, check.checked) == ([], 12)
+    assert (check.failed, check.checked) == ([], 14)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +54,8 @@ def test_what_is_as_expected_holds_and_is_counted() -> None:
         ({"wms_orders": 2}, "WMS orders", 1),
         ({"wms": {"ct:1": []}}, "WMS orders of ct:1", ["DELETED"]),
         ({"oversold": (0, 2)}, "oversold", 3),
-        ({"exceptions": {}}, "exceptions unmapped_sku", 1),
+        ({"exceptions": {"poison_record": 1}}, "exceptions unmapped_sku", 1),
+        ({"open_exceptions": {}}, "open exceptions poison_record", 1),
         ({"failed_steps": [0]}, "step 0", "done"),
     ],
 )
