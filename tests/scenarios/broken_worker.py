@@ -1,7 +1,7 @@
 """A worker with one rule taken out, for drills that show which check then fails: `python broken_worker.py RULE --config FILE`. Only tests start it."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +34,16 @@ def orders_are_not_released() -> None:
     _everywhere(snapshot, silent)
 
 
-def look_ups_are_not_believed() -> None:
-    found = releases.found
+def nobody_looks_before_sending_again() -> None:
+    next_step = releases.next_step
 
-    def blind(
-        row: releases.ReleaseRow, there: Sequence[releases.AtWarehouse], looked_at: int, create_unknown: int, now: int
-    ) -> Any:
-        return found(row, [] if row.intent else there, looked_at, 0, now)
+    def blind(row: releases.ReleaseRow, now: int) -> releases.Step:
+        step = next_step(row, now)
+        if isinstance(step, releases.LookUp) and row.order is not None and not row.cancel:
+            return releases.Create(row.order)
+        return step
 
-    _everywhere(found, blind)
+    _everywhere(next_step, blind)
 
 
 def open_orders_do_not_count() -> None:
@@ -67,7 +68,7 @@ RULES: Mapping[str, Callable[[], None]] = {
     rule.__name__: rule
     for rule in (
         orders_are_not_released,
-        look_ups_are_not_believed,
+        nobody_looks_before_sending_again,
         open_orders_do_not_count,
         only_the_first_level_counts,
         budgets_do_not_bind,

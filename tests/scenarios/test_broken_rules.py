@@ -37,7 +37,7 @@ LOST_ANSWERS = [
     *SOLD_AT_CT,
 ]
 RECEIPT = [{"at": "1s", "wms": {"receive": {"sku": "A", "warehouse": "MAIN", "qty": 5}}}]
-TIGHT = {"ct": {"system": "commercetools", "order_lag": ["0.1s", "0.3s"], "rate": "8/s"}}
+TIGHT = {"bc": {"system": "bigcommerce", "plan": "pro", "order_lag": ["0.1s", "0.3s"], "rate": "6/s"}}
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not broker.available(), reason="the bundled broker has no program for this platform"),
@@ -58,8 +58,8 @@ async def red(rule: str, **parts: object) -> set[str]:
     return {name for name, check in outcome.checks.items() if not check.ok}
 
 
-async def test_two_orders_where_a_look_up_is_not_believed() -> None:
-    assert await red("look_ups_are_not_believed", steps=LOST_ANSWERS) == {"no_duplicate_order"}
+async def test_two_orders_where_nobody_looks_before_sending_again() -> None:
+    assert await red("nobody_looks_before_sending_again", steps=LOST_ANSWERS) == {"no_duplicate_order"}
 
 
 async def test_a_figure_too_high_where_open_orders_do_not_count() -> None:
@@ -85,5 +85,6 @@ async def test_an_unaccounted_notification_where_only_the_first_level_counts() -
 
 @pytest.mark.drills
 async def test_throttling_where_budgets_do_not_bind() -> None:
-    listed = {"sku": "A", "channels": {"ct": "A"}, "stock": {"MAIN": 500}}
-    assert await red("budgets_do_not_bind", steps=SALE, products=[listed], channels=TIGHT) == {"budget_respected"}
+    listed = {"sku": "A", "channels": {"bc": "A"}, "stock": {"MAIN": 500}}
+    sale = [{"at": "0.5s", "load": {"orders_per_second": 15, "for": "4s", "channels": ["bc"]}}]
+    assert await red("budgets_do_not_bind", steps=sale, products=[listed], channels=TIGHT) == {"budget_respected"}
