@@ -46,8 +46,10 @@ def _pairs(expect: Expect, report: Mapping[str, Any]) -> Iterator[tuple[str, Any
         ("exceptions", expect.exceptions, exceptions),
         ("open exceptions", expect.open_exceptions, still_open),
     ):
+        if wanted is None:
+            continue
         opened = Counter(e["type"] for e in found)
-        for kind in sorted({*(wanted or {}), *opened}) if wanted is not None else ():
+        for kind in sorted({*wanted, *opened}):
             yield f"{what} {kind}", wanted.get(kind, 0), opened[kind]
     failed = {step["step"] for step in report["steps"] if not step["ok"]}
     for index in expect.failed_steps:
