@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
+from app.drill.expect import Expect
 from app.settings import (
     Duration,
     ListingSettings,
@@ -360,6 +361,7 @@ class DrillFile(Model):
     settings: ProductSettingsTree = Field(default_factory=ProductSettingsTree)
     steps: list[Step] = Field(default_factory=list)
     floor: Floor | Literal["manual"] = Field(default_factory=Floor)
+    expect: Expect = Field(default_factory=Expect, description="The expected end, beside the checks.")
 
     @property
     def ends(self) -> int:

@@ -6,6 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 from app.drill.checks import stock_failures
 from app.drill.file import BigCommerceChannel, CommercetoolsChannel, DrillFile, Floor
 from app.drill.model import Offers, Truth, truth_of
+from app.simulators.base import now_ms
 from app.simulators.contract import (
     FloorSpeed,
     StorefrontOrder,
@@ -13,6 +14,9 @@ from app.simulators.contract import (
     WarehouseOrder,
     WarehouseSimulator,
 )
+
+SPEED_SECONDS = 36.0
+"""Selling speed is that of the last 30 s of a storefront's time; with that time's own resolution, and the next poll."""
 
 
 class PeerFactory(Protocol):
@@ -101,6 +105,13 @@ class Peers:
         for goods_out in self.clarus.orders():
             found.setdefault(goods_out.upstream, []).append(goods_out)
         return found
+
+    def selling(self) -> float:
+        """Seconds for which a product with a velocity buffer still counts as selling; 0 where there is none."""
+        if not any(offer.velocity for offer in self.offers.all):
+            return 0.0
+        last = max((order.placed_at for orders in self.orders().values() for order in orders), default=0)
+        return max(0.0, last / 1000 + SPEED_SECONDS - now_ms() / 1000)
 
     def shown(self) -> Mapping[str, int]:
         """Every listing's own quantity, by its name."""

@@ -57,6 +57,7 @@ def reference_faults(
         found = setting_faults(Settings.model_validate(product_data(file, kept)))
         faults += [Reference(f.path, f.text.removeprefix(dotted(f.path))) for f in found]
     faults += _stock(file, names)
+    faults += _expected(file, names)
     for index, step in enumerate(file.steps):
         for fault in _step(step, names, file):
             faults.append(Reference(("steps", index, *fault.path), fault.text))
@@ -102,6 +103,26 @@ def _stock(file: DrillFile, names: _Names) -> Iterator[Reference]:
         if product.bundle and product.stock:
             yield Reference(
                 ("products", index, "stock"), ": a bundle has no stock of its own; allowed: stock of its components"
+            )
+
+
+def _expected(file: DrillFile, names: _Names) -> Iterator[Reference]:
+    for channel, figures in file.expect.stock.items():
+        path: Path_ = ("expect", "stock", channel)
+        if channel not in names.channels:
+            yield Reference(path, _no("channel", channel, names.channels))
+            continue
+        listed = {sku + (f"@{place}" if place else "") for sku, place in names.listings.get(channel, set())}
+        for listing in figures.keys() - listed:
+            yield Reference((*path, listing), _no(f"listing of {channel}", listing, listed))
+    placed = {f"{channel}:{number}" for channel, number in names.orders}
+    for kind in ("states", "wms"):
+        for order in getattr(file.expect, kind).keys() - placed:
+            yield Reference(("expect", kind, order), _no("order of a step", order, placed))
+    for n, index in enumerate(file.expect.failed_steps):
+        if index >= len(file.steps):
+            yield Reference(
+                ("expect", "failed_steps", n), f" is {index}; allowed: a step of the file, 0 to {len(file.steps) - 1}"
             )
 
 

@@ -82,7 +82,7 @@ class Player:
         try:
             result.booked = await self._act(step)
         except (StepRefused, KeyError) as error:
-            result.ok, result.detail = False, str(error).strip("'\"")
+            result.ok, result.detail = False, str(error.args[0])
 
     async def _act(self, step: Step) -> int | None:
         storefronts = self._peers.storefronts
