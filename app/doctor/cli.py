@@ -1,0 +1,63 @@
+"""The command `doctor`: options, exit status. What is looked at is in the modules beside it."""
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from app.cli import config_option, json_option
+from app.doctor import cluster, configuration, exceptions, guarantees, peers, workers
+from app.doctor.checks import Report, run
+from app.doctor.show import show
+
+
+def diagnose(path: Path | None, environ: Mapping[str, str], urls: Sequence[str], *, ask_peers: bool) -> Report:
+    """Look at everything. Nothing but the configuration can keep the rest from being looked at."""
+    began, report = time.monotonic(), Report()
+    configured = configuration.look(path, environ)
+    report.results = configured.results
+    settings = configured.settings
+    if settings is not None:
+        checks = [*cluster.checks(settings), exceptions.check(settings), *workers.checks(settings, urls)]
+        if ask_peers:
+            checks = [*peers.checks(settings, report.requests, configured.lacking), *checks]
+        report.results += [*guarantees.look(settings), *asyncio.run(run(checks))]
+    report.seconds = time.monotonic() - began
+    return report
+
+
+@click.command()
+@click.option(
+    "--worker",
+    "urls",
+    metavar="URL",
+    multiple=True,
+    help="Operators' address of a worker; may be repeated. Default: ops.host and ops.port of the configuration.",
+)
+@click.option("--no-peers", is_flag=True, help="Send no request to storefronts and warehouse.")
+@config_option
+@json_option
+def doctor(urls: tuple[str, ...], no_peers: bool, config_file: Path | None, as_json: bool) -> None:
+    """Look at everything that must be well: configuration, cluster, peers, workers, listings, open exceptions. Changes nothing.
+
+    Each line says what is wrong and what to do. A peer is asked a few reads, within its budget. Exit status 0 where nothing failed, 1 otherwise.
+
+    \b
+    Examples:
+      clarus-stream doctor --config shop.yaml
+      clarus-stream doctor --config shop.yaml --worker http://worker-1:9464 --worker http://worker-2:9464
+      clarus-stream doctor --config shop.yaml --json | jq '.checks[] | select(.result != "ok")'
+    """
+    report = diagnose(config_file, os.environ, urls, ask_peers=not no_peers)
+    if as_json:
+        click.echo(json.dumps(report.as_dict(), indent=2, ensure_ascii=False))
+    else:
+        console = Console(highlight=False)
+        show(console if console.is_terminal else Console(highlight=False, width=160), report)
+    if not report.ok:
+        raise SystemExit(1)

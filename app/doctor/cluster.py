@@ -1,0 +1,289 @@
+"""Looks at the product's own cluster: does it answer and let us in, are topics and schemas right, may we write, does the group run, how far is it behind.
+
+It writes nothing. What this broker cannot be asked is said, as a warning.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from confluent_kafka import (
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import AclOperation, AdminClient, OffsetSpec
+
+from app import kafka, registry, topics
+from app.doctor.checks import Check, Result
+from app.errors import Problem
+from app.settings import Settings
+from schemas import catalogue
+
+AREA: Final = "kafka"
+SECONDS: Final = 8.0
+LAG_WARNS: Final = 5_000
+"""Records that wait in one topic; a worker takes as many in a second."""
+_SOURCES: Final = (
+    catalogue.INGRESS_WEBHOOKS,
+    catalogue.ORDERS_EVENTS,
+    catalogue.INVENTORY_EVENTS,
+    catalogue.CHANNEL_COMMANDS,
+    catalogue.OPERATIONS_COMMANDS,
+)
+_AWAY: Final = "see that the broker runs and that settings.kafka.bootstrap names it; other checks of kafka fail with it"
+
+
+def checks(settings: Settings) -> list[Check]:
+    """All looks at the cluster."""
+    looks: list[tuple[str, Callable[[Settings], list[Result]], str]] = [
+        ("broker", broker, _AWAY),
+        ("topics", topics_right, "see the check of the broker"),
+        ("rights", rights, "see the check of the broker"),
+        ("group", group, "see the check of the broker"),
+        ("lag", lag, "see the check of the broker"),
+        ("dead letters", dead_letters, "see the check of the broker"),
+    ]
+    found = [Check(AREA, name, _bound(look, settings), 3 * SECONDS, remedy) for name, look, remedy in looks]
+    remedy = "see that the registry runs; check settings.kafka.schema_registry_url"
+    return [*found, Check(AREA, "schemas", _bound(schemas, settings), 3 * SECONDS, remedy)]
+
+
+def _bound(look: Callable[[Settings], list[Result]], settings: Settings) -> Callable[[], list[Result]]:
+    return lambda: look(settings)
+
+
+# ---- does it answer -------------------------------------------------------------------------------------------------------------------------
+
+
+def broker(
+    settings: Settings, make: Callable[[dict[str, Any]], Any] = AdminClient, seconds: float = SECONDS
+) -> list[Result]:
+    """Connect, and say plainly why that does not work."""
+    given = settings.settings.kafka
+    errors: list[KafkaError] = []
+    admin = make(kafka.client(given, {"error_cb": errors.append, "client.id": "clarus-stream-doctor"}))
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            found = admin.list_topics(timeout=1.0)
+            break
+        except KafkaException as error:
+            admin.poll(0.1)
+            if time.monotonic() >= deadline or any(_hopeless(one) for one in errors):
+                return [_unreached(given.bootstrap, errors or [error.args[0]], given)]
+    brokers = len(found.brokers)
+    results = [
+        Result(AREA, "broker", "ok", f"{given.bootstrap} answers; {_many(brokers, 'broker')}, {_secured(given)}")
+    ]
+    if given.replication > brokers:
+        text = f"settings.kafka.replication is {given.replication}, the cluster has {_many(brokers, 'broker')}"
+        remedy = "bring back the missing brokers, or lower settings.kafka.replication before topics are created"
+        results.append(Result(AREA, "replication", "warn", text, remedy))
+    return results
+
+
+def _hopeless(error: KafkaError) -> bool:
+    return error.code() in (KafkaError._AUTHENTICATION, KafkaError._SSL, KafkaError.SASL_AUTHENTICATION_FAILED)
+
+
+def _unreached(bootstrap: str, errors: list[KafkaError], given: Any) -> Result:
+    """The most telling of librdkafka's errors, in words."""
+    worst = next((error for error in errors if _hopeless(error)), errors[0])
+    text = f"{bootstrap}: {worst.str()}"
+    protocol = kafka.login(given.security, given.username, "").get("security.protocol", "PLAINTEXT")
+    if worst.code() in (KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED):
+        remedy = "the login is refused: check settings.kafka.username and password, and sasl.mechanism in settings.kafka.security"
+    elif worst.code() == KafkaError._SSL:
+        remedy = (
+            "TLS fails: check that the port speaks TLS, ssl.ca.location in settings.kafka.security, and the host's name "
+            "in the certificate"
+        )
+    elif worst.code() == KafkaError._RESOLVE:
+        remedy = "the host is not known: check settings.kafka.bootstrap and the name service"
+    else:
+        remedy = (
+            f"{_AWAY}; security.protocol here is {protocol}: a port with another one ends connections without a word"
+        )
+    return Result(AREA, "broker", "fail", text, remedy)
+
+
+def _secured(given: Any) -> str:
+    protocol = kafka.login(given.security, given.username, "").get("security.protocol", "PLAINTEXT")
+    return f"{protocol}{f' as {given.username}' if given.username else ''}"
+
+
+# ---- topics and schemas ---------------------------------------------------------------------------------------------------------------------
+
+
+def topics_right(settings: Settings) -> list[Result]:
+    """Partitions, replicas, cleanup, retention."""
+    report = topics.check(settings)
+    return _findings("topics", report.topics, report.notes)
+
+
+def schemas(settings: Settings) -> list[Result]:
+    """Subjects and their compatibility."""
+    if not settings.settings.kafka.schema_registry_url:
+        return [Result(AREA, "schemas", "ok", "no registry configured: records carry their schema's fingerprint")]
+    return _findings("schemas", registry.check(settings), [])
+
+
+def _findings(check: str, found: list[topics.Finding], notes: list[str]) -> list[Result]:
+    wrong = [
+        Result(AREA, f"{check}: {one.name}", "fail", f"{one.state}: {problem}" if one.state == "missing" else problem)
+        for one in found
+        for problem in one.problems
+    ]
+    fine = sum(not one.problems for one in found)
+    told = [Result(AREA, check, "warn", note, "look at it with the broker's own tools") for note in notes]
+    if wrong:
+        remedy = "clarus-stream topics create"
+        return [*(Result(r.area, r.check, r.state, r.detail, remedy) for r in wrong), *told]
+    return [Result(AREA, check, "ok", f"{fine} as they should be"), *told]
+
+
+# ---- rights ---------------------------------------------------------------------------------------------------------------------------------
+
+
+def rights(settings: Settings, make: Callable[[dict[str, Any]], Any] = AdminClient) -> list[Result]:
+    """May this user read and write every topic, and use the group? Asked for, never tried."""
+    admin = make(kafka.client(settings.settings.kafka))
+    names = [wish.name for wish in topics.wanted(settings)]
+    described = admin.describe_topics(
+        TopicCollection(names), include_authorized_operations=True, request_timeout=SECONDS
+    )
+    lacking: list[str] = []
+    told = 0
+    for name, future in described.items():
+        try:
+            operations = future.result(SECONDS).authorized_operations
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                lacking.append(f"{name}: describe")
+            continue
+        if operations is None:
+            continue
+        told += 1
+        missing = [op.name.lower() for op in (AclOperation.READ, AclOperation.WRITE) if not _holds(operations, op)]
+        if missing:
+            lacking.append(f"{name}: {' and '.join(missing)}")
+    if lacking:
+        remedy = "let this user read and write these topics (kafka-acls, or your cluster's console)"
+        return [Result(AREA, "rights", "fail", f"not allowed: {one}", remedy) for one in lacking]
+    if not told:
+        return [Result(AREA, "rights", "warn", "this broker does not tell what a user may do", "try it with a drill")]
+    return [Result(AREA, "rights", "ok", f"may read and write {_many(told, 'topic')}")]
+
+
+def _holds(operations: Any, wanted: AclOperation) -> bool:
+    return wanted in operations or AclOperation.ALL in operations
+
+
+# ---- the group ------------------------------------------------------------------------------------------------------------------------------
+
+
+def group(settings: Settings, make: Callable[[dict[str, Any]], Any] = AdminClient) -> list[Result]:
+    """Who is in the workers' group, and whether every partition has somebody."""
+    admin = make(kafka.client(settings.settings.kafka))
+    name = topics.engine_config(settings).group_id
+    try:
+        found = admin.describe_consumer_groups([name], request_timeout=SECONDS)[name].result(SECONDS)
+    except KafkaException as error:
+        reason = error.args[0]
+        if reason.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+            return [Result(AREA, "group", "fail", f"{name}: {reason.str()}", "let this user use the group")]
+        if reason.code() in (KafkaError.GROUP_ID_NOT_FOUND, KafkaError.INVALID_GROUP_ID):
+            return [_nobody(name)]
+        return [Result(AREA, "group", "warn", f"{name} cannot be asked for: {reason.str()}", "look at /status instead")]
+    members = list(found.members)
+    if not members:
+        return [_nobody(name)]
+    names = ", ".join(sorted(member.group_instance_id or member.client_id for member in members))
+    state = found.state.name.lower().replace("_", " ")
+    text = f"{name}: {_many(len(members), 'worker')} ({names}), {state}"
+    if state != "stable":
+        return [Result(AREA, "group", "warn", text, "partitions are being handed out: ask again in some seconds")]
+    source = kafka.topic(settings.settings.kafka, catalogue.INVENTORY_EVENTS.name)
+    owned = {
+        place.partition
+        for member in members
+        for place in (member.assignment.topic_partitions if member.assignment else [])
+        if place.topic == source
+    }
+    lacking = sorted(set(range(settings.settings.kafka.partitions)) - owned)
+    if lacking and owned:
+        return [Result(AREA, "group", "fail", f"{text}; nobody has partitions {lacking}", "restart the workers")]
+    return [Result(AREA, "group", "ok", text)]
+
+
+def _nobody(name: str) -> Result:
+    return Result(AREA, "group", "fail", f"{name}: no worker is in it, nothing is done", "start clarus-stream worker")
+
+
+def lag(settings: Settings, make: Callable[[dict[str, Any]], Any] = AdminClient) -> list[Result]:
+    """Records that no worker has taken in yet."""
+    admin = make(kafka.client(settings.settings.kafka))
+    name = topics.engine_config(settings).group_id
+    future = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(name)], request_timeout=SECONDS)[name]
+    committed = {(p.topic, p.partition): p.offset for p in future.result(SECONDS).topic_partitions}
+    if not any(offset >= 0 for offset in committed.values()):
+        return [Result(AREA, "lag", "warn", f"{name} has committed nothing yet", "start clarus-stream worker")]
+    behind = behind_by(settings, committed, _ends(admin, settings))
+    text = ", ".join(f"{topic} {count}" for topic, count in behind.items() if count) or "nothing waits"
+    if max(behind.values(), default=0) > LAG_WARNS:
+        remedy = "see which partitions stand still in the workers' /status; more workers take more partitions"
+        return [Result(AREA, "lag", "warn", f"records that wait: {text}", remedy)]
+    return [Result(AREA, "lag", "ok", text if text == "nothing waits" else f"records that wait: {text}")]
+
+
+def _ends(admin: Any, settings: Settings) -> dict[tuple[str, int], tuple[int, int]]:
+    """First and next offset of every partition of the source topics."""
+    given = settings.settings.kafka
+    places = [
+        TopicPartition(kafka.topic(given, topic.name), number)
+        for topic in _SOURCES
+        for number in range(given.partitions)
+    ]
+    low = admin.list_offsets(dict.fromkeys(places, OffsetSpec.earliest()), request_timeout=SECONDS)
+    high = admin.list_offsets(dict.fromkeys(places, OffsetSpec.latest()), request_timeout=SECONDS)
+    return {(p.topic, p.partition): (low[p].result(SECONDS).offset, high[p].result(SECONDS).offset) for p in places}
+
+
+def behind_by(
+    settings: Settings, committed: Mapping[tuple[str, int], int], ends: Mapping[tuple[str, int], tuple[int, int]]
+) -> dict[str, int]:
+    """Offsets between position and end by logical topic. Pure."""
+    given = settings.settings.kafka
+    found = dict.fromkeys((topic.name for topic in _SOURCES), 0)
+    for (topic, number), (low, high) in ends.items():
+        at = max(low, committed.get((topic, number), -1))
+        found[topic.removeprefix(given.topic_prefix)] += max(0, high - at)
+    return found
+
+
+def dead_letters(settings: Settings, make: Callable[[dict[str, Any]], Any] = AdminClient) -> list[Result]:
+    """Records set aside in the last day."""
+    admin = make(kafka.client(settings.settings.kafka))
+    topic = topics.engine_config(settings).dead_letter_topic
+    places = [TopicPartition(topic, number) for number in range(settings.settings.kafka.partitions)]
+    day_ago = int(time.time() * 1000) - catalogue.DAY_MS
+    try:
+        then = admin.list_offsets(dict.fromkeys(places, OffsetSpec.for_timestamp(day_ago)), request_timeout=SECONDS)
+        now = admin.list_offsets(dict.fromkeys(places, OffsetSpec.latest()), request_timeout=SECONDS)
+        spans = [(then[p].result(SECONDS).offset, now[p].result(SECONDS).offset) for p in places]
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise Problem(f"{topic} is missing; clarus-stream topics create") from error
+        raise
+    count = sum(end - start for start, end in spans if start >= 0)
+    if count:
+        remedy = f"read the reasons in the headers of {topic}; the records are kept there for 30 days"
+        return [Result(AREA, "dead letters", "warn", f"{_many(count, 'record')} set aside in the last day", remedy)]
+    return [Result(AREA, "dead letters", "ok", "none in the last day")]
+
+
+def _many(count: int, thing: str) -> str:
+    return f"{count} {thing}{'' if count == 1 else 's'}"
