@@ -236,7 +236,7 @@ def lag(settings: Settings, make: Callable[[dict[str, Any]], Any] = AdminClient)
     if max(behind.values(), default=0) > LAG_WARNS:
         remedy = "see which partitions stand still in the workers' /status; more workers take more partitions"
         return [Result(AREA, "lag", "warn", f"records that wait: {text}", remedy)]
-    return [Result(AREA, "lag", "ok", text if text == "nothing waits" else f"records that wait: {text}")]
+    return [Result(AREA, "lag", "ok", f"at most {text} (ends of transactions count)" if any(behind.values()) else text)]
 
 
 def _ends(admin: Any, settings: Settings) -> dict[tuple[str, int], tuple[int, int]]:
