@@ -51,8 +51,7 @@ class Points:
             codec = codecs[topic]
             for number in partitions:
                 name = kafka.topic(given, topic.name)
-                low, high = reader.ends(name, number)
-                for message in reader.records(name, number, low, high, told):
+                for message in reader.whole(name, number, told):
                     if not message.value():
                         continue
                     try:

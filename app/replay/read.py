@@ -18,6 +18,7 @@ SECONDS: Final = 10.0
 _SILENT_S: Final = 30.0
 _CHUNK: Final = 5_000
 _TRIES: Final = 50
+_UNTIL_EOF: Final = 1 << 62
 
 Told = Callable[[int], None]
 """Told how many offsets were gone through since the last time."""
@@ -29,7 +30,9 @@ class Reader:
     def __init__(self, settings: Settings, make: Callable[[dict[str, Any]], Any] = Consumer) -> None:
         self._settings, self._given = settings, settings.settings.kafka
         self._config = topics.engine_config(settings)
-        properties = clients.side_consumer(self._config, isolation="read_committed")
+        # A broker without sound transactions (at_least_once) may not know where its last stable offset is.
+        isolation = "read_committed" if self._config.transactional else "read_uncommitted"
+        properties = clients.side_consumer(self._config, isolation=isolation)
         self._consumer = make({**properties, "logger": kafka.LOGGER, "queued.min.messages": 50_000})
 
     def close(self) -> None:
@@ -58,6 +61,14 @@ class Reader:
         """The broker's name of `inventory.events`."""
         return kafka.topic(self._given, INVENTORY_EVENTS.name)
 
+    def whole(self, topic: str, partition: int, told: Told) -> Iterator[Any]:
+        """Every committed record that is there now.
+
+        The bundled broker names an end before its last records; what it says on the way (the end of the partition) is right.
+        """
+        low, high = self.ends(topic, partition)
+        return self.records(topic, partition, low, high if self._config.transactional else _UNTIL_EOF, told)
+
     def records(
         self, topic: str, partition: int, start: int, end: int, told: Told = lambda count: None
     ) -> Iterator[Any]:
@@ -77,7 +88,9 @@ class Reader:
             for message in messages:
                 if (error := message.error()) is not None:
                     if error.code() == KafkaError._PARTITION_EOF:
-                        told(end - at)
+                        if message.offset() < end and end != _UNTIL_EOF:
+                            continue
+                        told(message.offset() - at)
                         return
                     raise self._problem(KafkaException(error))
                 if message.offset() >= end:
@@ -130,10 +143,14 @@ class Reader:
     def _journal(self, partition: int, store: Store, told: Told) -> tuple[int, int]:
         """Rows and position belong together in a journal: the span is one offset."""
         topic = self._config.state_topic
-        start, end = self.ends(topic, partition)
-        fold = journal.JournalFold(offset=start)
-        for count, message in enumerate(self.records(topic, partition, start, end, told), 1):
-            fold.feed(message.offset(), message.key(), message.value())
+        fold = journal.JournalFold(offset=self.ends(topic, partition)[0])
+        for count, message in enumerate(self.whole(topic, partition, told), 1):
+            try:
+                fold.feed(message.offset(), message.key(), message.value())
+            except ValueError as error:
+                raise Problem(
+                    f"{topic}/{partition}: {error}: this is no journal of a worker's, or it is damaged"
+                ) from error
             if count % _CHUNK == 0:
                 store.apply([row for row in fold.take() if is_stock_row(row[0])], Mark(topic, fold.offset, 0))
         store.apply([row for row in fold.take() if is_stock_row(row[0])], Mark(topic, fold.offset, 0))
