@@ -3,10 +3,11 @@
 import asyncio
 import inspect
 import threading
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
+
+from confluent_kafka import KafkaException
 
 from app.errors import Problem
 
@@ -74,16 +75,23 @@ async def run(checks: Sequence[Check]) -> list[Result]:
 
 
 async def _guarded(check: Check) -> list[Result]:
+    limit = asyncio.timeout(check.seconds)
     try:
-        async with asyncio.timeout(check.seconds):
+        async with limit:
             return await _look(check)
-    except TimeoutError:
-        return [Result(check.area, check.name, "fail", f"no answer within {check.seconds:g} s", check.remedy)]
     except Problem as problem:
         return [Result(check.area, check.name, "fail", *_parted(line)) for line in problem.lines]
     except Exception as error:  # noqa: BLE001 - a check that breaks is a finding of its own, the others go on
-        text = f"could not be looked at: {type(error).__name__}: {error}"
+        text = f"no answer within {check.seconds:g} s" if limit.expired() else _words(error)
         return [Result(check.area, check.name, "fail", text, check.remedy)]
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, KafkaException):
+        return str(error.args[0].str()) if error.args else str(error)
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    return f"could not be looked at: {type(error).__name__}: {error}"
 
 
 async def _look(check: Check) -> list[Result]:
@@ -120,8 +128,3 @@ def _parted(line: str) -> tuple[str, str]:
     """A problem's line as what is wrong and what to do: they are parted by the last semicolon."""
     detail, parted, remedy = line.rpartition("; ")
     return (detail, remedy) if parted else (line, "")
-
-
-def since(began: float, steady: Callable[[], float] = time.monotonic) -> float:
-    """Seconds since then."""
-    return steady() - began

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -10,25 +11,39 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from app import kafka
 from app.cli import config_option, json_option
 from app.doctor import cluster, configuration, exceptions, guarantees, peers, workers
-from app.doctor.checks import Report, run
+from app.doctor.checks import Check, Report, Result, run
 from app.doctor.show import show
+from app.settings import Settings
 
 
 def diagnose(path: Path | None, environ: Mapping[str, str], urls: Sequence[str], *, ask_peers: bool) -> Report:
-    """Look at everything. Nothing but the configuration can keep the rest from being looked at."""
+    """Look at everything. Without a configuration nothing can be looked at, without a broker nothing of the cluster; all else is independent."""
     began, report = time.monotonic(), Report()
     configured = configuration.look(path, environ)
     report.results = configured.results
-    settings = configured.settings
-    if settings is not None:
-        checks = [*cluster.checks(settings), exceptions.check(settings), *workers.checks(settings, urls)]
-        if ask_peers:
-            checks = [*peers.checks(settings, report.requests, configured.lacking), *checks]
-        report.results += [*guarantees.look(settings), *asyncio.run(run(checks))]
+    if configured.settings is not None:
+        report.results += guarantees.look(configured.settings)
+        asked = peers.checks(configured.settings, report.requests, configured.lacking) if ask_peers else []
+        report.results += asyncio.run(_look(configured.settings, asked, urls))
     report.seconds = time.monotonic() - began
     return report
+
+
+async def _look(settings: Settings, asked: Sequence[Check], urls: Sequence[str]) -> list[Result]:
+    """Peers, cluster, workers, side by side."""
+    parts = run(asked), _cluster(settings), run(workers.checks(settings, urls))
+    return [result for results in await asyncio.gather(*parts) for result in results]
+
+
+async def _cluster(settings: Settings) -> list[Result]:
+    found = await run([cluster.first(settings)])
+    if any(result.state == "fail" for result in found):
+        text = "not looked at: topics, schemas, rights, group, lag, dead letters, open exceptions"
+        return [*found, Result(cluster.AREA, "the rest", "fail", text, "put the broker right first")]
+    return [*found, *await run([*cluster.checks(settings), exceptions.check(settings)])]
 
 
 @click.command()
@@ -53,6 +68,7 @@ def doctor(urls: tuple[str, ...], no_peers: bool, config_file: Path | None, as_j
       clarus-stream doctor --config shop.yaml --worker http://worker-1:9464 --worker http://worker-2:9464
       clarus-stream doctor --config shop.yaml --json | jq '.checks[] | select(.result != "ok")'
     """
+    kafka.LOGGER.addHandler(logging.NullHandler())  # what librdkafka has to say stands in the table
     report = diagnose(config_file, os.environ, urls, ask_peers=not no_peers)
     if as_json:
         click.echo(json.dumps(report.as_dict(), indent=2, ensure_ascii=False))

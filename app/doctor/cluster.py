@@ -5,6 +5,7 @@ It writes nothing. What this broker cannot be asked is said, as a warning.
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from confluent_kafka import (
@@ -33,26 +34,26 @@ _SOURCES: Final = (
     catalogue.CHANNEL_COMMANDS,
     catalogue.OPERATIONS_COMMANDS,
 )
-_AWAY: Final = "see that the broker runs and that settings.kafka.bootstrap names it; other checks of kafka fail with it"
+_AWAY: Final = "see that the broker runs and that settings.kafka.bootstrap names it"
+_SLOW: Final = "the broker answers other questions: see its log, and ask again"
+
+
+def first(settings: Settings) -> Check:
+    """Does the cluster answer? Where it does not, nothing else of it can be looked at."""
+    return Check(AREA, "broker", lambda: broker(settings), 3 * SECONDS, _AWAY)
 
 
 def checks(settings: Settings) -> list[Check]:
-    """All looks at the cluster."""
+    """The other looks at the cluster."""
     looks: list[tuple[str, Callable[[Settings], list[Result]], str]] = [
-        ("broker", broker, _AWAY),
-        ("topics", topics_right, "see the check of the broker"),
-        ("rights", rights, "see the check of the broker"),
-        ("group", group, "see the check of the broker"),
-        ("lag", lag, "see the check of the broker"),
-        ("dead letters", dead_letters, "see the check of the broker"),
+        ("topics", topics_right, _SLOW),
+        ("schemas", schemas, "see that the registry runs; check settings.kafka.schema_registry_url"),
+        ("rights", rights, _SLOW),
+        ("group", group, _SLOW),
+        ("lag", lag, _SLOW),
+        ("dead letters", dead_letters, _SLOW),
     ]
-    found = [Check(AREA, name, _bound(look, settings), 3 * SECONDS, remedy) for name, look, remedy in looks]
-    remedy = "see that the registry runs; check settings.kafka.schema_registry_url"
-    return [*found, Check(AREA, "schemas", _bound(schemas, settings), 3 * SECONDS, remedy)]
-
-
-def _bound(look: Callable[[Settings], list[Result]], settings: Settings) -> Callable[[], list[Result]]:
-    return lambda: look(settings)
+    return [Check(AREA, name, partial(look, settings), 3 * SECONDS, remedy) for name, look, remedy in looks]
 
 
 # ---- does it answer -------------------------------------------------------------------------------------------------------------------------
@@ -92,11 +93,12 @@ def _hopeless(error: KafkaError) -> bool:
 def _unreached(bootstrap: str, errors: list[KafkaError], given: Any) -> Result:
     """The most telling of librdkafka's errors, in words."""
     worst = next((error for error in errors if _hopeless(error)), errors[0])
-    text = f"{bootstrap}: {worst.str()}"
+    words = worst.str()
+    text = words if bootstrap in words else f"{bootstrap}: {words}"
     protocol = kafka.login(given.security, given.username, "").get("security.protocol", "PLAINTEXT")
     if worst.code() in (KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED):
         remedy = "the login is refused: check settings.kafka.username and password, and sasl.mechanism in settings.kafka.security"
-    elif worst.code() == KafkaError._SSL:
+    elif worst.code() == KafkaError._SSL or "SSL handshake" in text:
         remedy = (
             "TLS fails: check that the port speaks TLS, ssl.ca.location in settings.kafka.security, and the host's name "
             "in the certificate"
@@ -132,17 +134,31 @@ def schemas(settings: Settings) -> list[Result]:
 
 
 def _findings(check: str, found: list[topics.Finding], notes: list[str]) -> list[Result]:
-    wrong = [
-        Result(AREA, f"{check}: {one.name}", "fail", f"{one.state}: {problem}" if one.state == "missing" else problem)
-        for one in found
-        for problem in one.problems
-    ]
-    fine = sum(not one.problems for one in found)
-    told = [Result(AREA, check, "warn", note, "look at it with the broker's own tools") for note in notes]
-    if wrong:
-        remedy = "clarus-stream topics create"
-        return [*(Result(r.area, r.check, r.state, r.detail, remedy) for r in wrong), *told]
-    return [Result(AREA, check, "ok", f"{fine} as they should be"), *told]
+    missing = [one.name for one in found if one.state == "missing"]
+    results = [Result(AREA, check, "warn", note, "look at it with the broker's own tools") for note in notes]
+    if missing:
+        text = f"{len(missing)} of {len(found)} are missing: {', '.join(missing[:3])}{' …' if len(missing) > 3 else ''}"
+        results.append(Result(AREA, check, "fail", text, "clarus-stream topics create"))
+    wrong: dict[str, list[str]] = {}
+    for one in found:
+        for problem in one.problems if one.state == "wrong" else []:
+            wrong.setdefault(problem, []).append(one.name)
+    for problem, names in wrong.items():
+        detail, remedy = _halves(problem)
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        results.append(Result(AREA, check, "fail", f"{names[0]}{more}: {detail}", remedy))
+    if all(result.state == "warn" for result in results):
+        results.insert(0, Result(AREA, check, "ok", f"{len(found)} as they should be"))
+    return results
+
+
+def _halves(problem: str) -> tuple[str, str]:
+    """`app.topics` and `app.registry` say first what is wrong, then what to do."""
+    for mark in ("; ", ": "):
+        detail, parted, remedy = problem.partition(mark)
+        if parted:
+            return detail, remedy
+    return problem, "clarus-stream topics check"
 
 
 # ---- rights ---------------------------------------------------------------------------------------------------------------------------------
@@ -156,7 +172,7 @@ def rights(settings: Settings, make: Callable[[dict[str, Any]], Any] = AdminClie
         TopicCollection(names), include_authorized_operations=True, request_timeout=SECONDS
     )
     lacking: list[str] = []
-    told = 0
+    told = known = 0
     for name, future in described.items():
         try:
             operations = future.result(SECONDS).authorized_operations
@@ -164,6 +180,7 @@ def rights(settings: Settings, make: Callable[[dict[str, Any]], Any] = AdminClie
             if error.args[0].code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
                 lacking.append(f"{name}: describe")
             continue
+        known += 1
         if operations is None:
             continue
         told += 1
@@ -173,6 +190,8 @@ def rights(settings: Settings, make: Callable[[dict[str, Any]], Any] = AdminClie
     if lacking:
         remedy = "let this user read and write these topics (kafka-acls, or your cluster's console)"
         return [Result(AREA, "rights", "fail", f"not allowed: {one}", remedy) for one in lacking]
+    if not told and not known:
+        return [Result(AREA, "rights", "warn", "there is no topic to ask about", "clarus-stream topics create")]
     if not told:
         return [Result(AREA, "rights", "warn", "this broker does not tell what a user may do", "try it with a drill")]
     return [Result(AREA, "rights", "ok", f"may read and write {_many(told, 'topic')}")]
@@ -275,7 +294,7 @@ def dead_letters(settings: Settings, make: Callable[[dict[str, Any]], Any] = Adm
         now = admin.list_offsets(dict.fromkeys(places, OffsetSpec.latest()), request_timeout=SECONDS)
         spans = [(then[p].result(SECONDS).offset, now[p].result(SECONDS).offset) for p in places]
     except KafkaException as error:
-        if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+        if error.args[0].code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._NOENT):
             raise Problem(f"{topic} is missing; clarus-stream topics create") from error
         raise
     count = sum(end - start for start, end in spans if start >= 0)

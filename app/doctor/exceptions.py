@@ -9,6 +9,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from app import kafka, registry
 from app.doctor.checks import Check, Result
+from app.errors import Problem
 from app.settings import Settings
 from schemas.catalogue import INTEGRATION_EXCEPTIONS
 from schemas.codec import UndecodableRecord
@@ -43,8 +44,12 @@ def look(
             "isolation.level": "read_committed",
         }
     )
-    deadline, waiting = steady() + SECONDS, set(range(given.partitions))
+    deadline = steady() + SECONDS
     try:
+        described = consumer.list_topics(topic, timeout=SECONDS).topics[topic]
+        if described.error is not None:
+            raise Problem(f"{topic} is missing; clarus-stream topics create")
+        waiting = set(described.partitions)
         consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in waiting])
         while waiting and steady() < deadline and len(opened) < _AT_MOST:
             for message in consumer.consume(1_000, timeout=0.5):

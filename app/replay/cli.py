@@ -1,6 +1,7 @@
 """The command `replay`: options, progress, exit status. Folding and comparing are in the modules beside it."""
 
 import json
+import logging
 import os
 import tempfile
 from contextlib import ExitStack
@@ -12,7 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from app import registry
+from app import kafka, registry
 from app.cli import config_option, json_option
 from app.config import load
 from app.engine import EngineError, partition_of
@@ -103,6 +104,7 @@ def replay(
       clarus-stream replay --base /var/lib/replay --config shop.yaml             go on from the last time
       clarus-stream replay --what-if new-policies.yaml --config shop.yaml        what would change
     """
+    kafka.LOGGER.addHandler(logging.NullHandler())  # errors are raised, the rest is of no use here
     settings = load(config_file, os.environ).settings
     rules_then = stock_rules(load(other, os.environ).settings) if other is not None else None
     if sku:
