@@ -116,7 +116,12 @@ class Log:
                 self.put(sku, baseline(10, listing=Listing(channel, sku, sku)))
         for number in range(first, first + orders):
             sku, channel = SKUS[number % 2], CHANNELS[number % 3 % 2]
-            order = {"sku": sku, "channel": channel, "of": Listing(channel, sku, sku), "at": 10_000 + number}
+            order: dict[str, Any] = {
+                "sku": sku,
+                "channel": channel,
+                "of": Listing(channel, sku, sku),
+                "at": 10_000 + number,
+            }
             self.put(sku, line(str(number), 1, **order))
             self.put(sku, level(number + 2, 100 - number // 2, sku=sku))
             for name, order_partition, partition in product(CHANNELS, range(PARTITIONS), range(PARTITIONS)):
