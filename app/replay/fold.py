@@ -31,14 +31,14 @@ class Range:
     sku: str = ""
     begin: tuple[str, int] | None = None
     end: tuple[str, int] | None = None
-    kept: bool = False  # the folded rows are kept as a base, so they must be all SKUs'
+    kept: bool = False  # the folded rows are kept as a base, so every SKU is folded
 
     def offset(self, bound: tuple[str, int] | None, reader: Reader, partition: int, default: int) -> int:
         """A bound as an input offset."""
         if bound is None:
             return default
         kind, value = bound
-        return value if kind == "offset" else reader.at(partition, value)
+        return min(value, reader.ends(reader.events, partition)[1]) if kind == "offset" else reader.at(partition, value)
 
 
 class PartitionReplay:

@@ -37,6 +37,7 @@ from tests.unit.stock.memory import baseline, level, line
 PARTITIONS = 2
 SKUS = ("MUG", "CARD")
 CHANNELS = ("shop", "app")
+CODEC = Codecs()[INVENTORY_EVENTS]
 SHOP: dict[str, Any] = {
     "channels": {
         "shop": {"system": "commercetools", "project_key": "shop"},
@@ -102,7 +103,7 @@ class Log:
 
     def put(self, key: str, body: Record, partition: int = -1) -> None:
         event = Event(event_id=f"e{self.count}", occurred_at=self.count, received_at=0, source="test", body=body)
-        self._producer.produce(self._topic, Codecs()[INVENTORY_EVENTS].encode(event), key.encode(), partition=partition)
+        self._producer.produce(self._topic, CODEC.encode(event), key.encode(), partition=partition)
         self.count += 1
 
     def flush(self) -> None:
