@@ -17,8 +17,10 @@ from app import kafka, registry
 from app.cli import config_option, json_option
 from app.config import load
 from app.engine import EngineError, partition_of
+from app.engine.store import StoreSet
 from app.errors import Problem
 from app.replay.fold import PartitionReplay, Range
+from app.replay.points import Points
 from app.replay.read import Reader
 from app.replay.report import PartitionReport, Report, named
 from app.replay.show import show
@@ -110,6 +112,8 @@ def replay(
     if sku:
         sku = product_of(sku, settings.catalogue()).sku
     partitions = _partitions(settings, sku, chosen)
+    if end is not None and base is not None:
+        raise Problem("--to ends where no worker committed, so it cannot be a base: leave out --to, or --base", 2)
     report = _run(settings, partitions, Range(sku, begin, end, base is not None), base, rules_then)
     if as_json:
         click.echo(json.dumps({"ok": report.ok, **plain(report)}, indent=2, ensure_ascii=False))  # type: ignore[dict-item]
@@ -147,20 +151,29 @@ def _run(
         stack.enter_context(bar)
         reader = Reader(settings)
         stack.callback(reader.close)
-        task = bar.add_task("replaying", total=len(partitions))
-        for index, number in enumerate(partitions):
-            reading = bar.add_task(f"partition {number}", total=None)
-            told = partial(bar.advance, reading)
-            try:
-                one = PartitionReplay(settings, rules, codecs, reader, number, folder, told)
-            except EngineError as error:
-                raise Problem(f"{error}; is another replay running with this folder?") from error
-            stack.callback(one.close)
+        task = bar.add_task("what the workers have", total=None)
+        told = partial(bar.advance, task)
+        stores = StoreSet("rocksdict", folder)
+        try:
+            stores.open()
+        except EngineError as error:
+            raise Problem(
+                f"{folder}: another replay runs with this folder; wait for it, or name another one"
+            ) from error
+        stack.callback(stores.close)
+        sent = stores.get(2 * settings.settings.kafka.partitions)
+        sent.wipe()
+        points = Points(sent)
+        replays = [PartitionReplay(rules, codecs, reader, points, number, stores, told) for number in partitions]
+        for one in replays:
+            one.look(asked)
+        bar.update(task, description="what they sent")
+        points.collect(settings, reader, codecs, partitions, told)
+        for number, one in zip(partitions, replays, strict=True):
+            bar.update(task, description=f"partition {number} of {partitions[-1]}")
             found.append(one.run(asked))
             if rules_then is not None:
                 what_if(found[-1], one.store, rules_then, asked.sku)
             if asked.sku:
                 row = named(one.rows.state.sku(asked.sku))
-            bar.remove_task(reading)
-            bar.update(task, completed=index + 1)
     return Report(asked.sku, found, asked.end is None, rules_then is not None, row)

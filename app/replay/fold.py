@@ -5,16 +5,13 @@ The rules are the worker's own (`tables.stock`), and so are keys and encoding of
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from app.engine.store import Store, StoreSet
-from app.errors import Problem
+from app.engine.store import StoreSet
 from app.replay.points import Points, Sent
 from app.replay.read import Reader, Told
 from app.replay.report import SHOWN, PartitionReport
 from app.replay.scratch import STOCK, WATERMARKS, ScratchRows, both, rows_of
-from app.settings import Settings
 from schemas.catalogue import INVENTORY_EVENTS
 from schemas.codec import Codecs, UndecodableRecord
 from tables.replay.compare import differences
@@ -42,56 +39,48 @@ class Range:
 
 
 class PartitionReplay:
-    """One partition of `inventory.events`. `folder` gets its stores; what was folded stays there for the next time."""
+    """One partition of `inventory.events`. It keeps two stores of `stores`: what was folded stays there for the next time, what workers have does not."""
 
     def __init__(
-        self, settings: Settings, rules: Rules, codecs: Codecs, reader: Reader, partition: int, folder: Path, told: Told
+        self, rules: Rules, codecs: Codecs, reader: Reader, points: Points, partition: int, stores: StoreSet, told: Told
     ) -> None:
-        self._settings, self._rules, self._codecs, self._reader = settings, rules, codecs, reader
-        self._partition, self._told = partition, told
-        self._stores = StoreSet("rocksdict", folder / f"partition-{partition}")
-        self._stores.open()
-        self._live, self._points = self._stores.get(1), Points(self._stores.get(2))
-        for scratch in (1, 2):
-            self._stores.get(scratch).wipe()
-        self.rows = ScratchRows(self._stores.get(0), f"{settings.settings.kafka.bootstrap}/{reader.events}", partition)
+        self._rules, self._codec, self._reader, self._points = rules, codecs[INVENTORY_EVENTS], reader, points
+        self._partition, self._told, self._stores = partition, told, stores
+        self.store, self._live = stores.get(2 * partition), stores.get(2 * partition + 1)
+        self._live.wipe()
+        self.rows = ScratchRows(self.store, reader.place, partition)
         self._pending: dict[str, str] = {}
+        self._first, self._span, self._gone = 0, (0, 0), False
+        self._notes: list[str] = []
 
-    @property
-    def store(self) -> Store:
-        """The folded rows, as far as they are settled."""
-        return self._stores.get(0)
-
-    def close(self) -> None:
-        """Give the stores back; the live rows and places are of no use afterwards."""
-        for scratch in (1, 2):
-            self._stores.get(scratch).wipe()
-        self._stores.close()
+    def look(self, asked: Range) -> None:
+        """Read what the workers have. Before `Points.collect`, or what they sent up to then would not be known."""
+        self._first, _ = self._reader.ends(self._reader.events, self._partition)
+        if not self.rows.empty and self.rows.position < self._first:
+            self._notes.append(
+                f"the base kept at offset {self.rows.position} is older than what the topic still has; a new one is taken"
+            )
+            self.rows.forget()
+        self._gone = self.rows.empty and self._first > 0
+        if self._gone or asked.end is None:
+            self._span = self._reader.live(self._partition, self._live, self._told, at_rest=self._gone)
+            self._stores.rest(2 * self._partition + 1)
 
     def run(self, asked: Range) -> PartitionReport:
         """Fold and compare."""
-        first, _ = self._reader.ends(self._reader.events, self._partition)
-        report = PartitionReport(self._partition, first=first)
-        if not self.rows.empty and self.rows.position < first:
-            report.notes = [
-                f"the base kept at offset {self.rows.position} is older than what the topic still has; a new one is taken"
-            ]
-            self.rows.forget()
-        if self.rows.empty and first > 0:
-            return self._adopt(report, kept=asked.kept)
+        report = PartitionReport(self._partition, first=self._first, notes=self._notes)
+        before, after = self._span
+        if self._gone:
+            return self._adopt(report, before, kept=asked.kept)
         report.base = "beginning" if self.rows.empty else "kept"
         if self.rows.empty:
             self.rows.position = 0
         report.begins = self.rows.position
-        before, after = self._reader.live(self._partition, self._live, self._told) if asked.end is None else (0, 0)
         end = asked.offset(asked.end, self._reader, self._partition, before)
-        if end < report.begins:
-            raise Problem(
-                f"partition {self._partition}: the end, offset {end}, lies before the base, offset {report.begins}", 2
-            )
-        self._points.collect(self._settings, self._reader, self._codecs, self._partition, self._told)
+        if not end and asked.end is None:
+            report.notes.append("the workers have folded nothing of it yet")
         judged_from = asked.offset(asked.begin, self._reader, self._partition, report.begins)
-        sent = iter(self._points)
+        sent = self._points.of(self._partition)
         due = self._fold(report, asked, end, judged_from, sent, next(sent, None))
         if asked.end is None:
             changed = self.rows.follow()
@@ -101,11 +90,16 @@ class PartitionReplay:
         else:
             self.rows.settle(end, now=True)
         report.ends = end
+        self._done()
         return report
 
-    def _adopt(self, report: PartitionReport, *, kept: bool) -> PartitionReport:
+    def _done(self) -> None:
+        self._live.wipe()
+        for store in (0, 1):
+            self._stores.rest(2 * self._partition + store)
+
+    def _adopt(self, report: PartitionReport, at: int, *, kept: bool) -> PartitionReport:
         """The topic's first records are gone: rows cannot be made from nothing. The workers' rows are the base of the next replay."""
-        at, _ = self._reader.live(self._partition, self._live, self._told, at_rest=True)
         report.base, report.begins, report.ends = "adopted" if kept else "gone", at, at
         count = self.rows.adopt(rows_of(self._live), at)
         report.notes.append(
@@ -116,6 +110,7 @@ class PartitionReplay:
                 else "Take a base with --base FOLDER, and run that again later: it folds what came since, and compares"
             )
         )
+        self._done()
         return report
 
     # ---- folding ----
@@ -130,7 +125,6 @@ class PartitionReplay:
         due: tuple[int, Sent] | None,
     ) -> tuple[int, Sent] | None:
         """Up to `end`, publishing where the workers did, and at the end what is left: the end is where a worker's commit ended. The next place."""
-        codec = self._codecs[INVENTORY_EVENTS]
         wanted = b"" if asked.kept else asked.sku.encode()
         while due is not None and due[0] < self.rows.position:
             due = next(sent, None)
@@ -139,7 +133,7 @@ class PartitionReplay:
             if not wanted or message.key() == wanted or message.key().startswith(b"watermark/"):
                 report.records += 1
                 try:
-                    self._apply(codec.decode(message.value()))
+                    self._apply(self._codec.decode(message.value()))
                 except UndecodableRecord:
                     report.unreadable += 1
             while due is not None and due[0] <= offset:
@@ -171,7 +165,7 @@ class PartitionReplay:
     # ---- comparing ----
 
     def _compare(self, report: PartitionReport, sku: str, changed: set[bytes]) -> None:
-        for table, key, mine, theirs in both(self._stores.get(0), self._live):
+        for table, key, mine, theirs in both(self.store, self._live):
             if sku and not _of_sku(table.name, key, sku):
                 continue
             if table.key(key) in changed:

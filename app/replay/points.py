@@ -3,7 +3,7 @@
 A worker sends a SKU's figures once for all events it took at a time, so the numbers that commands get depend on where it cut. These places tell.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 import msgspec
@@ -17,6 +17,8 @@ from schemas.codec import Codecs, UndecodableRecord
 from tables.replay.figures import Figure, Point, figure_of, point_of
 
 _CHUNK: Final = 2_000
+_TRACE: Final = f"{catalogue.INVENTORY_EVENTS.name}:".encode()
+"""Stands in the id of every event that follows from one of the topic, and an id stands in a record as it is: most records need not be decoded."""
 
 
 class Sent(msgspec.Struct, array_like=True):
@@ -31,41 +33,43 @@ _decode = msgspec.msgpack.Decoder(Sent).decode
 
 
 class Points:
-    """The places of one partition."""
+    """The places of some partitions."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._part: dict[bytes, Sent] = {}
 
-    def collect(self, settings: Settings, reader: Reader, codecs: Codecs, partition: int, told: Told) -> None:
-        """Read everything that may hold places of this partition. Of compacted topics only the newest are left."""
+    def collect(
+        self, settings: Settings, reader: Reader, codecs: Codecs, partitions: Collection[int], told: Told
+    ) -> None:
+        """Read everything that may hold places of these partitions, once. Of compacted topics only the newest records are left."""
         given = settings.settings.kafka
         every = range(given.partitions)
         bundled = any(product.bundle for product in settings.products)
         sources = [
-            (catalogue.INVENTORY_AVAILABILITY, [partition]),
+            (catalogue.INVENTORY_AVAILABILITY, partitions),
             (catalogue.CHANNEL_COMMANDS, every),
             *([(catalogue.INVENTORY_EVENTS, every)] if bundled else []),
         ]
-        for topic, partitions in sources:
+        for topic, numbers in sources:
             codec = codecs[topic]
-            for number in partitions:
-                name = kafka.topic(given, topic.name)
-                for message in reader.whole(name, number, told):
-                    if not message.value():
+            for number in numbers:
+                for message in reader.whole(kafka.topic(given, topic.name), number, told):
+                    value = message.value()
+                    if not value or _TRACE not in value:
                         continue
                     try:
-                        event = codec.decode(message.value())
+                        event = codec.decode(value)
                     except UndecodableRecord:
                         continue
                     point = point_of(event.event_id)
-                    if point is not None and point.partition == partition:
+                    if point is not None and point.partition in partitions:
                         self.add(point, figure_of(event.body))
         self._flush()
 
     def add(self, point: Point, figure: Figure | None) -> None:
         """One thing that was sent there."""
-        key = b"%020d/" % point.offset + point.sku.encode()
+        key = _prefix(point.partition) + b"%020d/" % point.offset + point.sku.encode()
         known = self._part.get(key)
         if known is None:
             stored = self._store.get(key)
@@ -79,8 +83,13 @@ class Points:
         self._store.apply([(key, _encode(sent)) for key, sent in self._part.items()], Mark("points", 0, 0))
         self._part.clear()
 
-    def __iter__(self) -> Iterator[tuple[int, Sent]]:
-        """By offset."""
+    def of(self, partition: int) -> Iterator[tuple[int, Sent]]:
+        """The partition's places, by offset."""
         self._flush()
-        for key, value in self._store.scan(b"0"):
-            yield int(key[:20]), _decode(value)
+        prefix = _prefix(partition)
+        for key, value in self._store.scan(prefix):
+            yield int(key[len(prefix) : len(prefix) + 20]), _decode(value)
+
+
+def _prefix(partition: int) -> bytes:
+    return b"%06d/" % partition

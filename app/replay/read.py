@@ -57,6 +57,11 @@ class Reader:
         return offset if offset >= 0 else self.ends(self.events, partition)[1]
 
     @property
+    def place(self) -> str:
+        """What rows are made from: a base of another cluster or topic is none."""
+        return f"{self._given.bootstrap}/{self.events}"
+
+    @property
     def events(self) -> str:
         """The broker's name of `inventory.events`."""
         return kafka.topic(self._given, INVENTORY_EVENTS.name)
