@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import importlib.metadata
 import signal
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -119,6 +120,7 @@ class Worker:
     def status(self) -> dict[str, Any]:
         """What the worker says of itself: plain values, no personal data."""
         return {
+            "version": importlib.metadata.version("clarus-stream"),
             "engine": self.app.health(),
             "lag": dict(self.app.stats.lag),
             "pending": self.delivery.pending(),

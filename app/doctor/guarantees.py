@@ -1,6 +1,7 @@
 """Which listings can carry the promise that the last unit is never sold twice, by the configuration alone. What peers add to it comes with their own checks."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Final
 
 from app.connectors import storefront_type
@@ -17,12 +18,12 @@ _SHOWN: Final = 3
 def look(settings: Settings) -> list[Result]:
     """How many listings there are, and what is promised of each. Pure but for the connectors' types."""
     kinds = {name: storefront_type(given).kind for name, given in settings.channels.items()}
-    weak = frozenset(name for name, kind in kinds.items() if kind is PeerKind.ABSOLUTE)
+    weak = {name: "does not lower its own quantities" for name, kind in kinds.items() if kind is PeerKind.ABSOLUTE}
     return results(settings.catalogue(), weak)
 
 
-def results(catalogue: Catalogue, weak: frozenset[str]) -> list[Result]:
-    """`weak`: channels that do not lower their quantities by themselves."""
+def results(catalogue: Catalogue, weak: Mapping[str, str]) -> list[Result]:
+    """`weak`: channels by which nothing can be promised, with the reason."""
     total = len(catalogue.listings)
     if not total:
         return [Result(AREA, "listings", "warn", "no product is listed anywhere", "name products in the configuration")]
@@ -47,13 +48,13 @@ def results(catalogue: Catalogue, weak: frozenset[str]) -> list[Result]:
     return found
 
 
-def _promise(catalogue: Catalogue, product: Product, weak: frozenset[str]) -> tuple[str, str]:
+def _promise(catalogue: Catalogue, product: Product, weak: Mapping[str, str]) -> tuple[str, str]:
     """What is promised of a product's listings, and why not more where more was asked for."""
-    lacking = sorted({listing.channel for listing in product.listings} & weak)
+    lacking = sorted({listing.channel for listing in product.listings} & weak.keys())
     mode = wanted_mode(catalogue, product)
     sellers = len(product.listings) + sum(len(b.listings) for b in catalogue.bundles_of(product.sku))
     if lacking:
-        return "without guarantee", f"{', '.join(lacking)} does not lower its own quantities"
+        return "without guarantee", "; ".join(f"{channel} {weak[channel]}" for channel in lacking)
     if mode is Mode.SHARED:
         alone = sellers == 1 and not product.bundle
         return ("alone on their stock", "") if alone else ("shared by policy", "")

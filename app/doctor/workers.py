@@ -5,11 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import httpx
+from prometheus_client.parser import text_string_to_metric_families
 
 from app.doctor.checks import Check, Result
 from app.settings import Settings
 from app.why.ask import default_worker
 
+_OLDEST: Final = "clarus_stream_oldest_pending_seconds"
 SECONDS: Final = 5.0
 OLD_SECONDS: Final = 300.0
 """Work that waits longer is worth a look whatever it is."""
@@ -31,12 +33,12 @@ def _look(url: str) -> Callable[[], list[Result]]:
 def ask(url: str, transport: httpx.BaseTransport | None = None) -> list[Result]:
     """One worker's state as results."""
     area = f"worker {url}"
-    address = f"{url.rstrip('/')}/status"
     try:
         with httpx.Client(timeout=SECONDS, trust_env=False, transport=transport) as client:
-            response = client.get(address)
-        status = response.json()
-        status["engine"]["ready"]
+            response = client.get(f"{url.rstrip('/')}/status")
+            status = response.json()
+            status["engine"]["ready"], status["version"]
+            figures = client.get(f"{url.rstrip('/')}/metrics").text
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         text = f"cannot be reached: {error or type(error).__name__}"
         remedy = "start clarus-stream worker, or name its address with --worker (settings.ops.host, settings.ops.port)"
@@ -44,21 +46,32 @@ def ask(url: str, transport: httpx.BaseTransport | None = None) -> list[Result]:
     except (ValueError, KeyError, TypeError):
         text = f"{response.status_code}: that is no answer of a worker"
         return [Result(area, "answers", "fail", text, "name a worker's address with --worker")]
-    return judge(area, status, time.time())
+    return judge(area, status, oldest_pending(figures))
 
 
-def judge(area: str, status: Mapping[str, Any], now: float) -> list[Result]:
-    """Pure."""
+def oldest_pending(figures: str) -> dict[str, float]:
+    """Seconds that the oldest work of each channel waits, from a worker's metrics."""
+    found: dict[str, float] = {}
+    for family in text_string_to_metric_families(figures):
+        for sample in family.samples:
+            if sample.name == _OLDEST:
+                channel = sample.labels.get("channel", "")
+                found[channel] = max(found.get(channel, 0.0), sample.value)
+    return found
+
+
+def judge(area: str, status: Mapping[str, Any], oldest: Mapping[str, float]) -> list[Result]:
+    """`oldest`: seconds by channel. Pure."""
+    channels = status.get("channels", {}).items()
     return [
         *_engine(area, status),
-        *(r for name, one in status.get("channels", {}).items() for r in _channel(area, name, one, now)),
+        *(r for name, one in channels for r in _channel(area, name, one, oldest.get(name, 0.0))),
     ]
 
 
 def _engine(area: str, status: Mapping[str, Any]) -> list[Result]:
     engine = status["engine"]
-    version = f"version {status['version']}, " if "version" in status else ""
-    owned = f"{version}{len(engine.get('partitions', {}))} partitions"
+    owned = f"version {status['version']}, {len(engine.get('partitions', {}))} partitions"
     if engine.get("failure"):
         return [
             Result(
@@ -86,7 +99,7 @@ def _engine(area: str, status: Mapping[str, Any]) -> list[Result]:
     return [Result(area, "engine", "ok", f"{owned}, ready")]
 
 
-def _channel(area: str, name: str, one: Mapping[str, Any], now: float) -> list[Result]:
+def _channel(area: str, name: str, one: Mapping[str, Any], oldest: float) -> list[Result]:
     found: list[Result] = []
     check = f"channel {name}"
     if one.get("breaker", "closed") != "closed":
@@ -104,8 +117,7 @@ def _channel(area: str, name: str, one: Mapping[str, Any], now: float) -> list[R
         since = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(pause["since"] / 1000))
         text = f"{pause['target']} paused by {pause['actor']} since {since}: {pause['reason']}"
         found.append(Result(area, check, "warn", text, f"clarus-stream resume {pause['target']} --reason …"))
-    oldest = one.get("oldest_pending_s")
-    if isinstance(oldest, int | float) and oldest > OLD_SECONDS:
+    if oldest > OLD_SECONDS:
         text = f"the oldest of {sum(one.get('backlog', {}).values())} waiting is {oldest:.0f} s old"
         found.append(
             Result(area, check, "warn", text, "see breaker, budget and pauses of the channel, then its exceptions")

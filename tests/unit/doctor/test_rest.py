@@ -1,6 +1,7 @@
 """The configuration, the listings' guarantees and the open exceptions, as lines of the table; and the table itself."""
 
 import io
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -31,33 +32,44 @@ def test_a_wrong_file_is_a_line_for_each_fault_and_nothing_else_can_be_looked_at
 
 
 def catalogue(*policies: PolicyRule) -> Catalogue:
-    both = (Listing("ct", "M", "MUG"), Listing("bc", "M", "MUG"))
     products = [
-        Product("MUG", listings=both),
-        Product("CARD", listings=(Listing("ct", "C", "CARD"),)),
-        Product("BOX", bundle={"PEN": 1}, listings=(Listing("ct", "B", "BOX"), Listing("bc", "B", "BOX"))),
-        Product("PEN"),
+        Product(
+            sku,
+            listings=(Listing("ct", sku, sku), Listing("bc", sku, sku))
+            if sku != "CARD"
+            else (Listing("ct", sku, sku),),
+        )
+        for sku in ("MUG", "CARD", "PEN")
     ]
-    return Catalogue(products, policies, ["MAIN"])
+    return Catalogue([*products, Product("SPARE")], policies, ["MAIN"])
+
+
+HALF = PolicyRule("*", "PEN", {"share": Decimal("0.5")})
 
 
 @pytest.mark.parametrize(
     ("mode", "weak", "text", "why"),
     [
-        (Mode.SHARED, frozenset(), "5: 4 shared by policy, 1 alone on their stock", ""),
+        (Mode.SHARED, {}, "5: 4 shared by policy, 1 alone on their stock", ""),
+        (Mode.ESCROW, {}, "5: 2 with escrow, 1 alone on their stock, 2 without guarantee", "PEN: share must be 1"),
+        (
+            Mode.AUTO,
+            {},
+            "5: 2 with escrow when stock is low, 1 alone on their stock, 2 without guarantee",
+            "PEN: share must be 1",
+        ),
         (
             Mode.ESCROW,
-            frozenset(),
-            "5: 2 with escrow, 1 alone on their stock, 2 without guarantee",
-            "BOX: it is a bundle",
+            {"bc": "sells beyond"},
+            "5: 4 without guarantee, 1 alone on their stock",
+            "MUG, PEN: bc sells beyond",
         ),
-        (Mode.ESCROW, frozenset({"bc"}), "5: 4 without guarantee, 1 alone on their stock", "bc does not lower its own"),
     ],
 )
 def test_every_listing_is_counted_once_by_what_is_promised_of_it(
-    mode: Mode, weak: frozenset[str], text: str, why: str
+    mode: Mode, weak: dict[str, str], text: str, why: str
 ) -> None:
-    first, *rest = guarantees.results(catalogue(PolicyRule("*", "*", {"mode": mode})), weak)
+    first, *rest = guarantees.results(catalogue(PolicyRule("*", "*", {"mode": mode}), HALF), weak)
     assert first.detail == text
     assert all(result.state == "warn" and result.remedy for result in rest)
     assert why in " ".join(result.detail for result in rest)

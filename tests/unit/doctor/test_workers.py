@@ -4,8 +4,9 @@ from typing import Any
 
 import httpx
 
+from app import metrics
 from app.doctor.checks import Result
-from app.doctor.workers import ask, judge
+from app.doctor.workers import ask, judge, oldest_pending
 
 CHANNEL: dict[str, Any] = {
     "backlog": {"stock": 2, "fetches": 0},
@@ -25,13 +26,14 @@ ENGINE: dict[str, Any] = {
 
 
 def judged(engine: dict[str, Any] | None = None, **channel: Any) -> list[Result]:
-    status = {"engine": {**ENGINE, **(engine or {})}, "channels": {"bc": {**CHANNEL, **channel}}}
-    return judge("worker w", status, now=1_000.0)
+    oldest = channel.pop("oldest", 0.0)
+    status = {"version": "1.2", "engine": {**ENGINE, **(engine or {})}, "channels": {"bc": {**CHANNEL, **channel}}}
+    return judge("worker w", status, {"bc": oldest})
 
 
 def test_a_worker_that_runs_is_two_good_lines() -> None:
     assert [(r.check, r.state, r.detail) for r in judged()] == [
-        ("engine", "ok", "1 partitions, ready"),
+        ("engine", "ok", "version 1.2, 1 partitions, ready"),
         ("channel bc", "ok", "writes; waiting: stock 2"),
     ]
 
@@ -75,12 +77,12 @@ def test_a_channel_that_may_not_write_names_the_finding() -> None:
 
 
 def test_an_open_breaker_and_old_work_are_lines_of_their_own() -> None:
-    found = judged(breaker="open", failures_in_a_row=9, oldest_pending_s=400.0)
+    found = judged(breaker="open", failures_in_a_row=9, oldest=400.0)
     assert [(r.state, r.detail) for r in found[1:]] == [
         ("fail", "breaker open after 9 failures in a row"),
         ("warn", "the oldest of 2 waiting is 400 s old"),
     ]
-    assert judged(oldest_pending_s=10.0)[1].state == "ok"
+    assert judged(oldest=10.0)[1].state == "ok"
 
 
 def test_what_is_no_worker_is_told_from_what_is_not_there() -> None:
@@ -93,3 +95,17 @@ def test_what_is_no_worker_is_told_from_what_is_not_there() -> None:
     [result] = ask("http://w:1", httpx.MockTransport(gone))
     assert (result.state, result.detail) == ("fail", "cannot be reached: refused")
     assert "--worker" in result.remedy
+
+
+def test_how_long_the_oldest_work_waits_is_the_most_of_a_channels_classes() -> None:
+    text = "\n".join(
+        [
+            "# TYPE clarus_stream_oldest_pending_seconds gauge",
+            'clarus_stream_oldest_pending_seconds{channel="bc",priority="sweep"} 400.5',
+            'clarus_stream_oldest_pending_seconds{channel="bc",priority="increase"} 3.0',
+            'clarus_stream_oldest_pending_seconds{channel="ct"} 0.0',
+            "",
+        ]
+    )
+    assert oldest_pending(text) == {"bc": 400.5, "ct": 0.0}
+    assert b"# TYPE clarus_stream_oldest_pending_seconds gauge" in metrics.render(), "a worker calls it otherwise"
