@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from confluent_kafka import Producer
 
-from app import topics
+from app import kafka, topics
 from app.config import load
 from app.doctor.checks import Report
 from app.doctor.cli import diagnose
@@ -16,6 +17,9 @@ from app.simulators.bigcommerce import BigCommerceSimulator
 from app.simulators.clarus import ClarusSimulator
 from app.simulators.commercetools import CommercetoolsSimulator
 from app.simulators.contract import FloorSpeed
+from schemas.catalogue import INTEGRATION_EXCEPTIONS
+from schemas.codec import Codecs
+from schemas.records import Event, ExceptionState
 from tests.brokers import TestBroker
 from tests.support.bundled import free_port
 
@@ -91,6 +95,35 @@ async def test_with_topics_only_the_missing_worker_is_left(broker: TestBroker, t
         if broker.kind != "bundled":
             assert found["kafka", "rights"][1] == "may read and write 11 topics"
             assert found["kafka", "group"][1].endswith("no worker is in it, nothing is done")
+
+
+async def test_open_exceptions_are_told_and_resolved_ones_are_not(broker: TestBroker, tmp_path: Path) -> None:
+    async with shop(broker, tmp_path) as (path, _):
+        settings = load(path, {}).settings
+        assert topics.ensure(settings).ok
+        producer = Producer(kafka.producer(settings.settings.kafka))
+        for number, phase in ((1, "OPEN"), (2, "OPEN"), (2, "RESOLVED"), (3, "ACKNOWLEDGED")):
+            body = ExceptionState(
+                exception_id=f"stock_drift:{number}",
+                type="stock_drift",
+                entity=f"bc//M{number}",
+                owner="integration",
+                state=phase,  # type: ignore[arg-type]
+                detail="2 units more",
+                opened_at=number * 1000,
+                changed_at=5000,
+            )
+            event = Event(event_id="e", occurred_at=0, received_at=0, source="test", body=body)
+            value = Codecs()[INTEGRATION_EXCEPTIONS].encode(event)
+            producer.produce(
+                kafka.topic(settings.settings.kafka, INTEGRATION_EXCEPTIONS.name), value, body.exception_id
+            )
+        assert producer.flush(30) == 0
+        report = await asyncio.to_thread(diagnose, path, {}, (), ask_peers=False)
+        [found] = [result for result in report.results if result.area == "exceptions"]
+        assert (found.check, found.state) == ("stock_drift", "warn")
+        assert found.detail == "2 open, the oldest since 1970-01-01 00:00:01Z: bc//M1: 2 units more"
+        assert report.requests == {}
 
 
 async def test_wrong_credentials_of_one_peer_leave_the_others_alone(bundled: TestBroker, tmp_path: Path) -> None:

@@ -1,12 +1,15 @@
 """What the cluster answers, in words: why it cannot be reached, what is missing, who is in the group, how far it is behind."""
 
+from concurrent.futures import Future
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AclOperation
 
-from app.doctor.cluster import _findings, behind_by, broker
-from app.settings import Settings, from_mapping
+from app.doctor.cluster import _findings, behind_by, broker, group, rights
+from app.settings import from_mapping
 from app.topics import Finding
 
 SETTINGS = from_mapping({"settings": {"kafka": {"bootstrap": "k:9092", "topic_prefix": "p.", "partitions": 1}}})
@@ -67,9 +70,72 @@ def test_what_a_broker_cannot_tell_is_a_warning_beside_what_it_can() -> None:
 def test_lag_counts_from_the_first_record_where_nothing_is_committed() -> None:
     committed = {("p.orders.events", 0): 70, ("p.inventory.events", 0): -1}
     ends = {("p.orders.events", 0): (0, 100), ("p.inventory.events", 0): (40, 45), ("p.channel.commands", 0): (9, 9)}
-    behind = behind_by(_settings(), committed, ends)
+    behind = behind_by(SETTINGS, committed, ends)
     assert {topic: count for topic, count in behind.items() if count} == {"orders.events": 30, "inventory.events": 5}
 
 
-def _settings() -> Settings:
-    return SETTINGS
+# ---- the group and rights, by an admin client that answers as told ----
+
+
+def done(value: Any) -> "Future[Any]":
+    future: Future[Any] = Future()
+    if isinstance(value, Exception):
+        future.set_exception(value)
+    else:
+        future.set_result(value)
+    return future
+
+
+class Cluster:
+    """Describes one group, and topics with what may be done to them."""
+
+    def __init__(self, group: Any = None, operations: Any = None) -> None:
+        self._group, self._operations = group, operations
+
+    def __call__(self, properties: dict[str, Any]) -> "Cluster":
+        return self
+
+    def describe_consumer_groups(self, names: list[str], **options: Any) -> dict[str, "Future[Any]"]:
+        return {name: done(self._group) for name in names}
+
+    def describe_topics(self, names: Any, **options: Any) -> dict[str, "Future[Any]"]:
+        assert options["include_authorized_operations"]
+        return {
+            name: done(SimpleNamespace(authorized_operations=self._operations(name)))
+            for name in ("p.orders.events", "p.orders.status")
+        }
+
+
+def member(name: str, *partitions: int) -> SimpleNamespace:
+    places = [TopicPartition("p.inventory.events", number) for number in partitions]
+    return SimpleNamespace(group_instance_id=name, client_id="c", assignment=SimpleNamespace(topic_partitions=places))
+
+
+FOUR = from_mapping({"settings": {"kafka": {"topic_prefix": "p.", "partitions": 4}}})
+
+
+@pytest.mark.parametrize(
+    ("members", "state", "result", "text"),
+    [
+        ([member("w-0", 0, 1), member("w-1", 2, 3)], "STABLE", "ok", "2 workers (w-0, w-1), stable"),
+        ([member("w-0", 0, 1)], "STABLE", "fail", "nobody has partitions [2, 3]"),
+        ([member("w-0")], "PREPARING_REBALANCING", "warn", "preparing rebalancing"),
+        ([], "EMPTY", "fail", "no worker is in it"),
+    ],
+)
+def test_the_group_names_its_workers_and_the_partitions_nobody_has(
+    members: list[Any], state: str, result: str, text: str
+) -> None:
+    [found] = group(FOUR, Cluster(SimpleNamespace(members=members, state=SimpleNamespace(name=state))))
+    assert found.state == result
+    assert text in found.detail
+
+
+def test_a_topic_that_may_only_be_read_is_named_with_what_is_lacking() -> None:
+    both, read = [AclOperation.READ, AclOperation.WRITE], [AclOperation.READ]
+    [found] = rights(FOUR, Cluster(operations=lambda name: read if name == "p.orders.status" else both))
+    assert (found.state, found.detail) == ("fail", "not allowed: p.orders.status: write")
+    assert rights(FOUR, Cluster(operations=lambda name: [AclOperation.ALL]))[0].state == "ok"
+    assert (
+        rights(FOUR, Cluster(operations=lambda name: None))[0].detail == "this broker does not tell what a user may do"
+    )
