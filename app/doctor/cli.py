@@ -13,7 +13,7 @@ from rich.console import Console
 
 from app import kafka
 from app.cli import config_option, json_option
-from app.doctor import cluster, configuration, exceptions, guarantees, peers, workers
+from app.doctor import cluster, configuration, exceptions, group, guarantees, peers, workers
 from app.doctor.checks import Check, Report, Result, run
 from app.doctor.show import show
 from app.settings import Settings
@@ -42,7 +42,7 @@ async def _cluster(settings: Settings) -> list[Result]:
     found = await run([cluster.first(settings)])
     if any(result.state == "fail" for result in found):
         text = "not looked at: topics, schemas, rights, group, lag, dead letters, open exceptions"
-        return [*found, Result(cluster.AREA, "the rest", "fail", text, "put the broker right first")]
+        return [*found, Result(group.AREA, "the rest", "fail", text, "put the broker right first")]
     return [*found, *await run([*cluster.checks(settings), exceptions.check(settings)])]
 
 

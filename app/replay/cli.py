@@ -1,34 +1,25 @@
-"""The command `replay`: options, progress, exit status. Folding and comparing are in the modules beside it."""
+"""The command `replay`: options and exit status. The work is in the modules beside it."""
 
 import json
 import logging
 import os
-import tempfile
-from contextlib import ExitStack
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from app import kafka, registry
+from app import kafka
 from app.cli import config_option, json_option
 from app.config import load
-from app.engine import EngineError, partition_of
-from app.engine.store import StoreSet
+from app.engine import partition_of
 from app.errors import Problem
-from app.replay.fold import PartitionReplay, Range
-from app.replay.points import Points
-from app.replay.read import Reader
-from app.replay.report import PartitionReport, Report, named
+from app.replay.fold import Range
+from app.replay.run import run
 from app.replay.show import show
-from app.replay.whatif import plain, what_if
 from app.settings import Settings
 from app.stock_rules import stock_rules
 from app.why.names import product_of
-from tables.stock.rows import Rules
 
 
 class Bound(click.ParamType):
@@ -114,9 +105,9 @@ def replay(
     partitions = _partitions(settings, sku, chosen)
     if end is not None and base is not None:
         raise Problem("--to ends where no worker committed, so it cannot be a base: leave out --to, or --base", 2)
-    report = _run(settings, partitions, Range(sku, begin, end, base is not None), base, rules_then)
+    report = run(settings, partitions, Range(sku, begin, end, base is not None), base, rules_then)
     if as_json:
-        click.echo(json.dumps({"ok": report.ok, **plain(report)}, indent=2, ensure_ascii=False))  # type: ignore[dict-item]
+        click.echo(json.dumps(report.as_dict(), indent=2, ensure_ascii=False))
     else:
         console = Console(highlight=False)
         show(console if console.is_terminal else Console(highlight=False, width=160), report)
@@ -134,46 +125,3 @@ def _partitions(settings: Settings, sku: str, chosen: tuple[int, ...]) -> list[i
     if wrong := [number for number in chosen if number >= count]:
         raise Problem(f"there is no partition {wrong[0]}: settings.kafka.partitions is {count}", 2)
     return sorted(set(chosen)) or list(range(count))
-
-
-def _run(
-    settings: Settings, partitions: list[int], asked: Range, base: Path | None, rules_then: Rules | None
-) -> Report:
-    rules, codecs = stock_rules(settings), registry.codecs_for(settings)
-    found: list[PartitionReport] = []
-    row = None
-    with ExitStack() as stack:
-        folder = base or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="clarus-stream-replay-")))
-        bar = Progress(
-            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,} offsets read"), TimeElapsedColumn(),
-            console=Console(stderr=True), transient=True,
-        )  # fmt: skip
-        stack.enter_context(bar)
-        reader = Reader(settings)
-        stack.callback(reader.close)
-        task = bar.add_task("what the workers have", total=None)
-        told = partial(bar.advance, task)
-        stores = StoreSet("rocksdict", folder)
-        try:
-            stores.open()
-        except EngineError as error:
-            raise Problem(
-                f"{folder}: another replay runs with this folder; wait for it, or name another one"
-            ) from error
-        stack.callback(stores.close)
-        sent = stores.get(2 * settings.settings.kafka.partitions)
-        sent.wipe()
-        points = Points(sent)
-        replays = [PartitionReplay(rules, codecs, reader, points, number, stores, told) for number in partitions]
-        for one in replays:
-            one.look(asked)
-        bar.update(task, description="what they sent")
-        points.collect(settings, reader, codecs, partitions, told)
-        for number, one in zip(partitions, replays, strict=True):
-            bar.update(task, description=f"partition {number} of {partitions[-1]}")
-            found.append(one.run(asked))
-            if rules_then is not None:
-                what_if(found[-1], one.store, rules_then, asked.sku)
-            if asked.sku:
-                row = named(one.rows.state.sku(asked.sku))
-    return Report(asked.sku, found, asked.end is None, rules_then is not None, row)

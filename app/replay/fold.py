@@ -66,6 +66,11 @@ class PartitionReplay:
             self._span = self._reader.live(self._partition, self._live, self._told, at_rest=self._gone)
             self._stores.rest(2 * self._partition + 1)
 
+    @property
+    def length(self) -> int:
+        """Input offsets to fold, where the workers' position is the end."""
+        return 0 if self._gone else max(0, self._span[0] - max(0, self.rows.position))
+
     def run(self, asked: Range) -> PartitionReport:
         """Fold and compare."""
         report = PartitionReport(self._partition, first=self._first, notes=self._notes)

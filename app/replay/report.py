@@ -68,6 +68,10 @@ class Report(msgspec.Struct):
         wrong = any(one.different_rows or one.deviating for one in self.partitions)
         return not wrong and (self.what_if or all(one.base != "gone" for one in self.partitions))
 
+    def as_dict(self) -> dict[str, Any]:
+        """For programs."""
+        return {"ok": self.ok, **msgspec.to_builtins(self)}
+
 
 def named(value: Any) -> Any:
     """A row with the names of its fields, as plain values."""

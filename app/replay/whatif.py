@@ -1,7 +1,5 @@
 """The same rows under another configuration: which listings would be offered other figures. It changes no row."""
 
-import msgspec
-
 from agents.availability import PartitionState
 from app.engine.cycle import Naming, Scope, ScopeContext
 from app.engine.store import Store
@@ -34,8 +32,3 @@ def _add(report: PartitionReport, sku: str, listing: str, before: tuple[int, int
     report.changes += 1
     if len(report.changed) < SHOWN:
         report.changed.append(Changed(sku, listing, available, known.available, inc, known.inc, dec, known.dec))
-
-
-def plain(report: msgspec.Struct) -> object:
-    """For programs."""
-    return msgspec.to_builtins(report)

@@ -88,7 +88,7 @@ def test_the_operations_pages_commands_are_taken_as_they_stand(tmp_path: Path, m
 
     monkeypatch.setattr(operations, "send", send)
     monkeypatch.setattr(doctor, "diagnose", lambda *args, **options: checks.Report())
-    monkeypatch.setattr(replay, "_run", lambda *args: report.Report("", [report.PartitionReport(0)], True))
+    monkeypatch.setattr(replay, "run", lambda *args: report.Report("", [report.PartitionReport(0)], True))
     monkeypatch.setenv("CLARUS_STREAM__OPS__PORT", "9")
     config = shop(tmp_path, SHOP)
     for line in commands:

@@ -8,7 +8,8 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AclOperation
 
-from app.doctor.cluster import _findings, behind_by, broker, group, rights
+from app.doctor.cluster import _findings, broker, rights
+from app.doctor.group import behind_by, members
 from app.settings import from_mapping
 from app.topics import Finding
 
@@ -115,7 +116,7 @@ FOUR = from_mapping({"settings": {"kafka": {"topic_prefix": "p.", "partitions": 
 
 
 @pytest.mark.parametrize(
-    ("members", "state", "result", "text"),
+    ("workers", "state", "result", "text"),
     [
         ([member("w-0", 0, 1), member("w-1", 2, 3)], "STABLE", "ok", "2 workers (w-0, w-1), stable"),
         ([member("w-0", 0, 1)], "STABLE", "fail", "nobody has partitions [2, 3]"),
@@ -124,9 +125,9 @@ FOUR = from_mapping({"settings": {"kafka": {"topic_prefix": "p.", "partitions": 
     ],
 )
 def test_the_group_names_its_workers_and_the_partitions_nobody_has(
-    members: list[Any], state: str, result: str, text: str
+    workers: list[Any], state: str, result: str, text: str
 ) -> None:
-    [found] = group(FOUR, Cluster(SimpleNamespace(members=members, state=SimpleNamespace(name=state))))
+    [found] = members(FOUR, Cluster(SimpleNamespace(members=workers, state=SimpleNamespace(name=state))))
     assert found.state == result
     assert text in found.detail
 
