@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import importlib.metadata
 import signal
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -18,13 +19,13 @@ from agents.operations import Operations
 from agents.orders import Orders
 from app import metrics
 from app.connectors import CLARUS, intake_for, storefront_type, unguarded
-from app.delivery.bounds import bounds_of
 from app.delivery.runtime import DeliveryRuntime
 from app.engine import Batch, EngineApp, EngineError, create_app, partition_of
 from app.errors import Problem
 from app.ops import OpsServer
 from app.registry import codecs_for
 from app.settings import Settings
+from app.stock_rules import stock_rules
 from app.topics import engine_config
 from app.why.worker import ExplainedTables, Explainer
 from schemas import catalogue as topics
@@ -41,7 +42,7 @@ from tables.deliveries.troubles import TroubleRow
 from tables.orders import fold as orders
 from tables.orders.rows import OrderRow
 from tables.stock.policy import notes
-from tables.stock.rows import OrderLines, Rules, SkuRow, WatermarkRow
+from tables.stock.rows import OrderLines, SkuRow, WatermarkRow
 
 log = structlog.get_logger(__name__)
 
@@ -76,10 +77,6 @@ class Worker:
         carriers = {
             method: orders.CarrierService(given.carrier, given.service) for method, given in settings.shipping.items()
         }
-        bounds = {
-            name: bounds_of(storefront_type(given), settings.settings.bounds)
-            for name, given in settings.channels.items()
-        }
         parsers = {name: intake_for(name, settings).parse for name in (CLARUS, *settings.channels)}
         delivery = Delivery(codecs, delivery_tables)
         self._agent(topics.INGRESS_WEBHOOKS, Intake(parsers, codecs, place).fold)
@@ -87,7 +84,7 @@ class Worker:
             topics.ORDERS_EVENTS,
             Orders(orders.Rules(catalogue, carriers), codecs, table("orders", row=OrderRow), place, partitions).fold,
         )
-        rules = Rules(catalogue, partitions, bounds, unguarded=unguarded(settings.channels))
+        rules = stock_rules(settings)
         stock = table("stock", row=SkuRow)
         lines = table("stock_lines", row=OrderLines)
         watermarks = table("watermarks", row=WatermarkRow)
@@ -126,6 +123,7 @@ class Worker:
     def status(self) -> dict[str, Any]:
         """What the worker says of itself: plain values, no personal data."""
         return {
+            "version": importlib.metadata.version("clarus-stream"),
             "engine": self.app.health(),
             "lag": dict(self.app.stats.lag),
             "pending": self.delivery.pending(),
