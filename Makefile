@@ -7,7 +7,7 @@ STAMP := $(VENV)/.set-up
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format scenarios bench lock
+.PHONY: help setup demo test lint format scenarios simulate bench lock
 
 help: ## print this
 	@printf 'clarus-stream: what make can do\n\n'
@@ -53,6 +53,10 @@ format: $(STAMP) ## format the code
 scenarios: $(STAMP) ## every scenario file through the whole product, a table at the end (FILES=... for some)
 	@$(BIN)/python -m tests.scenarios.run $(ARGS) $(FILES)
 	@$(if $(FILES)$(ARGS),,$(BIN)/python -m pytest -q -m drills tests/scenarios)
+
+simulate: $(STAMP) ## the ledger by seed against lags, losses, doubles and crashes (FIRST=700000 SCALE=5 ONLY=... JSON=FILE, REMOVED=1: without each rule)
+	@$(BIN)/python -m tests.model.simulate $(if $(FIRST),--first $(FIRST)) $(if $(SCALE),--scale $(SCALE)) $(if $(ONLY),--only "$(ONLY)") \
+	  $(if $(JSON),--json "$(JSON)") $(if $(REMOVED),--removed)
 
 bench: $(STAMP) ## benchmarks, one after another on a quiet machine (NAMES="engine ..." for some, QUICK=1 to try)
 	@$(BIN)/python -m bench $(NAMES) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(QUICK),--quick)
