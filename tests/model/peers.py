@@ -45,6 +45,7 @@ class Variant:
     poll_s: float = 8.0
     sweep_s: float = 25.0
     quiet_s: float = 260.0
+    weights: tuple[float, ...] = ()  # how the buyers divide over the listings; evenly where it is not said
     mode: str = "shared"  # what is done with the pool: shared, escrow, auto
 
 
@@ -317,7 +318,8 @@ class World(ABC):
         names = list(self.stores)
         first = 3.0 if variant.cold else LOAD_FROM
         for _ in range(variant.orders):
-            self.at(rng.uniform(first, first + variant.load_s), self.shop, rng.choice(names))
+            when = rng.uniform(first, first + variant.load_s)
+            self.at(when, self.shop, rng.choices(names, variant.weights)[0] if variant.weights else rng.choice(names))
         for _ in range(variant.receipts):
             self.at(rng.uniform(first, first + variant.load_s), self.warehouse.adjust, rng.randint(1, 8))
         for _ in range(variant.shrinks):

@@ -21,7 +21,7 @@ from tests.model.variants import BLOCK, VARIANTS, Promise
 SHOWN = 10
 """Replay commands named at most."""
 
-REMOVED_BLOCKS = 4
+REMOVED_BLOCKS = 10
 """Blocks of seeds of each removed rule."""
 
 

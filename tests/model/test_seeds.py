@@ -8,6 +8,7 @@ from unittest.mock import patch
 import pytest
 
 from tables.stock import fold
+from tests.model.absolute import AbsoluteWriter
 from tests.model.removed import REMOVALS, Removal, without
 from tests.model.run import Verdict, command, judge
 from tests.model.simulate import Block, Sums, failures, run_block
@@ -55,6 +56,14 @@ def test_the_simulation_notices_when_a_rule_is_missing(removal: Removal) -> None
 def test_the_simulation_notices_when_nothing_is_judged() -> None:
     with patch.object(fold, "read_back", lambda state, rules, body: fold.Folded()):
         assert any(not judge("hard bc", seed).converged for seed in range(20))
+
+
+def test_an_absolute_writer_oversells_the_pool_that_a_split_does_not_but_settles_too() -> None:
+    sales = [AbsoluteWriter(seed, VARIANTS["ct+bc"].variant, unallocated=True) for seed in range(40)]
+    for sale in sales:
+        sale.run()
+    assert any(sale.unexcused() for sale in sales)
+    assert all(sale.converged() for sale in sales)
 
 
 def test_a_promise_that_is_broken_is_named_with_the_command_that_replays_it() -> None:
