@@ -20,7 +20,7 @@ from tests.model.product import Delivery, Model
 
 @dataclass(frozen=True)
 class Removal:
-    """One rule, the variant that shows its absence best, what takes its place, and whether its absence oversells there."""
+    """One rule, the variant that shows its absence best, what takes its place, and whether that oversells often enough for `make test`."""
 
     name: str
     variant: str

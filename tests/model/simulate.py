@@ -158,13 +158,16 @@ def show(console: Console, found: dict[tuple[str, int | None], Sums]) -> None:
 
 
 def show_removed(console: Console, found: dict[tuple[str, int | None], Sums]) -> None:
-    """Per rule taken out: in how many seeds that shows, beside the same seeds with every rule."""
-    shown = ["seeds", "oversold", "with it", "unsettled", "errors"]
-    table = _screen("Each rule taken out alone: seeds oversold without an excuse", ["rule", "variant"], shown)
+    """Per rule taken out: in how many seeds that shows and the writes of a seed, beside the same seeds with every rule."""
+    shown = ["seeds", "oversold", "with it", "unsettled", "errors", "writes", "with it"]
+    table = _screen(
+        "Each rule taken out alone: seeds oversold without an excuse, writes per seed", ["rule", "variant"], shown
+    )
     for number, removal in enumerate(REMOVALS):
         row, whole = found[removal.variant, number], found[removal.variant, None]
         figures = [row.seeds, row.unexcused_seeds, whole.unexcused_seeds, row.not_converged, row.broken]
-        table.add_row(removal.name, removal.variant, *(f"{n:,}" for n in figures))
+        writes = [f"{each.writes / each.seeds:.1f}" for each in (row, whole)]
+        table.add_row(removal.name, removal.variant, *(f"{n:,}" for n in figures), *writes)
     console.print(table)
 
 
