@@ -14,7 +14,7 @@ from rich.table import Table as Screen
 from bench import pages
 from bench.harness import Kept, Options, Report, machine
 
-PROGRAMS: list[str] = []
+PROGRAMS: list[str] = ["engine"]
 """In the order they run."""
 
 
