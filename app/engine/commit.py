@@ -13,7 +13,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from app.engine import clients, journal
 from app.engine.config import EngineConfig
-from app.engine.cycle import Output, Sealed
+from app.engine.cycle import Output, OutputRun, Sealed
 from app.engine.errors import BrokerUnavailable, CycleAborted, Fenced, OutputRefused
 from app.engine.guard import GuardedCalls, HungCall
 from app.engine.heartbeat import Heartbeat
@@ -88,11 +88,17 @@ class _Sender:
             items = refused
             self._producer.poll(0.01)
 
-    def outputs(self, outputs: Iterable[Output], **options: Any) -> None:
+    def outputs(self, outputs: Iterable[Output | OutputRun], **options: Any) -> None:
         """In order per topic; runs without headers go out as batches."""
         run: list[dict[str, Any]] = []
         target: tuple[str, int | None] | None = None
         for output in outputs:
+            if isinstance(output, OutputRun):
+                if target is not None and run:
+                    self.batch(target[0], run, target[1], **options)
+                run, target = [], None
+                self._run(output, **options)
+                continue
             if not output.headers and (output.topic, output.partition) == target:
                 run.append({"key": output.key, "value": output.value})
                 continue
@@ -107,12 +113,23 @@ class _Sender:
         if target is not None and run:
             self.batch(target[0], run, target[1], **options)
 
+    def _run(self, run: OutputRun, **options: Any) -> None:
+        if not run.headers:
+            self.batch(run.topic, [{"key": key, "value": value} for key, value in run.records], None, **options)
+            return
+        options["headers"] = list(run.headers)
+        for key, value in run.records:
+            self._produce(run.topic, value, key, options)
+
     def _one(self, output: Output, **options: Any) -> None:
         if output.partition is not None:
             options["partition"] = output.partition
+        self._produce(output.topic, output.value, output.key, {**options, "headers": list(output.headers)})
+
+    def _produce(self, topic: str, value: bytes | None, key: bytes, options: dict[str, Any]) -> None:
         while True:
             try:
-                self._producer.produce(output.topic, output.value, output.key, headers=list(output.headers), **options)
+                self._producer.produce(topic, value, key, **options)
                 return
             except BufferError:
                 self._producer.poll(0.05)

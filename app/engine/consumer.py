@@ -8,10 +8,11 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import groupby
 from typing import Any
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from app.engine import clients
 from app.engine.config import EngineConfig
@@ -45,6 +46,7 @@ class Polled:
     messages: dict[tuple[str, int], list[Any]] = field(default_factory=dict)
     rebalances: list[Rebalance] = field(default_factory=list)
     unreachable: bool = False
+    count: int = 0
 
 
 class GroupConsumer:
@@ -67,31 +69,24 @@ class GroupConsumer:
             self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
         )
 
-    def poll(self, timeout_s: float) -> Polled:
-        """Up to `poll_max` records, or what there is after the time. Raises Fenced or EngineConfigError."""
+    def poll(self, most: int, timeout_s: float) -> Polled:
+        """Up to `most` records, or what there is after the time. Raises Fenced or EngineConfigError."""
         try:
-            found = self._consumer.consume(self._config.poll_max, timeout_s)
+            found = self._consumer.consume(most, timeout_s)
         except KafkaException as raised:
             self._consume_error(raised.args[0])
             found = []
         if self._broken is not None:
             raise self._broken
-        polled = Polled()
+        polled = Polled(count=len(found))
         polled.rebalances, self._events = self._events, polled.rebalances
-        messages = polled.messages
-        for message in found:
-            error = message.error()
-            if error is not None:
-                polled.unreachable |= self._consume_error(error)
-                continue
-            source = (message.topic(), message.partition())
-            known = messages.get(source)
-            if known is None:
-                messages[source] = [message]
-            else:
-                known.append(message)
-        if polled.rebalances:
-            messages.clear()
+        errors = [error for error in map(Message.error, found) if error is not None]
+        for error in errors:
+            polled.unreachable |= self._consume_error(error)
+        if errors:
+            found = [message for message in found if message.error() is None]
+        if not polled.rebalances:
+            _split(found, polled.messages)
         return polled
 
     def _consume_error(self, error: Any) -> bool:
@@ -210,3 +205,12 @@ class GroupConsumer:
         self._active.clear()
         consumer.unassign()
         self._events.append(Rebalance(change))
+
+
+def _split(found: Sequence[Any], messages: dict[tuple[str, int], list[Any]]) -> None:
+    """By topic and partition, in order. The client returns runs of one partition, so most is done by slices."""
+    begin = 0
+    for source, run in groupby(zip(map(Message.topic, found), map(Message.partition, found), strict=True)):
+        end = begin + sum(1 for _ in run)
+        messages.setdefault(source, []).extend(found[begin:end])
+        begin = end

@@ -13,16 +13,17 @@ from typing import Any, TypeVar
 import structlog
 
 from app.engine.api import PartitionFunction, PartitionLost
+from app.engine.appetite import Appetite
 from app.engine.commit import Committer, committer
 from app.engine.config import EngineConfig
 from app.engine.consumer import Change, GroupConsumer, Polled, Rebalance
-from app.engine.cycle import Cycle, EngineBatch, Naming, Sealed, Trial
+from app.engine.cycle import Cycle, EngineBatch, Naming, OutputRun, Sealed, Trial
 from app.engine.deadletters import DeadLetterLimits
 from app.engine.errors import CycleAborted, EngineError, Fenced, PoisonBatch
 from app.engine.health import EngineStats
 from app.engine.heartbeat import Heartbeat
+from app.engine.memory import settle
 from app.engine.partition import OwnedPartition, Phase, Submission, Tick
-from app.engine.records import InputRecord
 from app.engine.restore import Restored, RestoreRound
 from app.engine.store import Mark, StoreSet
 from app.engine.topics import prepare
@@ -50,6 +51,7 @@ class Pump:
         self._clock = clock
         self._naming = Naming(config.topic_prefix, config.dead_letter_topic)
         self._stores = StoreSet(config.store, config.directory)
+        self._appetite = Appetite(config.poll_max, config.commit_interval_ms / 1000)
         self._limits = DeadLetterLimits(config.dead_letter_ratio, config.dead_letter_run)
         self._committer: Committer = committer(config, self.heartbeat)
         self._thread = ThreadPoolExecutor(1, "kafka")
@@ -105,6 +107,7 @@ class Pump:
         self._source = await self._kafka(prepare, self.config, self._topics)
         await self._kafka(self._committer.open)
         await self._kafka(self._consumer.open)
+        settle()
 
     async def run(self, deliver: Deliver) -> None:
         """Turn after turn until `close`; any exception that leaves here must end the worker."""
@@ -151,17 +154,20 @@ class Pump:
         interval = self.config.commit_interval_ms / 1000
         wait = min(interval, max(0.0, self._last_cycle + interval - time.monotonic()))
         polled = await self._poll(wait)
-        self._last_cycle = time.monotonic()
+        self._last_cycle = begun = time.monotonic()
+        committing = self.stats.commit_seconds
         self.broker_away = polled.unreachable or (self.broker_away and not polled.messages)
         for rebalance in polled.rebalances:
             await self._follow(rebalance)
         await self._let_restored_run()
         await self._cycle(polled, deliver)
+        committing = self.stats.commit_seconds - committing
+        self._appetite.judge(polled.count, time.monotonic() - begun - committing)
         await self._measure_lag()
 
     async def _poll(self, wait: float) -> Polled:
         try:
-            polled = await self._kafka(self._consumer.poll, wait)
+            polled = await self._kafka(self._consumer.poll, self._appetite.most, wait)
         except Fenced as fenced:
             # After an outage a broker may shut out a member that is alone under its name: an answer that got lost changed the member's id.
             if not self.heartbeat.blames_broker():
@@ -290,9 +296,8 @@ class Pump:
 
     async def _batch(self, cycle: Cycle, number: int, topic: str, messages: list[Any], deliver: Deliver) -> EngineBatch:
         scope = cycle.scope(number, self.partitions[number].store)
-        records = [InputRecord(message) for message in messages]
         finished = asyncio.get_running_loop().create_future()
-        batch = EngineBatch(scope, self.config.logical(topic), topic, records, finished)
+        batch = EngineBatch(scope, self.config.logical(topic), topic, messages, finished)
         self._batch_in_work = batch
         await deliver(batch, topic, number)
         await finished
@@ -301,7 +306,7 @@ class Pump:
         if batch.succeeded:
             scope.positions[topic] = messages[-1].offset() + 1
             scope.records += len(messages)
-            self._limits.judge(batch.topic, [record.offset for record in records], batch.unreadable)
+            self._limits.judge(batch.topic, batch.columns[2], batch.unreadable)
         return batch
 
     def agent_failed(self, error: BaseException) -> None:
@@ -323,7 +328,7 @@ class Pump:
                 if not batch.entered
                 else f"the agent of {batch.topic} was interrupted"
             )
-        first, last = batch.records[0].offset, batch.records[-1].offset
+        first, last = batch.messages[0].offset(), batch.messages[-1].offset()
         place = f"{batch.topic}/{batch.partition} offsets {first}-{last}"
         if self._failures >= self.config.batch_attempts:
             raise PoisonBatch(
@@ -398,7 +403,7 @@ class Pump:
         stats.commits += 1
         stats.last_commit_seconds = time.monotonic() - began
         stats.commit_seconds += stats.last_commit_seconds
-        stats.outputs += len(sealed.outputs)
+        stats.outputs += sum(len(one.records) if isinstance(one, OutputRun) else 1 for one in sealed.outputs)
         stats.rows += sum(len(rows) for rows in sealed.rows.values())
         stats.records += sum(scope.records for scope in cycle.scopes.values())
         stats.dead_letters += sum(scope.dead_letters for scope in cycle.scopes.values())

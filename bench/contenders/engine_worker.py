@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ async def main(task: job.Task) -> None:
     )
     stock = app.Table("stock", row=Row)
     watch = job.Stopwatch(task.count)
+    decode: Any = job.decode_all if task.batch_decode else partial(map, job.decode)
     headers = job.HEADERS if task.headers else None
 
     @app.agent(app.topic(task.source))
@@ -42,25 +44,17 @@ async def main(task: job.Task) -> None:
         async for batch in stream:
             with batch:
                 watch.start()
-                rows: dict[bytes, Row] = {}
-                records = batch.records
-                movements = (
-                    job.decode_all([record.value for record in records])
-                    if task.batch_decode
-                    else (job.decode(record.value) for record in records)
-                )
-                for record, movement in zip(records, movements, strict=True):
-                    key = record.key
-                    row = rows.get(key)
-                    if row is None:
-                        row = rows[key] = batch.get(stock, key.decode()) or Row([0, 0, 0, -1])
-                    offset = record.offset
-                    if offset > row.fields[3]:
-                        job.apply(row.fields, movement, offset)
-                for key, row in rows.items():
-                    sku = key.decode()
-                    batch.put(stock, sku, row)
-                    batch.send(task.out, sku, job.encode(sku, *row.fields[:3]), headers=headers)
+                keys, values, offsets = batch.columns
+                names = {key: key.decode() for key in dict.fromkeys(keys)}
+                stored = batch.get_many(stock, list(names.values()))
+                rows = {key: row or Row([0, 0, 0, -1]) for key, row in zip(names, stored, strict=True)}
+                for key, offset, movement in zip(keys, offsets, decode(values), strict=True):
+                    fields = rows[key].fields
+                    if offset > fields[3]:
+                        job.apply(fields, movement, offset)
+                batch.put_many(stock, {names[key]: row for key, row in rows.items()})
+                outputs = [(names[key], job.encode(names[key], *row.fields[:3])) for key, row in rows.items()]
+                batch.send_many(task.out, outputs, headers=headers)
 
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)

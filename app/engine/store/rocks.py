@@ -8,6 +8,7 @@ import msgspec
 import rocksdict
 
 from app.engine.store.base import Mark, Rows
+from app.engine.store.recent import Recent
 
 _MARK_KEY = b"\x00mark"
 """No table's name begins with NUL, so no row can have this key."""
@@ -43,13 +44,21 @@ class RocksStore:
         self._db = rocksdict.Rdict(str(self._path), options)
         found = self._db.get(_MARK_KEY)
         self._mark = None if found is None else _decode(found)
+        self._recent = Recent()
 
     @property
     def mark(self) -> Mark | None:
         return self._mark
 
     def get(self, key: bytes) -> bytes | None:
-        value: bytes | None = self._db.get(key)
+        recent = self._recent
+        value = recent.young.get(key)
+        if value is None:
+            if key in recent.young:
+                return None
+            value = recent.old.get(key)
+            if value is None:
+                value = self._db.get(key)
         return value
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -60,13 +69,15 @@ class RocksStore:
 
     def apply(self, rows: Rows, mark: Mark) -> None:
         batch = rocksdict.WriteBatch(raw_mode=True)
+        delete, put = batch.delete, batch.put
         for key, value in rows:
             if value is None:
-                batch.delete(key)
+                delete(key)
             else:
-                batch.put(key, value)
+                put(key, value)
         batch.put(_MARK_KEY, _encode(mark))
         self._db.write(batch)
+        self._recent.update(rows)
         self._mark = mark
 
     def wipe(self) -> None:
@@ -75,6 +86,7 @@ class RocksStore:
         self._open()
 
     def rest(self) -> None:
+        self._recent.clear()
         self._db.flush()
 
     def close(self) -> None:
