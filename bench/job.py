@@ -77,6 +77,12 @@ def decode_all(values: Sequence[bytes]) -> list[dict[str, Any]]:
     return movements
 
 
+def version(value: bytes) -> int:
+    """Of an output record: how many movements its row has seen."""
+    found: int = fastavro.schemaless_reader(io.BytesIO(value), AVAILABILITY, None)["version"]
+    return found
+
+
 def encode(sku: str, on_hand: int, demand: int, version: int) -> bytes:
     """The output record of a row."""
     out = io.BytesIO()
@@ -144,7 +150,7 @@ def drop_topics(bootstrap: str, prefix: str) -> None:
             future.result(30)
 
 
-def producer(bootstrap: str) -> Any:
+def producer(bootstrap: str, linger_ms: int = 20) -> Any:
     from confluent_kafka import Producer
 
     return Producer(
@@ -152,7 +158,7 @@ def producer(bootstrap: str) -> Any:
             "bootstrap.servers": bootstrap,
             "partitioner": "murmur2_random",
             "enable.idempotence": True,
-            "linger.ms": 20,
+            "linger.ms": linger_ms,
             "queue.buffering.max.messages": 1_000_000,
         }
     )
