@@ -154,7 +154,11 @@ def _report(middle: Rounds, high: Rounds, cores: Rounds) -> Report:
         targets.append(Target(f"{what}: ours / Kafka Streams", f"<= {bound:g} x", median_range(ratios, 2), reached))
     bars = [
         (name, statistics.median(values), min(values), max(values))
-        for name, values in ((f"{name} {what}", rounds.values[name]) for what, rounds in (("p50", middle), ("p99", high)) for name in rounds.values)
+        for name, values in (
+            (f"{name} {what}", rounds.values[name])
+            for what, rounds in (("p50", middle), ("p99", high))
+            for name in rounds.values
+        )
     ]
     return Report(
         f"How long from producing a record until its effect is visible to a read_committed consumer, at {RATE:,} events/s and {COMMIT_MS} ms commits?",

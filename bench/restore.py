@@ -31,9 +31,7 @@ def run(options: Options) -> Report:
                 folder = options.folder / f"{application}-{number}"
                 task = job.Task(server.bootstrap, "movements", application, count, 100, str(folder))
                 ours = name == _OURS
-                command = (
-                    programs.python("engine_restore", task) if ours else programs.kafka_streams(task, "restore")
-                )
+                command = programs.python("engine_restore", task) if ours else programs.kafka_streams(task, "restore")
                 log = folder.with_suffix(".log")
                 result = runners.finish(runners.start(command, log), log)
                 if ours:
