@@ -84,6 +84,13 @@ class Traffic:
             self._versions[key] = version
             self.seen += version - known
 
+    def until_first_output(self) -> None:
+        deadline = time.monotonic() + 60
+        while not self.seen:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"nothing came out at {self._out} within a minute")
+            time.sleep(0.02)
+
     def finish(self) -> None:
         """Wait for what is under way. RuntimeError where something was lost or came twice."""
         self._feeding.set()
@@ -117,6 +124,7 @@ def run(options: Options) -> Report:
                 try:
                     traffic = Traffic(server.bootstrap, task.source, task.out, RATE)
                     traffic.start()
+                    traffic.until_first_output()
                     time.sleep(_WARM_S)
                     begin, before = time.perf_counter(), usage(process.pid).cpu
                     time.sleep(measure)
@@ -166,7 +174,8 @@ def _report(middle: Rounds, high: Rounds, cores: Rounds) -> Report:
         [Table("", ["contender", "p50 ms", "p99 ms", "cores"], rows)],
         [Plot("Latency", "ms", bars)],
         [
-            f"Each contender runs alone, {_WARM_S:g} s to warm up and {_MEASURE_S:g} s measured; every output is matched to the movements it covers by the row's version, so "
-            "a lost or repeated one fails the run. Kafka Streams: exactly_once_v2, one thread, the JVM's default JIT. Cores: CPU of the process by time."
+            f"Each contender runs alone: {_WARM_S:g} s from its first output to warm up, then {_MEASURE_S:g} s measured. Every output is matched to the "
+            "movements it covers by the row's version, so a lost or repeated one fails the run. Kafka Streams: exactly_once_v2, one thread, the JVM's default "
+            "JIT. Cores: CPU of the process by time.",
         ],
     )

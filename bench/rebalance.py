@@ -5,6 +5,7 @@ import statistics
 import threading
 import time
 from collections.abc import Callable
+from itertools import pairwise
 
 from confluent_kafka import Consumer, TopicPartition
 
@@ -58,7 +59,7 @@ class Silence:
         self._thread.join()
         now = time.monotonic()
         times = [[begin, *(one for one in came if one >= begin), now] for came in self._came.values()]
-        return max(later - earlier for came in times for earlier, later in zip(came, came[1:], strict=False))
+        return max(later - earlier for came in times for earlier, later in pairwise(came))
 
 
 def run(options: Options) -> Report:
@@ -168,9 +169,9 @@ def _report(silences: Rounds, exact: int, runs: int) -> Report:
             )
         ],
         [
-            "The job and its check are those of the fault tests: two agents in a row, submitted functions and ticks, 500 records/s; at the end rows and outputs are compared with a "
-            "fold of the input, each number once and in order. Sessions of 6 s, static membership; silence is what a read_committed consumer of the last topic sees from the "
-            "signal on, until the leaver's session has ended too or the frozen worker is back. A worker that dies or freezes is missed when its session ends; one that leaves in "
-            "order gives its partitions up before it goes.",
+            "The job and its check are those of the fault tests: two agents in a row, submitted functions and ticks, 500 records/s; at the end rows and "
+            "outputs are compared with a fold of the input, each number once and in order. Sessions of 6 s, static membership. Silence is what a read_committed "
+            "consumer of the last topic sees from the signal on, until the leaver's session has ended too or the frozen worker is back. A worker that dies or "
+            "freezes is missed when its session ends; one that leaves in order gives its partitions up before it goes.",
         ],
     )

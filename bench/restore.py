@@ -98,6 +98,6 @@ def _report(count: int, seconds: Rounds, cpu: Rounds, peak: Rounds, progress: in
 
 
 _NOTES = [
-    f"{job.PARTITIONS} partitions, one row per SKU; rows are written to RocksDB by both. Time, CPU and memory count from the first look at the changelog to the "
-    "last row; Kafka Streams (exactly_once_v2, one thread) says so through its restore listener.",
+    f"{job.PARTITIONS} partitions, one row per SKU; rows are written to RocksDB by both. Time, CPU and memory count from the first look at the changelog to "
+    "the last row; Kafka Streams (exactly_once_v2, one thread) says so through its restore listener.",
 ]
