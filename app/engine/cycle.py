@@ -99,6 +99,9 @@ class ScopeContext:
     def get_many(self, table: Table[Row], keys: Sequence[str]) -> list[Row | None]:
         known = cast(EngineTable, table)
         changed, get, decode, prefix = self._changed, self._scope.store.get, known.decode, known.prefix
+        if not self._scope.changes and not self._changes:
+            values = [get(prefix + key.encode()) for key in keys]
+            return [None if value is None else cast(Row, decode(value)) for value in values]
         found: list[Row | None] = []
         for key in keys:
             stored = prefix + key.encode()
