@@ -170,8 +170,8 @@ def _report(silences: Rounds, exact: int, runs: int) -> Report:
         ],
         [
             "The job and its check are those of the fault tests: two agents in a row, submitted functions and ticks, 500 records/s; at the end rows and "
-            "outputs are compared with a fold of the input, each number once and in order. Sessions of 6 s, static membership. Silence is what a read_committed "
-            "consumer of the last topic sees from the signal on, until the leaver's session has ended too or the frozen worker is back.",
+            "outputs are compared with a fold of the input, each number once and in order. Sessions of 6 s, static membership. Silence is what a "
+            "read_committed consumer of the last topic sees from the signal on, until the leaver's session has ended too or the frozen worker is back.",
             "A worker that dies or freezes is missed when its session ends; one that leaves in order gives its partitions up before it goes.",
         ],
     )
