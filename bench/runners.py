@@ -81,7 +81,7 @@ def finish(process: "subprocess.Popen[str]", log: Path) -> Result:
         process.wait()
     lines = said.strip().splitlines()
     if not lines:
-        raise RuntimeError(f"a contender ended without a result: {process.args}\n{log.read_text()[-2_000:]}")
+        raise RuntimeError(f"a contender ended without a result: {process.args!r}\n{log.read_text()[-2_000:]}")
     return Result(**json.loads(lines[-1]), whole_cpu=_children_cpu() - before)
 
 

@@ -8,6 +8,7 @@ _YOUNG = 200_000
 
 def settle() -> None:
     """Called when a worker is set up: what lives now lives until the end and is never looked at again."""
+    gc.unfreeze()
     gc.collect()
     gc.freeze()
     gc.set_threshold(_YOUNG, 10, 10)

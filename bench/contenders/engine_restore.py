@@ -25,12 +25,12 @@ async def main(task: job.Task) -> None:
     )
     app.Table("stock", row=Row)
 
-    @app.agent(app.topic(task.source))
     async def keep(stream: Any) -> None:
         async for batch in stream:
             with batch:
                 raise RuntimeError("there was nothing to read")
 
+    app.agent(app.topic(task.source))(keep)
     watch = job.Stopwatch(task.count)
     await app.start()
     while len(app.owned) < job.PARTITIONS and app.failure is None:

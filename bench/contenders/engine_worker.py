@@ -39,7 +39,6 @@ async def main(task: job.Task) -> None:
     decode: Any = job.decode_all if task.batch_decode else partial(map, job.decode)
     headers = job.HEADERS if task.headers else None
 
-    @app.agent(app.topic(task.source))
     async def keep(stream: Any) -> None:
         async for batch in stream:
             with batch:
@@ -56,6 +55,7 @@ async def main(task: job.Task) -> None:
                 outputs = [(names[key], job.encode(names[key], *row.fields[:3])) for key, row in rows.items()]
                 batch.send_many(task.out, outputs, headers=headers)
 
+    app.agent(app.topic(task.source))(keep)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     await app.start()

@@ -44,7 +44,6 @@ def build(task: job.Task) -> faust.App:
     watch = job.Stopwatch(task.count)
     seen = 0
 
-    @app.agent(source)
     async def keep(stream: Any) -> None:
         nonlocal seen
         async for event in stream.events():
@@ -58,7 +57,6 @@ def build(task: job.Task) -> faust.App:
                 await out.send(key=key, value=job.encode(key.decode(), *row[:3]))
             seen += 1
 
-    @app.task
     async def end() -> None:
         while seen < task.count:
             await asyncio.sleep(0.01)
@@ -68,6 +66,8 @@ def build(task: job.Task) -> faust.App:
         await app.producer.flush()
         watch.done()
 
+    app.agent(source)(keep)
+    app.task(end)
     return app
 
 
