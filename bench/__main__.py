@@ -14,7 +14,7 @@ from rich.table import Table as Screen
 from bench import pages
 from bench.harness import Kept, Options, Report, machine
 
-PROGRAMS: list[str] = ["engine", "engine_latency", "restore", "rebalance"]
+PROGRAMS: list[str] = ["engine", "engine_latency", "restore", "rebalance", "ingress"]
 """In the order they run."""
 
 
