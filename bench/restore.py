@@ -11,7 +11,7 @@ TITLE = "Restore"
 ROWS = 1_000_000
 _OURS, _STREAMS = "this engine", "Kafka Streams"
 _TABLE = b"stock\x00"
-_ROW = b"\x91\x94\xcd\x03\xe8\x0c\xcd\x01\x00\xce\x00\x01\x86\xa0"
+_ROW = b"\x94\xcd\x03\xe8\x0c\xcd\x01\x00\xce\x00\x01\x86\xa0"
 """A row as the engine writes it (msgpack of four numbers); Kafka Streams has the same numbers in 24 bytes."""
 
 

@@ -246,6 +246,6 @@ def _split(found: Sequence[Any], messages: dict[tuple[str, int], list[Any]]) -> 
     """By topic and partition, in order. The client returns runs of one partition, so most is done by slices."""
     begin = 0
     for source, run in groupby(zip(map(Message.topic, found), map(Message.partition, found), strict=True)):
-        end = begin + sum(1 for _ in run)
+        end = begin + len(list(run))
         messages.setdefault(source, []).extend(found[begin:end])
         begin = end

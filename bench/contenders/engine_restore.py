@@ -10,7 +10,6 @@ import uvloop
 
 from app.engine import EngineConfig, create_app
 from bench import job
-from bench.contenders.engine_worker import Row
 
 
 async def main(task: job.Task) -> None:
@@ -23,7 +22,7 @@ async def main(task: job.Task) -> None:
             data_dir=Path(task.folder),
         )
     )
-    app.Table("stock", row=Row)
+    app.Table("stock", row=list[int])
 
     async def keep(stream: Any) -> None:
         async for batch in stream:

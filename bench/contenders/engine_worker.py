@@ -7,19 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import structlog
 import uvloop
 
 from app.engine import EngineConfig, create_app
 from app.engine.config import StoreKind
 from bench import job
-
-
-class Row(msgspec.Struct, array_like=True):
-    """A row of the table."""
-
-    fields: job.Fields
 
 
 async def main(task: job.Task) -> None:
@@ -34,7 +27,7 @@ async def main(task: job.Task) -> None:
             store=store,
         )
     )
-    stock = app.Table("stock", row=Row)
+    stock = app.Table("stock", row=list[int])
     watch = job.Stopwatch(task.count)
     decode: Any = job.decode_all if task.batch_decode else partial(map, job.decode)
     headers = job.HEADERS if task.headers else None
@@ -46,13 +39,13 @@ async def main(task: job.Task) -> None:
                 keys, values, offsets = batch.columns
                 names = {key: key.decode() for key in dict.fromkeys(keys)}
                 stored = batch.get_many(stock, list(names.values()))
-                rows = {key: row or Row([0, 0, 0, -1]) for key, row in zip(names, stored, strict=True)}
+                rows = {key: row or [0, 0, 0, -1] for key, row in zip(names, stored, strict=True)}
                 for key, offset, movement in zip(keys, offsets, decode(values), strict=True):
-                    fields = rows[key].fields
-                    if offset > fields[3]:
-                        job.apply(fields, movement, offset)
+                    row = rows[key]
+                    if offset > row[3]:
+                        job.apply(row, movement, offset)
                 batch.put_many(stock, {names[key]: row for key, row in rows.items()})
-                outputs = [(names[key], job.encode(names[key], *row.fields[:3])) for key, row in rows.items()]
+                outputs = [(names[key], job.encode(names[key], *row[:3])) for key, row in rows.items()]
                 batch.send_many(task.out, outputs, headers=headers)
 
     app.agent(app.topic(task.source))(keep)
