@@ -193,12 +193,12 @@ _NOTES = [
     "(coalescing). Kafka Streams runs with one thread and the JVM's default JIT; its warm half is the second half of the records without closing. "
     "Quix Streams and stock Faust write no headers.",
     "*Batch decode* hands the bodies of a whole batch to fastavro as one Avro array, with the agent's code otherwise unchanged.",
-    "Where this engine's time goes (py-spy, samples that hold the interpreter): decoding 36 %, encoding outputs 12 %, the agent's own lines 20 %, sealing, "
-    "producing and storing rows and outputs 18 %, polling and splitting 7 %. The engine's own part is a quarter; the rest is the job, which the raw loop does too. "
-    "What brought it there: the garbage collector leaves long-lived objects alone (a quarter of the CPU before), cycles as long as the commit interval (fewer rows "
-    "and outputs per event), columns instead of an object per record, reading and writing many rows by one call, and rows written behind "
+    "Where this engine's time goes (py-spy, samples that hold the interpreter): decoding 36 %, encoding outputs 12 %, the agent's own lines 20 %; sealing, "
+    "producing and storing rows and outputs 18 %, polling and splitting 7 %. So the engine's own part is a quarter; the raw loop does the rest too.",
+    "What brought it there: the garbage collector leaves long-lived objects alone (a quarter of the CPU before), cycles as long as the commit interval "
+    "(fewer rows and outputs per event), columns instead of an object per record, many rows by one call, and rows written behind "
     "([decision 0071](decisions/0071-rows-are-written-behind.md)).",
     "Where the bounds against Quix Streams and stock Faust are missed, look at the raw loop's own ratio: it is the least that this job costs in Python when "
-    "records are decoded one by one. Next: decoding in native code that fills columns instead of a dict per "
-    "record; no well-kept library does this for bare Avro bodies.",
+    "records are decoded one by one. Next: decoding in native code that fills columns instead of a dict per record; no well-kept library does this for bare "
+    "Avro bodies.",
 ]

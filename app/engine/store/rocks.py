@@ -1,5 +1,6 @@
 """A store on disk (RocksDB through rocksdict): one database per partition holds the rows of all its tables."""
 
+import random
 import shutil
 import time
 from collections.abc import Iterator
@@ -49,7 +50,9 @@ class RocksStore:
         self._mark = None if found is None else _decode(found)
         self._recent = Recent()
         self._pending: dict[bytes, bytes | None] = {}
-        self._flushed = time.monotonic()
+        self._flushed = (
+            time.monotonic() - random.random() * _FLUSH_EVERY_S
+        )  # partitions shall not all write in the same cycle
 
     @property
     def mark(self) -> Mark | None:
