@@ -6,6 +6,7 @@ It writes; what happens to partitions and stores after a failure is the pump's b
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import structlog
@@ -117,19 +118,24 @@ class _Sender:
         if not run.headers:
             self.batch(run.topic, [{"key": key, "value": value} for key, value in run.records], None, **options)
             return
-        options["headers"] = list(run.headers)
+        produce = partial(self._producer.produce, run.topic, headers=list(run.headers), **options)
         for key, value in run.records:
-            self._produce(run.topic, value, key, options)
+            try:
+                produce(value, key)
+            except BufferError:
+                self._wait(partial(produce, value, key))
 
     def _one(self, output: Output, **options: Any) -> None:
         if output.partition is not None:
             options["partition"] = output.partition
-        self._produce(output.topic, output.value, output.key, {**options, "headers": list(output.headers)})
+        headers = list(output.headers)
+        self._wait(partial(self._producer.produce, output.topic, output.value, output.key, headers=headers, **options))
 
-    def _produce(self, topic: str, value: bytes | None, key: bytes, options: dict[str, Any]) -> None:
+    def _wait(self, produce: Callable[[], None]) -> None:
+        """Until the queue takes it."""
         while True:
             try:
-                self._producer.produce(topic, value, key, **options)
+                produce()
                 return
             except BufferError:
                 self._producer.poll(0.05)
