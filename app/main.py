@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import importlib.metadata
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -47,8 +46,6 @@ from tables.stock.rows import OrderLines, SkuRow, WatermarkRow
 log = structlog.get_logger(__name__)
 
 Fold = Callable[[Batch], None]
-_COLLECT_AFTER = 50_000
-"""Objects made and not dropped before the collector looks at the young ones."""
 
 
 class Worker:
@@ -170,16 +167,6 @@ class Worker:
             await self.ops.stop()
 
 
-def settle_memory() -> None:
-    """Once everything that lives as long as the process is made: the collector leaves it alone, and looks seldom at what cycles make and drop.
-
-    A cycle makes hundreds of thousands of short-lived rows and hardly any reference cycles: the standard thresholds cost a third of the ledger's time.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_COLLECT_AFTER, 20, 20)
-
-
 async def _first(*works: Any) -> None:
     """Wait for the first of them, raise what it raised, end the others."""
     tasks = [asyncio.ensure_future(work) for work in works]
@@ -198,7 +185,6 @@ def run_worker(settings: Settings) -> int:
 
     async def main() -> None:
         worker = Worker(settings, codecs)
-        settle_memory()
         await worker.run()
 
     try:
