@@ -24,6 +24,7 @@ from app.errors import Problem
 from app.ops import OpsServer
 from app.registry import codecs_for
 from app.settings import Settings
+from app.shadow.worker import Shadows
 from app.topics import engine_config
 from app.why.worker import ExplainedTables, Explainer
 from schemas import catalogue as topics
@@ -32,6 +33,7 @@ from schemas.codec import Codecs
 from schemas.records import Correction
 from tables.deliveries.fetches import FetchRow
 from tables.deliveries.listing import ListingRow
+from tables.deliveries.modes import ModeRow
 from tables.deliveries.pauses import PauseRow
 from tables.deliveries.polls import PollRow
 from tables.deliveries.reads import ReadRow
@@ -69,6 +71,7 @@ class Worker:
             polls=table("polls", row=PollRow),
             troubles=table("troubles", row=TroubleRow),
             pauses=table("pauses", row=PauseRow),
+            modes=table("modes", row=ModeRow),
         )
         carriers = {
             method: orders.CarrierService(given.carrier, given.service) for method, given in settings.shipping.items()
@@ -96,8 +99,16 @@ class Worker:
         kinds = {name: storefront_type(given).kind for name, given in settings.channels.items()}
         explained = ExplainedTables(stock, lines, watermarks, delivery_tables)
         explainer = Explainer(self.app, rules, explained, kinds, settings.settings.engine.instance, place)
+        starts = {name: given.mode == "shadow" for name, given in settings.channels.items()}
+        starts[CLARUS] = settings.clarus.mode == "shadow"
+        shadows = Shadows(self.app, delivery_tables, starts, settings.settings.engine.instance, place)
         self.ops = OpsServer(
-            settings.settings.ops, self._live, self._ready, self.status, self._measure, explainer.routes()
+            settings.settings.ops,
+            self._live,
+            self._ready,
+            self.status,
+            self._measure,
+            [*explainer.routes(), *shadows.routes()],
         )
         self._counted: dict[Counter, float] = {}
 

@@ -182,6 +182,7 @@ class ReadBack(Record, kw_only=True):
     at_to: int
     published: int
     verify: bool
+    shadow: bool = False
 
 
 class Baseline(Record, kw_only=True):
@@ -344,6 +345,15 @@ class OperatorState(Record, kw_only=True):
     reason: str
 
 
+class ChannelMode(Record, kw_only=True):
+    """Whether the channel is in shadow."""
+
+    channel: str
+    shadow: bool
+    actor: str
+    reason: str
+
+
 ExceptionPhase = Literal["OPEN", "ACKNOWLEDGED", "RESOLVED"]
 """State."""
 
@@ -405,7 +415,15 @@ AvailabilityBody = AvailableToSell
 OrderStatusBody = NormalisedOrder
 
 ChannelCommandBody = (
-    StockTarget | Correction | ReadStock | FetchOrder | ReleaseOrder | CancelOrder | ReadListing | OperatorState
+    StockTarget
+    | Correction
+    | ReadStock
+    | FetchOrder
+    | ReleaseOrder
+    | CancelOrder
+    | ReadListing
+    | OperatorState
+    | ChannelMode
 )
 
 IntegrationExceptionBody = ExceptionState

@@ -23,7 +23,8 @@ from schemas import catalogue as topics
 from schemas.codec import Codecs
 from schemas.records import ExceptionPhase
 from tables.catalogue import Catalogue
-from tables.deliveries import pauses, troubles
+from tables.deliveries import modes, pauses, troubles
+from tables.deliveries.modes import ModeRow
 from tables.deliveries.pauses import PauseRow
 from tables.deliveries.troubles import TroubleRow
 
@@ -47,6 +48,7 @@ class Desk:
         tables: DeliveryTables,
         clock: Callable[[], float],
         rng: random.Random,
+        starts_in_shadow: bool = False,
     ) -> None:
         self.channel, self.partition, self.engine, self.gate = channel, partition, engine, gate
         self.catalogue, self.settings, self.tables, self.rng = catalogue, settings, tables, rng
@@ -54,6 +56,9 @@ class Desk:
         self.may_write = False
         self.failures = 0
         self.pauses: dict[str, PauseRow] = {}
+        self.mode: ModeRow | None = None
+        self.mode_changed = asyncio.Event()
+        self._starts_in_shadow = starts_in_shadow
         self._pauses_changed = asyncio.Event()
         self._alarms: list[Alarm] = []
         self._codecs, self._clock = codecs, clock
@@ -102,16 +107,54 @@ class Desk:
         """The pause that the SKU at this channel (without `sku`: the channel) falls under, as this cycle sees it."""
         return pauses.in_force(lambda key: context.get(self.tables.pauses, key), self.channel, sku)
 
+    def in_shadow(self, context: Context) -> bool:
+        """Is the channel in shadow, as this cycle sees it?"""
+        row = context.get(self.tables.modes, self.channel)
+        return row.shadow if row is not None else self._starts_in_shadow
+
+    def may_change(self, context: Context, sku: str = pauses.WHOLE) -> bool:
+        """May a write of the SKU (without `sku`: of anything at the channel) begin, as this cycle sees it?"""
+        return self.paused(context, sku) is None and not self.in_shadow(context)
+
+    @property
+    def shadow(self) -> bool:
+        """Was the channel in shadow a moment ago? What decides about a write is `may_change`."""
+        return self.mode.shadow if self.mode is not None else self._starts_in_shadow
+
+    async def load_mode(self) -> None:
+        """Learn the mode in force before anything is sent. A start in shadow is made durable: a later configuration does not end it."""
+
+        def look(context: Context, _: Emitter) -> ModeRow | None:
+            row = context.get(self.tables.modes, self.channel)
+            if row is None and self._starts_in_shadow:
+                row = modes.started(self.channel, context.now_ms)
+                context.put(self.tables.modes, self.channel, row)
+            return row
+
+        self._known_mode(await self.commit(look))
+
+    def _known_mode(self, row: ModeRow | None) -> None:
+        if row != self.mode:
+            self.mode = row
+            self.mode_changed.set()
+        self.gate.read_only = self.shadow
+
     def pauses_changed(self) -> None:
         """A pause began or ended: look when it is committed."""
         self._pauses_changed.set()
 
     async def run_pauses(self, resumed: Callable[[], None]) -> None:
-        """Until cancelled: keep `pauses` (by target, for the status page) up to date; `resumed` is called whenever one may have ended."""
+        """Until cancelled: keep `pauses` (by target, for the status page) and the mode up to date; `resumed` is called whenever writes may go on."""
         prefix = pauses.key(self.channel, "")
         while True:
             self._pauses_changed.clear()
-            rows = await self.commit(lambda context, _: [row for _, row in context.scan(self.tables.pauses, prefix)])
+            mode, rows = await self.commit(
+                lambda context, _: (
+                    context.get(self.tables.modes, self.channel),
+                    [row for _, row in context.scan(self.tables.pauses, prefix)],
+                )
+            )
+            self._known_mode(mode)
             self.pauses = {row.target: row for row in rows}
             resumed()
             await self._pauses_changed.wait()

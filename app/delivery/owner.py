@@ -5,6 +5,7 @@ It is started when its partition is ready, starts over where it breaks, and ends
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Protocol
 
 from agents.delivery import Kind
@@ -41,7 +42,10 @@ class Owner(Protocol):
 
 
 async def prove(desk: Desk, probe: Callable[[], Awaitable[list[Finding]]], findings: list[Finding]) -> None:
-    """Run the start-up checks until nothing blocking is left; `desk.may_write` says so. The last results are kept in `findings`."""
+    """Run the start-up checks until nothing blocking is left; `desk.may_write` says so. The last results are kept in `findings`.
+
+    In shadow nobody is told of what stands in the way of writes; when the channel goes live it is looked at again at once.
+    """
     entity, failures = f"{desk.channel}/start-check", 0
     while True:
         wait, silent = None, False
@@ -57,9 +61,11 @@ async def prove(desk: Desk, probe: Callable[[], Awaitable[list[Finding]]], findi
             desk.allow_writes()
             return
         failures += 1
-        if not silent:
+        if not silent and not desk.shadow:
             await _complain(desk, entity, blocking)
-        await asyncio.sleep(desk.backoff(failures, wait) / 1000)
+        desk.mode_changed.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(desk.mode_changed.wait(), desk.backoff(failures, wait) / 1000)
 
 
 async def _complain(desk: Desk, entity: str, blocking: list[Finding]) -> None:

@@ -137,13 +137,15 @@ class Explainer:
 
     def _delivered(self, context: Context, channel: str, product: Product) -> list[Delivered]:
         tables, found = self._tables.delivery, list[Delivered]()
+        mode = context.get(tables.modes, channel)
+        shadow = mode is not None and mode.shadow
         pause = pauses.in_force(lambda key: context.get(tables.pauses, key), channel, product.sku)
         for listing in product.listings:
             row = context.get(tables.listings, listing.id) if listing.channel == channel else None
             if row is not None:
                 words = pause.words if pause is not None else ""
                 bounds = self._rules.bound(channel)
-                found.append(delivery.explain(row, self._kinds[channel], bounds, self._now(), words))
+                found.append(delivery.explain(row, self._kinds[channel], bounds, self._now(), words, shadow))
         return found
 
     def _read(self, context: Context, sku: str) -> list[WarehouseRead]:

@@ -185,7 +185,7 @@ def test_an_unknown_system_and_an_unknown_field_of_a_known_one(tmp_path: Path) -
     lines = faults(tmp_path, "channels: {a: {system: shopify}, b: {system: bigcommerce, store_hsh: x}}")
     assert lines[0] == "shop.yaml:1: channels.a is not allowed; allowed: system: 'commercetools', 'bigcommerce'"
     assert lines[1].startswith(
-        "shop.yaml:1: channels.b.store_hsh is no setting; did you mean store_hash?; allowed: system, api_url, store_hash"
+        "shop.yaml:1: channels.b.store_hsh is no setting; did you mean store_hash?; allowed: system, mode, api_url, store_hash"
     )
     assert "project_key" not in lines[1]
 

@@ -16,6 +16,7 @@ from schemas.codec import Codecs
 from schemas.records import Correction, Event, Record, StockTarget
 from tables.deliveries.fetches import FetchRow
 from tables.deliveries.listing import ListingRow
+from tables.deliveries.modes import ModeRow
 from tables.deliveries.pauses import PauseRow
 from tables.deliveries.peers import PeerKind
 from tables.deliveries.polls import PollRow
@@ -69,6 +70,7 @@ class Rig:
             MemoryTable("polls", PollRow),
             MemoryTable("troubles", TroubleRow),
             MemoryTable("pauses", PauseRow),
+            MemoryTable("modes", ModeRow),
         )
         self.storefront = ScriptedStorefront(kind, {f"shop//c{n}": 10 for n in range(skus)}, now_ms)
         self.warehouse = ScriptedWarehouse()

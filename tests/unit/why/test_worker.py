@@ -21,6 +21,7 @@ from schemas.records import Correction
 from tables.catalogue import Catalogue, Listing, Product
 from tables.deliveries.fetches import FetchRow
 from tables.deliveries.listing import ListingRow
+from tables.deliveries.modes import ModeRow
 from tables.deliveries.pauses import PauseRow
 from tables.deliveries.peers import Bounds, PeerKind
 from tables.deliveries.polls import PollRow
@@ -53,6 +54,7 @@ TABLES = ExplainedTables(
         MemoryTable("polls", PollRow),
         MemoryTable("troubles", TroubleRow),
         MemoryTable("pauses", PauseRow),
+        MemoryTable("modes", ModeRow),
     ),
 )
 BOUNDS: Mapping[str, Bounds] = MappingProxyType({"ct": Bounds(0, 0, 0, 0), "bc": Bounds(0, 0, 0, 0)})
