@@ -4,7 +4,7 @@ Every rule is in `tables/stock`; here is only how the rules reach the rows of a 
 listing whose figure moved up and down again within it costs nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from agents.emit import Emitter, Place
 from app.engine.api import Batch, Context, Record, Table
@@ -12,6 +12,7 @@ from schemas import catalogue as topics
 from schemas.codec import Codecs, UndecodableRecord
 from schemas.records import AvailableToSell, ComponentStock, Correction, Event, ExceptionState, StockTarget
 from schemas.records import Record as Body
+from tables.reconciliation import Cause, DifferenceRow, SweepRow
 from tables.stock import fold
 from tables.stock.publish import publish
 from tables.stock.rows import Effect, OrderLines, Rules, SkuRow, WatermarkRow
@@ -26,8 +27,11 @@ class PartitionState:
         stock: Table[SkuRow],
         lines: Table[OrderLines],
         watermarks: Table[WatermarkRow],
+        sweeps: Table[SweepRow],
+        differences: Table[DifferenceRow],
     ) -> None:
         self._context, self._stock, self._lines, self._watermarks = context, stock, lines, watermarks
+        self._sweeps, self._differences = sweeps, differences
 
     def sku(self, sku: str) -> SkuRow | None:
         return self._context.get(self._stock, sku)
@@ -47,6 +51,18 @@ class PartitionState:
     def put_watermark(self, channel: str, row: WatermarkRow) -> None:
         self._context.put(self._watermarks, f"mark/{channel}", row)
 
+    def sweep(self, channel: str) -> SweepRow:
+        return self._context.get(self._sweeps, channel) or SweepRow()
+
+    def put_sweep(self, channel: str, row: SweepRow) -> None:
+        self._context.put(self._sweeps, channel, row)
+
+    def difference(self, key: str) -> DifferenceRow | None:
+        return self._context.get(self._differences, key)
+
+    def put_difference(self, row: DifferenceRow) -> None:
+        self._context.put(self._differences, row.key, row)
+
     def waiting(self, channel: str) -> Iterable[tuple[str, int]]:
         prefix = f"wait/{channel}/"
         return [(key.removeprefix(prefix), row.due) for key, row in self._context.scan(self._watermarks, prefix)]
@@ -61,8 +77,15 @@ class PartitionState:
             self._context.put(self._watermarks, key, WatermarkRow(due=due))
 
 
+def uncounted(channel: str, cause: Cause) -> None:
+    """A `judged` for who counts nothing."""
+
+
 class Availability:
-    """One worker's AVAILABILITY agent, over the tables `stock`, `stock_lines` and `watermarks`."""
+    """One worker's AVAILABILITY agent, over the tables `stock`, `stock_lines`, `watermarks`, `sweeps` and `differences`.
+
+    `judged` is told of every read-back that was judged: for metrics, the rows are what counts.
+    """
 
     def __init__(
         self,
@@ -71,14 +94,18 @@ class Availability:
         stock: Table[SkuRow],
         lines: Table[OrderLines],
         watermarks: Table[WatermarkRow],
+        sweeps: Table[SweepRow],
+        differences: Table[DifferenceRow],
         place: Place,
+        judged: Callable[[str, Cause], None] = uncounted,
     ) -> None:
         self._rules, self._codecs, self._place = rules, codecs, place
         self._stock, self._lines, self._watermarks = stock, lines, watermarks
+        self._sweeps, self._differences, self._judged = sweeps, differences, judged
 
     def fold(self, batch: Batch) -> None:
         """All records of one partition of one poll, then every SKU they touched."""
-        state = PartitionState(batch, self._stock, self._lines, self._watermarks)
+        state = PartitionState(batch, self._stock, self._lines, self._watermarks, self._sweeps, self._differences)
         codec = self._codecs[topics.INVENTORY_EVENTS]
         touched: dict[str, tuple[str, Record, Event[Body]]] = {}
         for record in batch.records:
@@ -89,6 +116,8 @@ class Availability:
                 continue
             folded = fold.apply(state, self._rules, event.body, event.occurred_at)
             self._send(self._emitter(batch, record, event, ""), folded.effects)
+            for channel, found in folded.judged:
+                self._judged(channel, found)
             for sku, cause in folded.touched.items():
                 touched[sku] = cause, record, event
         for sku, (cause, record, event) in touched.items():

@@ -30,6 +30,7 @@ from tables.deliveries.polls import PollRow
 from tables.deliveries.reads import ReadRow
 from tables.deliveries.releases import ReleaseRow
 from tables.deliveries.troubles import TroubleRow
+from tables.reconciliation import DifferenceRow, SweepRow
 
 Kind = Literal["listing", "read", "release", "fetch", "pause"]
 OnChange = Callable[[str, Kind, str], None]
@@ -49,6 +50,8 @@ class DeliveryTables:
     troubles: Table[TroubleRow]  # by channel/exception id
     pauses: Table[PauseRow]  # by channel/target
     modes: Table[ModeRow]  # by channel
+    sweeps: Table[SweepRow]  # by channel
+    differences: Table[DifferenceRow]  # by channel/kind/entity
 
 
 def silent(channel: str, kind: Kind, key: str) -> None:

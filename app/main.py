@@ -22,6 +22,7 @@ from app.delivery.runtime import DeliveryRuntime
 from app.engine import Batch, EngineApp, EngineError, create_app, partition_of
 from app.errors import Problem
 from app.ops import OpsServer
+from app.reconciliation.worker import Reconciliation
 from app.registry import codecs_for
 from app.settings import Settings
 from app.shadow.worker import Shadows
@@ -41,6 +42,7 @@ from tables.deliveries.releases import ReleaseRow
 from tables.deliveries.troubles import TroubleRow
 from tables.orders import fold as orders
 from tables.orders.rows import OrderRow
+from tables.reconciliation import Cause, DifferenceRow, SweepRow, result_of
 from tables.stock.policy import notes
 from tables.stock.rows import OrderLines, Rules, SkuRow, WatermarkRow
 
@@ -62,6 +64,7 @@ class Worker:
             return partition_of(channel, partitions)
 
         table = self.app.Table
+        sweeps, differences = table("sweeps", row=SweepRow), table("differences", row=DifferenceRow)
         delivery_tables = DeliveryTables(
             listings=table("listings", row=ListingRow),
             corrections=table("corrections", row=Correction),
@@ -72,6 +75,8 @@ class Worker:
             troubles=table("troubles", row=TroubleRow),
             pauses=table("pauses", row=PauseRow),
             modes=table("modes", row=ModeRow),
+            sweeps=sweeps,
+            differences=differences,
         )
         carriers = {
             method: orders.CarrierService(given.carrier, given.service) for method, given in settings.shipping.items()
@@ -91,24 +96,28 @@ class Worker:
         stock = table("stock", row=SkuRow)
         lines = table("stock_lines", row=OrderLines)
         watermarks = table("watermarks", row=WatermarkRow)
-        self._agent(topics.INVENTORY_EVENTS, Availability(rules, codecs, stock, lines, watermarks, place).fold)
+        availability = Availability(rules, codecs, stock, lines, watermarks, sweeps, differences, place, _judged)
+        self._agent(topics.INVENTORY_EVENTS, availability.fold)
         self._agent(topics.CHANNEL_COMMANDS, delivery.fold)
         operations = Operations(catalogue, settings.channels, CLARUS, codecs, place)
         self._agent(topics.OPERATIONS_COMMANDS, operations.fold)
         self.delivery = DeliveryRuntime(self.app, delivery, catalogue, settings, codecs, delivery_tables, place)
         kinds = {name: storefront_type(given).kind for name, given in settings.channels.items()}
-        explained = ExplainedTables(stock, lines, watermarks, delivery_tables)
+        explained = ExplainedTables(stock, lines, watermarks, sweeps, differences, delivery_tables)
         explainer = Explainer(self.app, rules, explained, kinds, settings.settings.engine.instance, place)
         starts = {name: given.mode == "shadow" for name, given in settings.channels.items()}
         starts[CLARUS] = settings.clarus.mode == "shadow"
         shadows = Shadows(self.app, delivery_tables, starts, settings.settings.engine.instance, place)
+        checked = Reconciliation(
+            self.app, delivery_tables, list(settings.channels), partitions, settings.settings.engine.instance, place
+        )
         self.ops = OpsServer(
             settings.settings.ops,
             self._live,
             self._ready,
             self.status,
             self._measure,
-            [*explainer.routes(), *shadows.routes()],
+            [*explainer.routes(), *shadows.routes(), *checked.routes()],
         )
         self._counted: dict[Counter, float] = {}
 
@@ -178,6 +187,10 @@ class Worker:
             with contextlib.suppress(asyncio.CancelledError):
                 await self.app.stop()
             await self.ops.stop()
+
+
+def _judged(channel: str, cause: Cause) -> None:
+    metrics.RECONCILED.labels(channel, result_of(cause)).inc()
 
 
 async def _first(*works: Any) -> None:

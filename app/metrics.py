@@ -79,6 +79,7 @@ BUDGET_LEFT = _gauge("budget_left", "Requests the channel's budget would let thr
 BUDGET_RATE = _gauge("budget_rate", "Requests a second the channel's budget grows by at present.", "channel")
 BACKLOG = _gauge("backlog", "Wanted states not yet confirmed at the peer.", "channel", "kind")
 OLDEST_PENDING = _gauge("oldest_pending_seconds", "Age of the oldest wanted state not yet confirmed.", "channel")
+RECONCILED = _counter("reconciled_listings", "Read-backs of listings judged, by result: equal, healed, unexplained.", "channel", "result")  # fmt: skip
 BREAKER = _gauge("breaker_state", "Circuit breaker of the channel: 0 closed, 1 half open, 2 open.", "channel")
 CAUSE_TO_CONFIRMED = _histogram(
     "cause_to_confirmed_seconds",

@@ -22,11 +22,13 @@ from app.settings import ProductSettingsTree
 from schemas import catalogue as topics
 from schemas.codec import Codecs
 from schemas.records import ExceptionPhase
+from tables import reconciliation
 from tables.catalogue import Catalogue
 from tables.deliveries import modes, pauses, troubles
 from tables.deliveries.modes import ModeRow
 from tables.deliveries.pauses import PauseRow
 from tables.deliveries.troubles import TroubleRow
+from tables.reconciliation import SweepRow
 
 Result = TypeVar("Result")
 Work = Callable[[Context, Emitter], Result]
@@ -173,6 +175,8 @@ class Desk:
         key = self._trouble_key(kind, entity)
         row, news = troubles.raised(context.get(self.tables.troubles, key), kind, entity, detail, context.now_ms)
         self._open.add(key)
+        if kind == "unmapped_sku":
+            self.saw_difference(context, "catalogue", entity, detail)
         if news:
             context.put(self.tables.troubles, key, row)
             self._send(emit, row, "OPEN", context.now_ms)
@@ -187,6 +191,8 @@ class Desk:
             self._open.discard(key)
             return
         context.delete(self.tables.troubles, key)
+        if kind == "unmapped_sku":
+            self.difference_is_over(context, "catalogue", entity)
         self._send(emit, row, "RESOLVED", context.now_ms)
 
     def is_open(self, kind: str, entity: str) -> bool:
@@ -199,6 +205,28 @@ class Desk:
     def _send(self, emit: Emitter, row: TroubleRow, phase: ExceptionPhase, now: int) -> None:
         record = troubles.record(row, phase, now)
         emit.send(topics.INTEGRATION_EXCEPTIONS, record.exception_id, record)
+
+    # ---- what the catalogues and settings of both sides disagree about, for the audit ----
+
+    def saw_difference(self, context: Context, kind: str, entity: str, detail: str) -> None:
+        """Inside `work`: keep that it was seen now."""
+        known = context.get(self.tables.differences, reconciliation.key(self.channel, kind, entity))
+        row = reconciliation.seen(known, self.channel, kind, entity, kind, detail, context.now_ms)
+        context.put(self.tables.differences, row.key, row)
+
+    def difference_is_over(self, context: Context, kind: str, entity: str) -> None:
+        """Inside `work`: it was not there any more."""
+        row = context.get(self.tables.differences, reconciliation.key(self.channel, kind, entity))
+        if row is not None and not row.over_at:
+            row.over_at = context.now_ms
+            context.put(self.tables.differences, row.key, row)
+
+    def unanswered(self, context: Context, listings: int) -> None:
+        """Inside `work`: so many listings were to be read back, and the peer did not answer."""
+        row = context.get(self.tables.sweeps, self.channel) or SweepRow()
+        row.unanswered += listings
+        row.since, row.last = row.since or context.now_ms, context.now_ms
+        context.put(self.tables.sweeps, self.channel, row)
 
     # ---- failures ----
 

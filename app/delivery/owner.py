@@ -12,6 +12,7 @@ from agents.delivery import Kind
 from app.connectors.contract import Finding
 from app.connectors.errors import PeerError
 from app.delivery.desk import Desk
+from app.engine.api import Context
 
 
 class Owner(Protocol):
@@ -55,6 +56,8 @@ async def prove(desk: Desk, probe: Callable[[], Awaitable[list[Finding]]], findi
             remedy = "check address and credentials"
             findings[:] = [Finding("reachable", False, f"{error.request}: {error.detail}", remedy)]
             wait, silent = error.retry_after, failures < desk.settings.delivery.attempts
+        if not any(one.check == "reachable" for one in findings):
+            await desk.commit(lambda context, _: _note_settings(desk, context, findings))
         blocking = [one for one in findings if not one.ok and one.blocking]
         if not blocking:
             await desk.commit(lambda context, emit: desk.resolve_trouble(context, emit, "delivery_failed", entity))
@@ -66,6 +69,16 @@ async def prove(desk: Desk, probe: Callable[[], Awaitable[list[Finding]]], findi
         desk.mode_changed.clear()
         with suppress(TimeoutError):
             await asyncio.wait_for(desk.mode_changed.wait(), desk.backoff(failures, wait) / 1000)
+
+
+def _note_settings(desk: Desk, context: Context, findings: list[Finding]) -> None:
+    """Keep what the peer's settings are that the rules would have otherwise, and what was put right."""
+    for one in findings:
+        if one.ok:
+            desk.difference_is_over(context, "setting", one.check)
+        else:
+            remedy = f" ({one.remedy})" if one.remedy else ""
+            desk.saw_difference(context, "setting", one.check, f"{one.detail}{remedy}")
 
 
 async def _complain(desk: Desk, entity: str, blocking: list[Finding]) -> None:

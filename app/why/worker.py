@@ -26,6 +26,7 @@ from tables.deliveries import pauses
 from tables.deliveries.peers import PeerKind
 from tables.explain import delivery, ledger
 from tables.explain.report import Answer, Delivered, Ledger, Lines, Part, WarehouseRead
+from tables.reconciliation import DifferenceRow, SweepRow
 from tables.stock.rows import OrderLines, Rules, SkuRow, WatermarkRow
 
 LINES_SHOWN: Final = 20
@@ -43,6 +44,8 @@ class ExplainedTables:
     stock: Table[SkuRow]
     lines: Table[OrderLines]
     watermarks: Table[WatermarkRow]
+    sweeps: Table[SweepRow]
+    differences: Table[DifferenceRow]
     delivery: DeliveryTables
 
 
@@ -121,7 +124,9 @@ class Explainer:
 
     def _ledger(self, context: Context, product: Product) -> tuple[Ledger, Lines]:
         tables = self._tables
-        state = PartitionState(context, tables.stock, tables.lines, tables.watermarks)
+        state = PartitionState(
+            context, tables.stock, tables.lines, tables.watermarks, tables.sweeps, tables.differences
+        )
         row = state.sku(product.sku) or SkuRow(product.sku)
         orders = list(islice(self._orders(context, product.sku), ROWS_AT_MOST + 1))
         lines = ledger.open_lines(orders[:ROWS_AT_MOST], LINES_SHOWN, len(orders) <= ROWS_AT_MOST)

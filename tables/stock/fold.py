@@ -17,6 +17,7 @@ from schemas.records import (
     StockTarget,
     Watermark,
 )
+from tables.reconciliation import Cause
 from tables.stock import bundles, drift, escrow, judge, levels, lines, takes
 from tables.stock.judge import Judgement
 from tables.stock.policy import SPEED_MS
@@ -42,6 +43,8 @@ class Folded:
 
     effects: list[Effect] = field(default_factory=list)
     touched: dict[str, str] = field(default_factory=dict)
+    judged: list[tuple[str, Cause]] = field(default_factory=list)
+    """Read-backs that were judged: channel and cause."""
 
 
 def apply(state: StockState, rules: Rules, body: InventoryEventBody, occurred_at: int) -> Folded:
@@ -74,11 +77,12 @@ def demand_line(state: StockState, rules: Rules, body: DemandLine, occurred_at: 
     lowered = lines.upsert(row, order, body, occurred_at)
     if lowered is None:
         return Folded()
+    told: list[Effect] = []
     for change in lowered:
-        _count(state, rules, row, change.listing, change.take)
+        told += _count(state, rules, row, change.listing, change.take)
     state.put_lines(body.sku, body.reference, order)
     state.put_sku(row)
-    return Folded(touched={body.sku: _cause(body)})
+    return Folded(told, {body.sku: _cause(body)})
 
 
 def _cause(body: DemandLine) -> str:
@@ -87,17 +91,22 @@ def _cause(body: DemandLine) -> str:
     return "order" if body.state == "OPEN" else "cancel"
 
 
-def _count(state: StockState, rules: Rules, row: SkuRow, listing_id: str, take: Take) -> None:
+def _count(state: StockState, rules: Rules, row: SkuRow, listing_id: str, take: Take) -> list[Effect]:
     """A bundle's sale is counted in its own row since its baseline; a component's row only keeps how much of it has arrived there."""
     row.lowered[listing_id] = row.lowered.get(listing_id, 0) + take.units
     listing = rules.catalogue.listings.get(listing_id)
     if listing is None or listing.product != row.sku:
-        return
-    channel = listing.channel
+        return []
+    channel, known = listing.channel, row.listing(listing_id)
     reached = rules.watermark(state.watermark(channel))
-    takes.add(row.listing(listing_id), take, rules.bound(channel).order_slack, reached)
-    if rules.catalogue.policy(listing).velocity or row.listing(listing_id).quota is not None:
+    slack = rules.bound(channel).order_slack
+    takes.add(known, take, slack, reached)
+    told: list[Effect] = []
+    if known.unexplained and takes.counts(known, take, slack):
+        told += drift.explained(state, channel, listing_id, known, take)
+    if rules.catalogue.policy(listing).velocity or known.quota is not None:
         _wait(state, rules, row, channel)
+    return told
 
 
 def stock_level(state: StockState, body: StockLevel) -> Folded:
@@ -143,17 +152,18 @@ def read_back(state: StockState, rules: Rules, body: ReadBack) -> Folded:
         return Folded()
     if body.epoch > known.epoch:
         return Folded(effects=[_baseline_needed(body, listing.channel)])
-    read = WaitingRead(body.pver, body.quantity, body.at_from, body.at_to, body.published, body.verify)
+    read = WaitingRead(body.pver, body.quantity, body.at_from, body.at_to, body.published, body.verify, body.shadow)
     known.reads = [r for r in known.reads if r.pver == body.pver]
     found = Folded()
     judgement = judge.at_once(known, read, rules.bound(listing.channel))
     if judgement is not None:
-        found.effects += _judged(row, listing.channel, body.listing, known, read, judgement)
+        _judged(state, found, row.sku, listing.channel, body.listing, known, read, judgement)
     elif len(known.reads) < READS_KEPT:
         known.reads.append(read)
     later = _reach(state, rules, row, listing.channel)
     found.effects += later.effects
     found.touched |= later.touched
+    found.judged += later.judged
     state.put_sku(row)
     return found
 
@@ -206,6 +216,7 @@ def watermark(state: StockState, rules: Rules, body: Watermark) -> Folded:
         reached = _reach(state, rules, waiting, body.channel)
         found.effects += reached.effects
         found.touched |= reached.touched
+        found.judged += reached.judged
         state.put_sku(waiting)
     return found
 
@@ -224,7 +235,7 @@ def _reach(state: StockState, rules: Rules, row: SkuRow, channel: str) -> Folded
         for read in [r for r in known.reads if judge.due(r, bounds) <= reached]:
             known.reads.remove(read)
             judgement = judge.at_watermark(known, read, bounds)
-            found.effects += _judged(row, channel, listing_id, known, read, judgement)
+            _judged(state, found, row.sku, channel, listing_id, known, read, judgement)
         if known.quota is not None and escrow.settle(known.quota, reached):
             found.touched[row.sku] = "outcome"
         if rules.catalogue.policy(listing).velocity or known.quota is not None:
@@ -255,15 +266,25 @@ def _wait(state: StockState, rules: Rules, row: SkuRow, channel: str) -> None:
 
 
 def _judged(
-    row: SkuRow, channel: str, listing: str, known: ListingState, read: WaitingRead, judgement: Judgement
-) -> list[Effect]:
+    state: StockState,
+    found: Folded,
+    sku: str,
+    channel: str,
+    listing: str,
+    known: ListingState,
+    read: WaitingRead,
+    judgement: Judgement,
+) -> None:
     correction = Correction(
         channel=channel,
-        sku=row.sku,
+        sku=sku,
         listing=listing,
         epoch=known.epoch,
         pver=read.pver,
         drift=judgement.drift,
         final=judgement.final,
     )
-    return [correction, *drift.report(listing, known, read, judgement)]
+    cause, told = drift.report(state, channel, listing, known, read, judgement)
+    found.effects += [correction, *told]
+    if cause is not None:
+        found.judged.append((channel, cause))

@@ -12,6 +12,7 @@ import msgspec
 from schemas.records import AvailableToSell, ComponentStock, Correction, ExceptionState, LineState, StockTarget
 from tables.catalogue import Catalogue, Mode
 from tables.deliveries.peers import Bounds
+from tables.reconciliation import DifferenceRow, SweepRow
 
 Effect = StockTarget | Correction | ComponentStock | AvailableToSell | ExceptionState
 """What folding an event asks others to do or to know."""
@@ -37,6 +38,7 @@ class WaitingRead(msgspec.Struct, array_like=True):
     at_to: int
     published: int
     verify: bool
+    shadow: bool = False
 
 
 class WaitingOutcome(msgspec.Struct, array_like=True):
@@ -77,6 +79,9 @@ class ListingState(msgspec.Struct, array_like=True):
     drift: str = ""  # what people were told of drift that is still open
     drift_at: int = 0  # since when, 0: none
     checked: bool = False  # a read-back since the baseline was judged for good
+    unexplained: int = 0  # units of the newest drift whose cause is not known
+    unexplained_at: int = 0  # the time of its read
+    late: int = 0  # drift to come: what explained a drift after it was corrected is counted now
 
 
 class Component(msgspec.Struct, array_like=True):
@@ -166,6 +171,11 @@ class StockState(Protocol):
     def put_lines(self, sku: str, reference: str, row: OrderLines) -> None: ...
     def watermark(self, channel: str) -> WatermarkRow: ...
     def put_watermark(self, channel: str, row: WatermarkRow) -> None: ...
+
+    def sweep(self, channel: str) -> SweepRow: ...
+    def put_sweep(self, channel: str, row: SweepRow) -> None: ...
+    def difference(self, key: str) -> DifferenceRow | None: ...
+    def put_difference(self, row: DifferenceRow) -> None: ...
 
     def waiting(self, channel: str) -> Iterable[tuple[str, int]]:
         """SKUs with something that waits for the channel's watermark, each with the earliest watermark that matters."""

@@ -23,6 +23,7 @@ from tables.deliveries.polls import PollRow
 from tables.deliveries.reads import ReadRow
 from tables.deliveries.releases import ReleaseRow
 from tables.deliveries.troubles import TroubleRow
+from tables.reconciliation import DifferenceRow, SweepRow
 from tests.support.engine import MemoryEngine, MemoryRecord, MemoryTable
 from tests.unit.delivery.peers import ScriptedStorefront, ScriptedWarehouse
 
@@ -71,6 +72,8 @@ class Rig:
             MemoryTable("troubles", TroubleRow),
             MemoryTable("pauses", PauseRow),
             MemoryTable("modes", ModeRow),
+            MemoryTable("sweeps", SweepRow),
+            MemoryTable("differences", DifferenceRow),
         )
         self.storefront = ScriptedStorefront(kind, {f"shop//c{n}": 10 for n in range(skus)}, now_ms)
         self.warehouse = ScriptedWarehouse()

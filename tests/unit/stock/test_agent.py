@@ -81,7 +81,16 @@ class Worker:
         self.rows: dict[str, dict[str, Any]] = {}
         self.offset = 0
         stock, lines, watermarks = Table("stock"), Table("stock_lines"), Table("watermarks")
-        self.agent = Availability(rules(), CODECS, stock, lines, watermarks, {"shop": 7}.__getitem__)
+        self.agent = Availability(
+            rules(),
+            CODECS,
+            stock,
+            lines,
+            watermarks,
+            Table("sweeps"),
+            Table("differences"),
+            {"shop": 7}.__getitem__,
+        )
 
     def __call__(self, *bodies: Record | bytes) -> OneBatch:
         records = []

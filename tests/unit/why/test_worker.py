@@ -29,6 +29,7 @@ from tables.deliveries.reads import ReadRow
 from tables.deliveries.releases import ReleaseRow
 from tables.deliveries.troubles import TroubleRow
 from tables.explain.report import Answer
+from tables.reconciliation import DifferenceRow, SweepRow
 from tables.stock.rows import Line, ListingState, OrderLines, Rules, SkuRow, WatermarkRow
 from tests.support.engine import MemoryEngine, MemoryTable
 
@@ -45,6 +46,8 @@ TABLES = ExplainedTables(
     MemoryTable("stock", SkuRow),
     MemoryTable("stock_lines", OrderLines),
     MemoryTable("watermarks", WatermarkRow),
+    MemoryTable("sweeps", SweepRow),
+    MemoryTable("differences", DifferenceRow),
     DeliveryTables(
         MemoryTable("listings", ListingRow),
         MemoryTable("corrections", Correction),
@@ -55,6 +58,8 @@ TABLES = ExplainedTables(
         MemoryTable("troubles", TroubleRow),
         MemoryTable("pauses", PauseRow),
         MemoryTable("modes", ModeRow),
+        MemoryTable("sweeps", SweepRow),
+        MemoryTable("differences", DifferenceRow),
     ),
 )
 BOUNDS: Mapping[str, Bounds] = MappingProxyType({"ct": Bounds(0, 0, 0, 0), "bc": Bounds(0, 0, 0, 0)})
