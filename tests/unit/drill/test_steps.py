@@ -19,6 +19,9 @@ async def _kill(step: KillStep) -> None:
     KILLED.append(step)
 
 
+async def _live(channel: str) -> None: ...
+
+
 async def _freeze(seconds: float) -> None:
     raise StepRefused(f"frozen for {seconds}")
 
@@ -38,7 +41,7 @@ async def play(file: DrillFile, filled: bool = True) -> tuple[Peers, Player]:
             if stock.held:
                 peers.clarus.hold(product.sku, warehouse, stock.held)
     peers.opening = len(peers.clarus.journal.entries)
-    player = Player(file, peers, _kill, _freeze)
+    player = Player(file, peers, _kill, _freeze, _live)
     await player.play(time.monotonic())
     return peers, player
 
