@@ -1,6 +1,7 @@
 """Ask the workers for a channel's comparison, and for the reasons of single figures. `Problem` where nobody owns the channel."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from urllib.parse import quote
 
 import httpx
@@ -43,7 +44,7 @@ def ask(
 
 
 def reasons(compared: Sequence[Compared], workers: Sequence[str]) -> dict[str, str]:
-    """In one line for each listing how its figure comes about; nothing for those that nobody explains."""
+    """In one line for each listing, without the terms that change nothing, how its figure comes about; nothing for those that nobody explains."""
     found: dict[str, str] = {}
     for one in compared:
         try:
@@ -61,7 +62,8 @@ def _words(target: Target) -> str:
     if target.unions:
         pool = target.unions[0]
         parts.append(f"pool {pool.left} = {pool.free} free - {pool.demand} demand")
-    parts += [f"{term.name} {term.operation} {term.operand}: {term.result}" for term in target.terms[1:]]
+    changing = (new for old, new in pairwise(target.terms) if new.result != old.result)
+    parts += [f"{term.name} {term.operation} {term.operand}: {term.result}" for term in changing]
     if target.quota is not None:
         parts.append(f"quota {target.quota.target}")
     return "; ".join(parts[:4])
