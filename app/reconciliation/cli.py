@@ -53,7 +53,7 @@ def reconciliation(channel: str | None, workers: tuple[str, ...], config_file: P
     \b
     Examples:
       clarus-stream reconciliation --config shop.yaml
-      clarus-stream reconciliation bc-us --worker http://worker-1:9464 --worker http://worker-2:9464
+      clarus-stream reconciliation bc-us --config shop.yaml --worker http://worker-1:9464 --worker http://worker-2:9464
     """
     settings = load(config_file, os.environ).settings
     asked = ask(settings, workers or (default_worker(settings.settings.ops),), channel)

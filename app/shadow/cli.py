@@ -57,7 +57,7 @@ def shadow(
     \b
     Examples:
       clarus-stream shadow bc-us --config shop.yaml
-      clarus-stream shadow bc-us --csv bc-us.csv --worker http://worker-1:9464 --worker http://worker-2:9464
+      clarus-stream shadow bc-us --config shop.yaml --csv bc-us.csv --worker http://worker-1:9464
     """
     settings = load(config_file, os.environ).settings
     asked = workers or (default_worker(settings.settings.ops),)
