@@ -34,6 +34,13 @@ _ELSEWHERE = {
     "pause": ("app.operations:pause", "Write nothing to a channel or SKU until it is resumed; reads go on."),
     "resume": ("app.operations:resume", "End a pause: the newest wanted state is written."),
     "resync": ("app.operations:resync", "Read a channel or SKU again, at the warehouse and at its storefronts."),
+    "reconciliation": (
+        "app.reconciliation.cli:reconciliation",
+        "What read-backs of listings found, by channel and cause.",
+    ),
+    "shadow": ("app.shadow.cli:shadow", "Compare what a channel shows with what would be written there."),
+    "go-live": ("app.shadow.cli:go_live", "End a channel's shadow: read every listing anew, then write."),
+    "go-shadow": ("app.shadow.cli:go_shadow", "Write nothing more to a channel; compare only."),
 }
 _ORDER = [
     "demo",
@@ -48,6 +55,10 @@ _ORDER = [
     "pause",
     "resume",
     "resync",
+    "reconciliation",
+    "shadow",
+    "go-live",
+    "go-shadow",
 ]
 
 Function = TypeVar("Function", bound=Callable[..., Any])

@@ -37,6 +37,15 @@ def producer(settings: KafkaSettings, properties: Mapping[str, Any] | None = Non
     return client(settings, {**durable, **(properties or {})})
 
 
+def onlooker(settings: KafkaSettings, group: str) -> dict[str, Any]:
+    """Properties of a consumer that joins nothing and only asks what `group` has committed.
+
+    The admin client's request for the same ends the process with a segmentation fault where the broker answers that an open transaction is in the way
+    (librdkafka 2.16).
+    """
+    return client(settings, {"group.id": group, "enable.auto.commit": False, "isolation.level": "read_uncommitted"})
+
+
 def login(security: Mapping[str, str], username: str, password: str) -> dict[str, str]:
     """Security properties, with user name and password where given. Without a named protocol a user name means SASL_SSL with SCRAM-SHA-512."""
     if not username:

@@ -14,7 +14,17 @@ from rich.table import Table as Screen
 from bench import pages
 from bench.harness import Kept, Options, Report, machine
 
-PROGRAMS: list[str] = ["ledger", "ingress", "stock_latency", "flash_sale", "kills"]
+PROGRAMS: list[str] = [
+    "engine",
+    "engine_latency",
+    "ledger",
+    "restore",
+    "rebalance",
+    "ingress",
+    "stock_latency",
+    "flash_sale",
+    "kills",
+]
 """In the order they run."""
 
 

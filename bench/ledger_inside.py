@@ -18,13 +18,14 @@ from typing import cast
 
 import click
 
-from agents.availability import Availability
+from agents.availability import Availability, StockTables
 from app.engine import Batch, EngineConfig, create_app, partition_of
 from app.engine.cycle import Cycle, EngineBatch, Naming
 from app.engine.store import Mark, StoreSet
 from bench.ledger_load import Input, Sale, settings
 from schemas import catalogue as topics
 from schemas.codec import Codecs
+from tables.reconciliation import DifferenceRow, SweepRow
 from tables.stock.rows import OrderLines, SkuRow, WatermarkRow
 
 POLL = 10_000
@@ -47,10 +48,15 @@ class Inside:
 
     def __init__(self, sale: Sale, partitions: int, folder: Path) -> None:
         app = create_app(EngineConfig(bootstrap="none", partitions=partitions, data_dir=folder))
-        stock, lines = app.Table("stock", row=SkuRow), app.Table("stock_lines", row=OrderLines)
-        marks = app.Table("watermarks", row=WatermarkRow)
+        tables = StockTables(
+            app.Table("stock", row=SkuRow),
+            app.Table("stock_lines", row=OrderLines),
+            app.Table("watermarks", row=WatermarkRow),
+            app.Table("sweeps", row=SweepRow),
+            app.Table("differences", row=DifferenceRow),
+        )
         place = lambda channel: partition_of(channel, partitions)  # noqa: E731
-        self.agent = Availability(sale.rules, Codecs(), stock, lines, marks, place)
+        self.agent = Availability(sale.rules, Codecs(), tables, place)
         self.stores = StoreSet("rocksdict", folder / "stores")
         self.stores.open()
         self.outputs = self.rows = self.row_bytes = 0

@@ -14,14 +14,14 @@ from typing import Any
 
 import uvloop
 
-from agents.availability import Availability
+from agents.availability import Availability, StockTables
 from app.engine import Batch, EngineApp, create_app, partition_of
-from app.main import settle_memory
 from app.topics import engine_config
 from bench.harness import usage
 from bench.ledger_load import rules_of, settings
 from schemas import catalogue as topics
 from schemas.codec import Codecs
+from tables.reconciliation import DifferenceRow, SweepRow
 from tables.stock.rows import OrderLines, SkuRow, WatermarkRow
 
 
@@ -30,12 +30,14 @@ def ledger(bootstrap: str, folder: Path, products: int, partitions: int) -> Engi
     given = settings(products, partitions)
     given.settings.kafka.bootstrap, given.settings.engine.data_dir = bootstrap, str(folder)
     app = create_app(engine_config(given))
-    tables = (
+    tables = StockTables(
         app.Table("stock", row=SkuRow),
         app.Table("stock_lines", row=OrderLines),
         app.Table("watermarks", row=WatermarkRow),
+        app.Table("sweeps", row=SweepRow),
+        app.Table("differences", row=DifferenceRow),
     )
-    agent = Availability(rules_of(given), Codecs(), *tables, lambda channel: partition_of(channel, partitions))
+    agent = Availability(rules_of(given), Codecs(), tables, lambda channel: partition_of(channel, partitions))
 
     async def availability(stream: AsyncIterator[Batch]) -> None:
         async for batch in stream:
@@ -55,7 +57,7 @@ async def _until(app: EngineApp, holds: Callable[[], bool]) -> None:
 
 async def measure(app: EngineApp, partitions: int, count: int) -> dict[str, Any]:
     """Until `count` events are committed."""
-    settle_memory()
+
     await app.start()
     try:
         await _until(app, lambda: len(app.owned) == partitions)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from app import kafka, topics
@@ -64,15 +64,13 @@ def _nobody(name: str) -> Result:
     return Result(AREA, "group", "fail", f"{name}: no worker is in it, nothing is done", "start clarus-stream worker")
 
 
-def lag(settings: Settings, make: Callable[[dict[str, Any]], Any] = AdminClient) -> list[Result]:
+def lag(settings: Settings) -> list[Result]:
     """Records that no worker has taken in yet."""
-    admin = make(kafka.client(settings.settings.kafka))
     name = topics.engine_config(settings).group_id
-    future = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(name)], request_timeout=SECONDS)[name]
-    committed = {(p.topic, p.partition): p.offset for p in future.result(SECONDS).topic_partitions}
+    committed = _committed(settings, name)
     if not any(offset >= 0 for offset in committed.values()):
         return [Result(AREA, "lag", "warn", f"{name} has committed nothing yet", "start clarus-stream worker")]
-    behind = behind_by(settings, committed, _ends(admin, settings))
+    behind = behind_by(settings, committed, _ends(settings))
     text = ", ".join(f"{topic} {count}" for topic, count in behind.items() if count) or "nothing waits"
     if max(behind.values(), default=0) > LAG_WARNS:
         remedy = "see which partitions stand still in the workers' /status; more workers take more partitions"
@@ -80,14 +78,28 @@ def lag(settings: Settings, make: Callable[[dict[str, Any]], Any] = AdminClient)
     return [Result(AREA, "lag", "ok", f"at most {text} (ends of transactions count)" if any(behind.values()) else text)]
 
 
-def _ends(admin: Any, settings: Settings) -> dict[tuple[str, int], tuple[int, int]]:
-    """First and next offset of every partition of the source topics."""
+def _places(settings: Settings) -> list[TopicPartition]:
+    """Every partition of the source topics."""
     given = settings.settings.kafka
-    places = [
+    return [
         TopicPartition(kafka.topic(given, topic.name), number)
         for topic in _SOURCES
         for number in range(given.partitions)
     ]
+
+
+def _committed(settings: Settings, name: str) -> dict[tuple[str, int], int]:
+    """The group's next offsets; below 0 where it has committed none."""
+    consumer = Consumer(kafka.onlooker(settings.settings.kafka, name))
+    try:
+        return {(p.topic, p.partition): p.offset for p in consumer.committed(_places(settings), SECONDS)}
+    finally:
+        consumer.close()
+
+
+def _ends(settings: Settings) -> dict[tuple[str, int], tuple[int, int]]:
+    """First and next offset of every partition of the source topics."""
+    admin, places = AdminClient(kafka.client(settings.settings.kafka)), _places(settings)
     low = admin.list_offsets(dict.fromkeys(places, OffsetSpec.earliest()), request_timeout=SECONDS)
     high = admin.list_offsets(dict.fromkeys(places, OffsetSpec.latest()), request_timeout=SECONDS)
     return {(p.topic, p.partition): (low[p].result(SECONDS).offset, high[p].result(SECONDS).offset) for p in places}

@@ -84,6 +84,7 @@ class CommercetoolsChannel(Model):
     order_lag: Lag = Field((ms("100ms"), ms("500ms")), description="How late an order's notification comes.")
     rate: Rate = Field(100.0, description="The simulator's own limit; 429 above.")
     restock_on_cancel: bool = Field(False, description="The storefront puts the units of a cancelled order back.")
+    shadow: bool = Field(False, description="The product starts the channel in shadow: it writes nothing there.")
 
 
 class BigCommerceChannel(Model):
@@ -94,6 +95,7 @@ class BigCommerceChannel(Model):
     order_lag: Lag = Field((ms("100ms"), ms("500ms")), description="How late an order's notification comes.")
     rate: Rate | None = Field(None, description="A limit of the simulator's own besides the plan's.")
     restock_on_cancel: bool = Field(False, description="The storefront puts the units of a cancelled order back.")
+    shadow: bool = Field(False, description="The product starts the channel in shadow: it writes nothing there.")
 
 
 Channel = Annotated[CommercetoolsChannel | BigCommerceChannel, Field(discriminator="system")]
@@ -299,7 +301,13 @@ class LoadStep(Model):
     paid: bool = True
 
 
-STEP_KINDS = ("order", "pay", "edit", "cancel", "wms", "return", "channel", "fault", "kill", "load")
+class GoLiveStep(Model):
+    """The channel's shadow ends. The step fails where the product wrote to it before."""
+
+    channel: str
+
+
+STEP_KINDS = ("order", "pay", "edit", "cancel", "wms", "return", "channel", "fault", "kill", "load", "go_live")
 
 
 class Step(Model):
@@ -317,6 +325,7 @@ class Step(Model):
     fault: FaultStep | None = None
     kill: KillStep | None = None
     load: LoadStep | None = None
+    go_live: GoLiveStep | None = None
 
     @model_validator(mode="after")
     def _one(self) -> "Step":

@@ -49,6 +49,7 @@ class Peers:
         self.storefronts: dict[str, StorefrontSimulator] = {
             name: factory.storefront(name, file) for name in file.channels
         }
+        self.in_shadow = {name for name, channel in file.channels.items() if channel.shadow}
         self.opening = 0
         """Length of Clarus' journal when the opening stock was in."""
 
@@ -118,8 +119,15 @@ class Peers:
         return {o.name: self.storefronts[o.channel].quantity(o.sku, o.location) for o in self.offers.all}
 
     def wrong(self) -> list[str]:
-        """Listings that do not show what the policies give now."""
-        return [str(failure["entity"]) for failure in stock_failures(self.offers, self.truth(), self.shown())]
+        """Listings that do not show what the policies give now; those in shadow need not."""
+        shadowed = {offer.name for offer in self.offers.all if offer.channel in self.in_shadow}
+        failures = stock_failures(self.offers, self.truth(), self.shown())
+        return [str(failure["entity"]) for failure in failures if failure["entity"] not in shadowed]
+
+    def writes(self, channel: str) -> list[str]:
+        """Requests to the storefront that may change something there; tokens are none."""
+        calls = self.storefronts[channel].journal.calls
+        return [f"{c.method} {c.path}" for c in calls if c.method not in ("GET", "HEAD") and "oauth" not in c.path]
 
 
 def floor_speed(file: DrillFile) -> FloorSpeed:

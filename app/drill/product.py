@@ -22,8 +22,10 @@ from app.drill.file import KillStep
 from app.drill.peers import Peers
 from app.drill.processes import PROGRAM, Process, ProcessFailed, free_port
 from app.ingress.service import hook_path
+from app.operations import send
 from app.settings import Settings, from_mapping
 from app.simulators.contract import StepRefused
+from schemas.records import OperatorCommand
 
 Tell = Callable[[str], None]
 _TOPIC_SECONDS = 10.0
@@ -168,6 +170,11 @@ class Product:
             await asyncio.sleep(seconds)
         finally:
             os.kill(pid, signal.SIGCONT)
+
+    async def go_live(self, channel: str) -> None:
+        """End the channel's shadow, as `clarus-stream go-live` does."""
+        command = OperatorCommand(action="go_live", target=channel, actor="drill", reason="step of the file")
+        await asyncio.to_thread(send, self.settings, command)
 
     async def status(self) -> dict[str, dict[str, Any]]:
         """What each worker says of itself; a worker that does not answer, or is not ready yet, is missing."""

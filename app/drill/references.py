@@ -148,6 +148,12 @@ def _step(step: Step, names: _Names, file: DrillFile) -> Iterator[Reference]:
         yield from _peer_fault(step.fault, names)
     if step.load is not None:
         yield from _load(step.load, names)
+    if step.go_live is not None:
+        given = file.channels.get(step.go_live.channel)
+        if given is None or not given.shadow:
+            starting = [name for name, one in file.channels.items() if one.shadow]
+            path: Path_ = ("go_live", "channel")
+            yield Reference(path, _no("channel that starts in shadow", step.go_live.channel, starting))
 
 
 def _order(order: OrderStep, names: _Names, file: DrillFile) -> Iterator[Reference]:

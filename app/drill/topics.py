@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from confluent_kafka import (
     OFFSET_BEGINNING,
     Consumer,
-    ConsumerGroupTopicPartitions,
     KafkaError,
     KafkaException,
     TopicPartition,
@@ -118,7 +117,7 @@ class GroupLag:
         given = settings.settings.kafka
         self._admin = AdminClient(kafka.client(given))
         self._reader = _reader(settings)
-        self._group = kafka.topic(given, settings.settings.engine.group)
+        self._onlooker = Consumer(kafka.onlooker(given, kafka.topic(given, settings.settings.engine.group)))
         self._partitions = [
             TopicPartition(kafka.topic(given, topic.name), partition)
             for topic in TOPICS
@@ -128,11 +127,8 @@ class GroupLag:
 
     def look(self) -> int:
         """Records that were there two seconds ago (or at the first look) and are not committed now. Blocks; KafkaException where it cannot be told."""
-        asked = ConsumerGroupTopicPartitions(self._group)
-        future = self._admin.list_consumer_group_offsets([asked], request_timeout=_SECONDS)[self._group]
-        committed: dict[tuple[str, int], int] = {
-            (p.topic, p.partition): p.offset for p in future.result().topic_partitions
-        }
+        known = self._onlooker.committed(self._partitions, _SECONDS)
+        committed = {(p.topic, p.partition): p.offset for p in known if p.offset >= 0}
         ends = self._admin.list_offsets(dict.fromkeys(self._partitions, OffsetSpec.latest()), request_timeout=_SECONDS)
         now = time.monotonic()
         self._seen.append((now, {(p.topic, p.partition): ends[p].result().offset for p in self._partitions}))
@@ -169,5 +165,6 @@ class GroupLag:
         return count + len(few)
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connections."""
+        self._onlooker.close()
         self._reader.close()

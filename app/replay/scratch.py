@@ -6,9 +6,10 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
-from agents.availability import PartitionState
+from agents.availability import PartitionState, StockTables
 from app.engine.cycle import Naming, Scope, ScopeContext
 from app.engine.store import Mark, Store
+from tables.reconciliation import DifferenceRow, SweepRow
 from tables.stock.rows import OrderLines, SkuRow, WatermarkRow
 
 Row = TypeVar("Row")
@@ -31,12 +32,20 @@ class ScratchTable(Generic[Row]):
 STOCK = ScratchTable("stock", SkuRow)
 LINES = ScratchTable("stock_lines", OrderLines)
 WATERMARKS = ScratchTable("watermarks", WatermarkRow)
+SWEEPS = ScratchTable("sweeps", SweepRow)
+DIFFERENCES = ScratchTable("differences", DifferenceRow)
 TABLES: Final[tuple[ScratchTable[Any], ...]] = (STOCK, LINES, WATERMARKS)
+"""What is compared. Sweeps and differences are counted by delivery too, so events alone do not make them."""
 
 
 def is_stock_row(key: bytes) -> bool:
     """Does a key of a partition's state belong to the stock tables?"""
     return key.startswith(tuple(table.prefix for table in TABLES))
+
+
+def scratch_state(scope: Scope) -> PartitionState:
+    """The rules' view of the rows in a scope."""
+    return PartitionState(ScopeContext(scope), StockTables(STOCK, LINES, WATERMARKS, SWEEPS, DIFFERENCES))
 
 
 class ScratchRows:
@@ -61,7 +70,7 @@ class ScratchRows:
         if now or len(self._scope.changes) >= _FLUSH_AT:
             if self.changed is not None:
                 self.changed.update(self._scope.changes)
-            rows = [(k, None if c.row is None else c.table.encode(c.row)) for k, c in self._scope.changes.items()]
+            rows = [(k, None if row is None else table.encode(row)) for k, (table, row) in self._scope.changes.items()]
             self._store.apply(rows, self._mark())
             self._scope.changes.clear()
             self.state = self._fresh()
@@ -88,7 +97,7 @@ class ScratchRows:
 
     def _fresh(self) -> PartitionState:
         """A view that remembers no rows: it must not outlive the changes it was made over."""
-        return PartitionState(ScopeContext(self._scope), STOCK, LINES, WATERMARKS)
+        return scratch_state(self._scope)
 
     def _mark(self) -> Mark:
         return Mark(self._source, self.position, int(time.time() * 1000))

@@ -1,10 +1,9 @@
 """The same rows under another configuration: which listings would be offered other figures. It changes no row."""
 
-from agents.availability import PartitionState
-from app.engine.cycle import Naming, Scope, ScopeContext
+from app.engine.cycle import Naming, Scope
 from app.engine.store import Store
 from app.replay.report import SHOWN, Changed, PartitionReport
-from app.replay.scratch import LINES, STOCK, WATERMARKS
+from app.replay.scratch import STOCK, scratch_state
 from tables.stock.publish import publish
 from tables.stock.rows import ListingState, Rules
 
@@ -16,7 +15,7 @@ def what_if(report: PartitionReport, store: Store, rules: Rules, sku: str) -> No
         row = STOCK.decode(value)
         if sku and row.sku != sku:
             continue
-        state = PartitionState(ScopeContext(scope), STOCK, LINES, WATERMARKS)
+        state = scratch_state(scope)
         before = {name: (known.available, known.inc, known.dec) for name, known in row.listings.items()}
         publish(state, rules, row.sku, "policy")
         after = state.sku(row.sku)

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from agents.availability import Availability
+from agents.availability import Availability, StockTables
 from app import kafka, topics
 from app.config import load
 from app.engine import EngineApp, create_app, partition_of
@@ -29,6 +29,7 @@ from schemas.catalogue import INVENTORY_EVENTS
 from schemas.codec import Codecs
 from schemas.records import Event, Record, Watermark
 from tables.catalogue import Listing
+from tables.reconciliation import DifferenceRow, SweepRow
 from tables.stock.rows import OrderLines, SkuRow, WatermarkRow
 from tests.brokers import TestBroker
 from tests.support.stream import eventually, running
@@ -76,12 +77,14 @@ def configured(broker: TestBroker, folder: Path) -> Path:
 async def ledger(settings: Settings) -> AsyncIterator[EngineApp]:
     """The availability agent on its engine, and nothing else."""
     app = create_app(topics.engine_config(settings))
-    tables = (
+    tables = StockTables(
         app.Table("stock", row=SkuRow),
         app.Table("stock_lines", row=OrderLines),
         app.Table("watermarks", row=WatermarkRow),
+        app.Table("sweeps", row=SweepRow),
+        app.Table("differences", row=DifferenceRow),
     )
-    agent = Availability(stock_rules(settings), Codecs(), *tables, lambda channel: partition_of(channel, PARTITIONS))
+    agent = Availability(stock_rules(settings), Codecs(), tables, lambda channel: partition_of(channel, PARTITIONS))
 
     @app.agent(app.topic(INVENTORY_EVENTS.name), name="availability")
     async def fold(stream: Any) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from agents.availability import Availability
+from agents.availability import Availability, StockTables
 from schemas import catalogue as topics
 from schemas.codec import Codecs
 from schemas.records import Event, Record, StockTarget
@@ -80,8 +80,8 @@ class Worker:
     def __init__(self) -> None:
         self.rows: dict[str, dict[str, Any]] = {}
         self.offset = 0
-        stock, lines, watermarks = Table("stock"), Table("stock_lines"), Table("watermarks")
-        self.agent = Availability(rules(), CODECS, stock, lines, watermarks, {"shop": 7}.__getitem__)
+        names = ("stock", "stock_lines", "watermarks", "sweeps", "differences")
+        self.agent = Availability(rules(), CODECS, StockTables(*map(Table, names)), {"shop": 7}.__getitem__)
 
     def __call__(self, *bodies: Record | bytes) -> OneBatch:
         records = []
