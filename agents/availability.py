@@ -4,7 +4,8 @@ Every rule is in `tables/stock`; here is only how the rules reach the rows of a 
 listing whose figure moved up and down again within it costs nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from agents.emit import Emitter, Place
 from app.engine.api import Batch, Context, Record, Table
@@ -12,28 +13,40 @@ from schemas import catalogue as topics
 from schemas.codec import Codecs, UndecodableRecord
 from schemas.records import AvailableToSell, BundleHold, ComponentStock, Correction, Event, ExceptionState, StockTarget
 from schemas.records import Record as Body
+from tables.reconciliation import Cause, DifferenceRow, SweepRow
 from tables.stock import fold
 from tables.stock.publish import publish
 from tables.stock.rows import Effect, OrderLines, Rules, SkuRow, WatermarkRow
 
 
-class PartitionState:
-    """The stock rows of one partition inside a cycle (`tables.stock.rows.StockState`)."""
+@dataclass(frozen=True, slots=True)
+class StockTables:
+    """The tables of the ledger. Sweeps and differences are shared with delivery."""
 
-    def __init__(
-        self,
-        context: Context,
-        stock: Table[SkuRow],
-        lines: Table[OrderLines],
-        watermarks: Table[WatermarkRow],
-    ) -> None:
-        self._context, self._stock, self._lines, self._watermarks = context, stock, lines, watermarks
+    stock: Table[SkuRow]
+    lines: Table[OrderLines]
+    watermarks: Table[WatermarkRow]
+    sweeps: Table[SweepRow]
+    differences: Table[DifferenceRow]
+
+
+class PartitionState:
+    """The stock rows of one partition inside a cycle (`tables.stock.rows.StockState`). It remembers rows, so it must not outlive the batch."""
+
+    def __init__(self, context: Context, tables: StockTables) -> None:
+        self._context = context
+        self._stock, self._lines, self._watermarks = tables.stock, tables.lines, tables.watermarks
+        self._sweeps, self._differences = tables.sweeps, tables.differences
+        self._changed: dict[str, SkuRow] = {}
+        self._marks: dict[str, WatermarkRow] = {}
 
     def sku(self, sku: str) -> SkuRow | None:
-        return self._context.get(self._stock, sku)
+        return self._changed.get(sku) or self._context.get(self._stock, sku)
 
     def put_sku(self, row: SkuRow) -> None:
-        self._context.put(self._stock, row.sku, row)
+        if self._changed.get(row.sku) is not row:
+            self._changed[row.sku] = row
+            self._context.put(self._stock, row.sku, row)
 
     def lines(self, sku: str, reference: str) -> OrderLines | None:
         return self._context.get(self._lines, f"{sku}/{reference}")
@@ -42,10 +55,26 @@ class PartitionState:
         self._context.put(self._lines, f"{sku}/{reference}", row)
 
     def watermark(self, channel: str) -> WatermarkRow:
-        return self._context.get(self._watermarks, f"mark/{channel}") or WatermarkRow()
+        row = self._marks.get(channel)
+        if row is None:
+            row = self._context.get(self._watermarks, f"mark/{channel}") or WatermarkRow()
+            self._marks[channel] = row
+        return row
 
     def put_watermark(self, channel: str, row: WatermarkRow) -> None:
         self._context.put(self._watermarks, f"mark/{channel}", row)
+
+    def sweep(self, channel: str) -> SweepRow:
+        return self._context.get(self._sweeps, channel) or SweepRow()
+
+    def put_sweep(self, channel: str, row: SweepRow) -> None:
+        self._context.put(self._sweeps, channel, row)
+
+    def difference(self, key: str) -> DifferenceRow | None:
+        return self._context.get(self._differences, key)
+
+    def put_difference(self, row: DifferenceRow) -> None:
+        self._context.put(self._differences, row.key, row)
 
     def waiting(self, channel: str) -> Iterable[tuple[str, int]]:
         prefix = f"wait/{channel}/"
@@ -53,32 +82,36 @@ class PartitionState:
 
     def wait(self, channel: str, sku: str, due: int | None) -> None:
         key = f"wait/{channel}/{sku}"
-        known = self._context.get(self._watermarks, key)
         if due is None:
-            if known is not None:
-                self._context.delete(self._watermarks, key)
-        elif known is None or known.due != due:
+            self._context.delete(self._watermarks, key)
+        else:
             self._context.put(self._watermarks, key, WatermarkRow(due=due))
 
 
+def uncounted(channel: str, cause: Cause) -> None:
+    """A `judged` for who counts nothing."""
+
+
 class Availability:
-    """One worker's AVAILABILITY agent, over the tables `stock`, `stock_lines` and `watermarks`."""
+    """One worker's AVAILABILITY agent.
+
+    `judged` is told of every read-back that was judged: for metrics, the rows are what counts.
+    """
 
     def __init__(
         self,
         rules: Rules,
         codecs: Codecs,
-        stock: Table[SkuRow],
-        lines: Table[OrderLines],
-        watermarks: Table[WatermarkRow],
+        tables: StockTables,
         place: Place,
+        judged: Callable[[str, Cause], None] = uncounted,
     ) -> None:
         self._rules, self._codecs, self._place = rules, codecs, place
-        self._stock, self._lines, self._watermarks = stock, lines, watermarks
+        self._tables, self._judged = tables, judged
 
     def fold(self, batch: Batch) -> None:
         """All records of one partition of one poll, then every SKU they touched."""
-        state = PartitionState(batch, self._stock, self._lines, self._watermarks)
+        state = PartitionState(batch, self._tables)
         codec = self._codecs[topics.INVENTORY_EVENTS]
         touched: dict[str, tuple[str, Record, Event[Body]]] = {}
         for record in batch.records:
@@ -88,12 +121,16 @@ class Availability:
                 batch.dead_letter(record, str(error))
                 continue
             folded = fold.apply(state, self._rules, event.body, event.occurred_at)
-            self._send(self._emitter(batch, record, event, ""), folded.effects)
+            if folded.effects:
+                self._send(self._emitter(batch, record, event, ""), folded.effects)
+            for channel, found in folded.judged:
+                self._judged(channel, found)
             for sku, cause in folded.touched.items():
                 touched[sku] = cause, record, event
         for sku, (cause, record, event) in touched.items():
             effects = publish(state, self._rules, sku, cause)
-            self._send(self._emitter(batch, record, event, f":{sku}"), effects)
+            if effects:
+                self._send(self._emitter(batch, record, event, f":{sku}"), effects)
 
     def _emitter(self, batch: Batch, record: Record, event: Event[Body], suffix: str) -> Emitter:
         origin = f"{batch.topic}:{batch.partition}:{record.offset}{suffix}"

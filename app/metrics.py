@@ -80,6 +80,7 @@ BUDGET_RATE = _gauge("budget_rate", "Requests a second the channel's budget grow
 BACKLOG = _gauge("backlog", "Wanted states not yet confirmed at the peer.", "channel", "kind")
 OLDEST_PENDING = _gauge("oldest_pending_seconds", "Age of the oldest wanted state not yet confirmed.", "channel")
 UNGUARDED = _gauge("unguarded_listings", "Listings whose storefront may sell beyond what it shows, by its newest read.", "channel")  # fmt: skip
+RECONCILED = _counter("reconciled_listings", "Read-backs of listings judged, by result: equal, healed, unexplained.", "channel", "result")  # fmt: skip
 BREAKER = _gauge("breaker_state", "Circuit breaker of the channel: 0 closed, 1 half open, 2 open.", "channel")
 CAUSE_TO_CONFIRMED = _histogram(
     "cause_to_confirmed_seconds",

@@ -186,6 +186,7 @@ class ReadBack(Record, kw_only=True):
     published: int
     verify: bool
     unguarded: str = ""
+    shadow: bool = False
 
 
 class Baseline(Record, kw_only=True):
@@ -363,6 +364,15 @@ class OperatorState(Record, kw_only=True):
     reason: str
 
 
+class ChannelMode(Record, kw_only=True):
+    """Whether the channel is in shadow."""
+
+    channel: str
+    shadow: bool
+    actor: str
+    reason: str
+
+
 ExceptionPhase = Literal["OPEN", "ACKNOWLEDGED", "RESOLVED"]
 """State."""
 
@@ -426,7 +436,15 @@ AvailabilityBody = AvailableToSell
 OrderStatusBody = NormalisedOrder
 
 ChannelCommandBody = (
-    StockTarget | Correction | ReadStock | FetchOrder | ReleaseOrder | CancelOrder | ReadListing | OperatorState
+    StockTarget
+    | Correction
+    | ReadStock
+    | FetchOrder
+    | ReleaseOrder
+    | CancelOrder
+    | ReadListing
+    | OperatorState
+    | ChannelMode
 )
 
 IntegrationExceptionBody = ExceptionState

@@ -28,11 +28,11 @@ class Listing:
     unit: str = "each"
     eaches: int = 1
     location: str = ""
+    id: str = field(init=False, compare=False)
+    """Stable identity: channel, location and channel SKU."""
 
-    @property
-    def id(self) -> str:
-        """Stable identity: channel, location and channel SKU."""
-        return f"{self.channel}/{self.location}/{self.sku}"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id", f"{self.channel}/{self.location}/{self.sku}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,6 +208,12 @@ def setting_warnings(settings: Settings) -> list[Fault]:
     if kafka.replication < 3 and not local:
         path: Path_ = ("settings", "kafka", "replication")
         found.append(_fault(path, f" is {kafka.replication}: one lost broker may lose data; 3 is usual"))
+    starting: list[tuple[Path_, str]] = [(("clarus",), settings.clarus.mode)]
+    starting += [(("channels", n), c.mode) for n, c in settings.channels.items()]
+    for name, mode in starting:
+        if mode == "shadow":
+            text = " is shadow: nothing is written there until `clarus-stream go-live`; `clarus-stream shadow` says what is in force"
+            found.append(_fault((*name, "mode"), text))
     if weaker := notes(settings.catalogue(), unguarded(settings.channels)):
         more = f" ({len(weaker)} such products)" if len(weaker) > 1 else ""
         found.append(_fault(("policies",), f": {weaker[0]}{more}; its last units can be sold twice"))

@@ -97,7 +97,7 @@ class ListingRows:
             context.delete(tables.corrections, key)
             high = row.high
             self._emit(emit, row, rules.corrected(row, correction, self._kind, self._bounds, now, at), high)
-        free = self._desk.paused(context, row.sku) is None
+        free = self._desk.may_change(context, row.sku)
         step = rules.next_step(row, self._kind, self._bounds, now, sweep, free)
         told = False
         while isinstance(step, Tell):
@@ -105,7 +105,8 @@ class ListingRows:
             step, told = rules.next_step(row, self._kind, self._bounds, now, sweep, free), True
         if correction is not None or told:
             context.put(tables.listings, key, row)
-        found.pending[key] = row.changed_at or now if rules.pending(row) else None
+        waits = rules.pending(row, not self._desk.in_shadow(context))
+        found.pending[key] = row.changed_at or now if waits else None
         if isinstance(step, Wait):
             if step.until is not None:
                 found.waits[key] = step.until
@@ -118,7 +119,7 @@ class ListingRows:
         row = context.get(tables.listings, due.listing)
         if row is None:
             return None
-        free = self._desk.paused(context, row.sku) is None
+        free = self._desk.may_change(context, row.sku)
         step = rules.next_step(row, self._kind, self._bounds, now, False, free)
         if not isinstance(step, Write) or step.zero is not due.zero:
             return None
@@ -235,8 +236,9 @@ class ListingRows:
                         high,
                     )
             case "check":
+                shadow = self._desk.in_shadow(context)
                 back = rules.read_back(
-                    row, self._bounds, answer.quantity, answer.at_from, answer.at_to, reading.pver, now
+                    row, self._bounds, answer.quantity, answer.at_from, answer.at_to, reading.pver, now, shadow
                 )
                 if back is not None:
                     emit.send(topics.INVENTORY_EVENTS, back.sku, back)

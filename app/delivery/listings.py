@@ -267,6 +267,9 @@ class Listings:
                 lambda context, emit: self._rows.was_read(context, emit, readings, answers)
             )
         except PeerError as error:
+            checks = sum(one.purpose == "check" for one in readings)
+            if checks:
+                await self._desk.commit(lambda context, _: self._desk.unanswered(context, checks))
             self._again(keys, dict.fromkeys(keys, error.retry_after))
             await self._desk.failed(error)
             return

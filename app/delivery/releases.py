@@ -59,7 +59,7 @@ class Releases:
         self._desk, self._connector, self._touched = desk, connector, touched
         self._alarm = desk.alarm()
         self._todo: dict[str, None] = {}
-        self._parked: dict[str, None] = {}  # would be sent were the warehouse not paused
+        self._parked: dict[str, None] = {}  # would be sent were the warehouse neither paused nor in shadow
         self._looks: dict[str, None] = {}
         self._busy: set[str] = set()
         self._pending: dict[str, int] = {}  # since when
@@ -95,11 +95,14 @@ class Releases:
         return names if len(names) <= UNSEEN_AT_ONCE else self._desk.rng.sample(names, UNSEEN_AT_ONCE)
 
     def pending(self) -> int:
-        """Orders whose release or cancel is not answered."""
-        return len(self._pending.keys() | self._todo.keys() | self._busy)
+        """Orders whose release or cancel is not answered; in shadow what is held back does not count."""
+        held = self._parked.keys() if self._desk.shadow else set()
+        return len((self._pending.keys() - held) | self._todo.keys() | self._busy)
 
     def oldest(self) -> int | None:
         """Since when the longest waiting of them waits, our milliseconds."""
+        if self._desk.shadow:
+            return min((since for key, since in self._pending.items() if key not in self._parked), default=None)
         return min(self._pending.values(), default=None)
 
     async def load(self) -> None:
@@ -166,7 +169,7 @@ class Releases:
 
     def _look(self, context: Context, emit: Emitter, keys: Sequence[str], slots: int) -> Round:
         found = Round()
-        paused = self._desk.paused(context) is not None
+        held = not self._desk.may_change(context)
         for key in keys:
             row = context.get(self._desk.tables.releases, key)
             if row is None:
@@ -182,7 +185,7 @@ class Releases:
                 case Idle():
                     if step.until is not None:
                         found.waits[key] = step.until
-                case Create() | Cancel() if paused:
+                case Create() | Cancel() if held:
                     found.parked.append(key)
                 case Create() | Cancel():
                     if slots <= 0:

@@ -96,7 +96,8 @@ class DeliveryRuntime:
                 "partition": owner.desk.partition,
                 "backlog": owner.backlog(),
                 "unguarded": owner.unguarded(),
-                "writes": owner.desk.may_write,
+                "mode": _mode(owner.desk),
+                "writes": owner.desk.may_write and not owner.desk.shadow,
                 "paused": [
                     {"target": row.target or channel, "actor": row.actor, "reason": row.reason, "since": row.since}
                     for row in owner.desk.pauses.values()
@@ -216,6 +217,7 @@ class DeliveryRuntime:
             self._tables,
             self._clock,
             random.Random(self._rng.getrandbits(64)),
+            starts_in_shadow=chosen.mode == "shadow",
         )
         if channel == CLARUS:
             warehouse = self._connectors.warehouse(gate)
@@ -224,6 +226,14 @@ class DeliveryRuntime:
         storefront = self._connectors.storefront(channel, gate)
         gate.rate_hint = storefront.rate_hint
         return StorefrontOwner(desk, storefront)
+
+
+def _mode(desk: Desk) -> dict[str, Any]:
+    """The mode in force, and who decided it since when; a channel that was never in shadow has no history."""
+    name, row = "shadow" if desk.shadow else "live", desk.mode
+    if row is None:
+        return {"in_force": name}
+    return {"in_force": name, "actor": row.actor, "reason": row.reason, "since": row.since}
 
 
 def _handed_over(error: Exception) -> bool:

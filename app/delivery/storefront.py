@@ -49,6 +49,7 @@ class StorefrontOwner:
 
     async def run(self) -> None:
         """As `Owner.run`."""
+        await self.desk.load_mode()
         await self.desk.load_troubles()
         await self._orders.load()
         await self._listings.load()

@@ -48,6 +48,7 @@ class WarehouseOwner:
 
     async def run(self) -> None:
         """As `Owner.run`."""
+        await self.desk.load_mode()
         await self.desk.load_troubles()
         await self._stock.load()
         await self._releases.load()

@@ -52,7 +52,7 @@ def _target(state: StockState, rules: Rules, row: SkuRow, product: Product, list
     elif base is not None:
         figures = offer(base, policy, listing.eaches, taken, velocity, decrements)
         terms = offer_terms(base, policy, listing.eaches, taken, velocity, decrements, bool(product.bundle))
-    reached = rules.watermark(state.watermark(listing.channel))
+    reached = state.watermark(listing.channel).reached
     awaits = _awaits(rules, listing, known, reached)
     if base is None:
         awaits.insert(0, Waiting("stock", NO_COMPONENT if product.bundle else NO_READ))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 SEPARATOR = "+"
 
@@ -11,6 +12,7 @@ def key_of(warehouses: Iterable[str]) -> str:
     return SEPARATOR.join(sorted(set(warehouses)))
 
 
+@lru_cache(1024)
 def set_of(key: str) -> frozenset[str]:
     """The warehouse set of a key; the empty key is the empty set, whose demand counts against every warehouse."""
     return frozenset(key.split(SEPARATOR)) if key else frozenset()
@@ -23,6 +25,8 @@ def pool(free: Mapping[str, int], demand: Mapping[str, int], warehouses: Iterabl
     """
     wanted = frozenset(warehouses)
     sets = [(set_of(key), eaches) for key, eaches in demand.items() if eaches]
+    if all(members <= wanted for members, _ in sets):
+        return sum(free.get(w, 0) for w in wanted) - sum(eaches for _, eaches in sets)
     unions = {wanted}
     for members, _ in sets:
         unions |= {union | members for union in unions}

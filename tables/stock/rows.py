@@ -20,6 +20,7 @@ from schemas.records import (
 )
 from tables.catalogue import Catalogue, Mode
 from tables.deliveries.peers import Bounds
+from tables.reconciliation import DifferenceRow, SweepRow
 
 Effect = StockTarget | Correction | ComponentStock | BundleHold | AvailableToSell | ExceptionState
 """What folding an event asks others to do or to know."""
@@ -45,6 +46,7 @@ class WaitingRead(msgspec.Struct, array_like=True):
     at_to: int
     published: int
     verify: bool
+    shadow: bool = False
 
 
 class WaitingOutcome(msgspec.Struct, array_like=True):
@@ -88,6 +90,9 @@ class ListingState(msgspec.Struct, array_like=True):
     unguarded: str = ""  # why the storefront may sell beyond what it shows, by the newest read; empty: it refuses at 0
     sold_unguarded: str = ""  # the same by the newest order
     guard_at: int = 0  # storefront time of that order
+    unexplained: int = 0  # units of the newest drift whose cause is not known
+    unexplained_at: int = 0  # the time of its read
+    late: int = 0  # drift to come: what explained a drift after it was corrected is counted now
 
 
 class Component(msgspec.Struct, array_like=True):
@@ -153,10 +158,14 @@ class SkuRow(msgspec.Struct, array_like=True):
     holds: dict[str, Hold] = {}  # of a component: the newest word of each bundle
     said: dict[str, Hold] = {}  # of a bundle: what it last told each component
     joined: dict[str, dict[str, int]] = {}  # of a bundle: `lowered` when a component was added to it
+    waits: dict[str, int] = {}  # channel to its earliest watermark at which something goes on
 
     def listing(self, listing: str) -> ListingState:
         """The listing's state, made where there is none."""
-        return self.listings.setdefault(listing, ListingState())
+        known = self.listings.get(listing)
+        if known is None:
+            known = self.listings[listing] = ListingState()
+        return known
 
 
 class Line(msgspec.Struct, array_like=True):
@@ -186,6 +195,7 @@ class WatermarkRow(msgspec.Struct, array_like=True):
 
     marks: dict[int, int] = {}
     due: int = 0
+    reached: int = 0  # the minimum over all order partitions, 0 while one is missing
 
 
 class StockState(Protocol):
@@ -197,6 +207,11 @@ class StockState(Protocol):
     def put_lines(self, sku: str, reference: str, row: OrderLines) -> None: ...
     def watermark(self, channel: str) -> WatermarkRow: ...
     def put_watermark(self, channel: str, row: WatermarkRow) -> None: ...
+
+    def sweep(self, channel: str) -> SweepRow: ...
+    def put_sweep(self, channel: str, row: SweepRow) -> None: ...
+    def difference(self, key: str) -> DifferenceRow | None: ...
+    def put_difference(self, row: DifferenceRow) -> None: ...
 
     def waiting(self, channel: str) -> Iterable[tuple[str, int]]:
         """SKUs with something that waits for the channel's watermark, each with the earliest watermark that matters."""
@@ -226,6 +241,6 @@ class Rules:
         """The channel's time bounds; nothing is assumed to lag at a channel that is configured no more."""
         return self.bounds.get(channel, Bounds(0, 0, 0, 0))
 
-    def watermark(self, row: WatermarkRow) -> int:
+    def reached(self, row: WatermarkRow) -> int:
         """All orders of the channel up to this time are folded: the minimum over all order partitions, 0 while one is missing."""
         return min((row.marks.get(p, 0) for p in range(self.partitions)), default=0)

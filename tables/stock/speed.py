@@ -36,4 +36,4 @@ def cover(state: StockState, rules: Rules, row: SkuRow, policy: Policy) -> Decim
 def _clock(state: StockState, rules: Rules, row: SkuRow, listing: Listing) -> int:
     """The newest storefront time the log speaks of."""
     newest = max((take.at_to for take in row.listing(listing.id).takes), default=0)
-    return max(newest, rules.watermark(state.watermark(listing.channel)))
+    return max(newest, state.watermark(listing.channel).reached)

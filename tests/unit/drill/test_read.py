@@ -207,3 +207,10 @@ def test_the_shipped_files_are_right() -> None:
     assert files
     for path in files:
         assert read_drill(path).file.steps, path
+
+
+def test_only_a_channel_that_starts_in_shadow_goes_live() -> None:
+    text = drill_text(steps=[{"at": 1, "go_live": {"channel": "ct"}}])
+    assert "there is no channel that starts in shadow 'ct'; allowed: none is there" in fault(text)
+    channels = {"ct": {"system": "commercetools", "shadow": True}, "bc": {"system": "bigcommerce"}}
+    assert drill_file(channels=channels, steps=[{"at": 1, "go_live": {"channel": "ct"}}]).steps[0].go_live
