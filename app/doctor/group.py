@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
@@ -26,19 +26,45 @@ _SOURCES: Final = (
 )
 
 
+_COMING: Final = frozenset(
+    {
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+    }
+)
+"""What a cluster answers for a moment when nobody has asked for a group before, a topic was just made or a broker was lost."""
+_COMES_WITHIN: Final = 3.0
+Found = TypeVar("Found")
+
+
+def _soon(ask: Callable[[], Found]) -> Found:
+    """The answer, asked for again while it is about to come."""
+    deadline = time.monotonic() + _COMES_WITHIN
+    while True:
+        try:
+            return ask()
+        except KafkaException as error:
+            if error.args[0].code() not in _COMING or time.monotonic() >= deadline:
+                raise
+            time.sleep(0.2)
+
+
 def members(settings: Settings, make: Callable[[dict[str, Any]], Any] = AdminClient) -> list[Result]:
     """Who is in the workers' group, and whether every partition has somebody."""
     admin = make(kafka.client(settings.settings.kafka))
     name = topics.engine_config(settings).group_id
     try:
-        found = admin.describe_consumer_groups([name], request_timeout=SECONDS)[name].result(SECONDS)
+        found = _soon(lambda: admin.describe_consumer_groups([name], request_timeout=SECONDS)[name].result(SECONDS))
     except KafkaException as error:
         reason = error.args[0]
         if reason.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
             return [Result(AREA, "group", "fail", f"{name}: {reason.str()}", "let this user use the group")]
         if reason.code() in (KafkaError.GROUP_ID_NOT_FOUND, KafkaError.INVALID_GROUP_ID):
             return [_nobody(name)]
-        return [Result(AREA, "group", "warn", f"{name} cannot be asked for: {reason.str()}", "look at /status instead")]
+        text = f"{name} cannot be asked for: {reason.name()} {reason.str()}"
+        return [Result(AREA, "group", "warn", text, "look at /status instead")]
     workers = list(found.members)
     if not workers:
         return [_nobody(name)]
@@ -123,10 +149,14 @@ def dead_letters(settings: Settings, make: Callable[[dict[str, Any]], Any] = Adm
     topic = topics.engine_config(settings).dead_letter_topic
     places = [TopicPartition(topic, number) for number in range(settings.settings.kafka.partitions)]
     day_ago = int(time.time() * 1000) - catalogue.DAY_MS
-    try:
+
+    def look() -> list[tuple[int, int]]:
         then = admin.list_offsets(dict.fromkeys(places, OffsetSpec.for_timestamp(day_ago)), request_timeout=SECONDS)
         now = admin.list_offsets(dict.fromkeys(places, OffsetSpec.latest()), request_timeout=SECONDS)
-        spans = [(then[p].result(SECONDS).offset, now[p].result(SECONDS).offset) for p in places]
+        return [(then[p].result(SECONDS).offset, now[p].result(SECONDS).offset) for p in places]
+
+    try:
+        spans = _soon(look)
     except KafkaException as error:
         if error.args[0].code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._NOENT):
             raise Problem(f"{topic} is missing; clarus-stream topics create") from error

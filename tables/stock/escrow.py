@@ -4,8 +4,8 @@ All figures are gross: what was ever offered. What a listing may still sell is a
 eaches, never exceeds what is left there through anything done here. Units move from one listing to another only after the giving side's decrease is settled.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from tables.stock.pool import Region
 from tables.stock.rows import Quota, WaitingOutcome
@@ -74,7 +74,10 @@ def settle(quota: Quota, watermark: int) -> bool:
 
 
 def divide(sellers: Sequence[Seller], regions: Sequence[Region]) -> None:
-    """Steps 2 to 4 on the targets. Each region limits some of the sellers, by their places; every seller is in at least one."""
+    """Steps 2 to 4 on the targets. Each region limits some of the sellers, by their places; every seller is in at least one.
+
+    Nobody gives in the pass that grants: a raised figure that was not sent yet would be free at once when lowered, and granted before the rest of the gift.
+    """
     _cap(sellers)
     for region in regions:
         _shrink([sellers[i] for i in region.members], region.left)
@@ -82,8 +85,9 @@ def divide(sellers: Sequence[Seller], regions: Sequence[Region]) -> None:
         return
     slack = [region.left - sum(sellers[i].held for i in region.members) for region in regions]
     limits = [[n for n, region in enumerate(regions) if i in region.members] for i in range(len(sellers))]
-    _grant(sellers, slack, limits)
-    _rebalance(sellers, regions, slack, limits)
+    granted = list(_grants(sellers, slack, limits))
+    if not granted:
+        _rebalance(sellers, regions, slack, limits)
 
 
 def _cap(sellers: Sequence[Seller]) -> None:
@@ -100,8 +104,11 @@ def _shrink(sellers: Sequence[Seller], pool: int) -> None:
         largest.quota.target -= max(1, min(excess, largest.aim // 2 or 1) // largest.eaches)
 
 
-def _grant(sellers: Sequence[Seller], slack: list[int], limits: Sequence[Sequence[int]]) -> None:
-    """Give what nobody holds to the listing poorest for its speed: unit by unit near the end, in larger steps while there is much. `slack` is used up."""
+def _grants(sellers: Sequence[Seller], slack: list[int], limits: Sequence[Sequence[int]]) -> Iterator[Seller]:
+    """Give what nobody holds to the listing poorest for its speed: unit by unit near the end, in larger steps while there is much. `slack` is used up.
+
+    Yields whom it gave to, after every step.
+    """
     while True:
         fit = [
             (seller, room, places)
@@ -121,6 +128,7 @@ def _grant(sellers: Sequence[Seller], slack: list[int], limits: Sequence[Sequenc
         quota.target = start + step
         for n in places:
             slack[n] -= poorest.held - before
+        yield poorest
 
 
 def _need(seller: Seller) -> tuple[float, int]:
@@ -138,25 +146,41 @@ def _rebalance(
     """Nothing is on its way, one has nothing left: another gives half, which is granted anew once its decrease is settled.
 
     Only one that is in every region that keeps the poor one from growing can help it. One that sells is helped by whoever has two units or sells nothing;
-    one that does not sell only by another that does not either, and only where what is given is enough and will be granted to it.
+    one that does not sell only by another that does not either and keeps enough. Nobody gives what would then be granted to others only, or to nobody.
     """
     if not all(seller.settled for seller in sellers):
         return
-    empty = [(seller, places) for seller, places in zip(sellers, limits, strict=True) if _wants(seller)]
-    for poor, places in sorted(empty, key=lambda one: not one[0].sold):
-        tight = [n for n in places if slack[n] < poor.eaches]
-        others = [s for i, s in enumerate(sellers) if all(i in regions[n].members for n in tight)]
-        if poor.sold:
-            rich = [s for s in others if s.aim >= 2 * s.eaches or (s.aim and not s.sold)]
-        else:
-            lacks = poor.eaches - min((slack[n] for n in tight), default=0)
-            rich = [s for s in others if not s.sold and _half(s) * s.eaches >= lacks and _after(s) >= poor.eaches]
-            if any(_need(s) <= _need(poor) for s in sellers if s is not poor and _may_grow(s)):
-                continue
-        if rich:
-            giver = max(rich, key=lambda seller: seller.aim)
-            giver.quota.target -= _half(giver)
-            return
+    empty = [(i, seller) for i, seller in enumerate(sellers) if _wants(seller)]
+    for poor, seller in sorted(empty, key=lambda one: not one[1].sold):
+        tight = [n for n in limits[poor] if slack[n] < seller.eaches]
+        others = [i for i in range(len(sellers)) if all(i in regions[n].members for n in tight)]
+        rich = [i for i in others if _can_give(sellers[i], seller)]
+        for giver in sorted(rich, key=lambda i: -sellers[i].aim):
+            if _would_help(giver, poor, sellers, slack, limits):
+                sellers[giver].quota.target -= _half(sellers[giver])
+                return
+
+
+def _can_give(giver: Seller, poor: Seller) -> bool:
+    if poor.sold:
+        return giver.aim >= 2 * giver.eaches or (giver.aim > 0 and not giver.sold)
+    return not giver.sold and giver.aim - _half(giver) * giver.eaches >= poor.eaches
+
+
+def _would_help(
+    giver: int, poor: int, sellers: Sequence[Seller], slack: Sequence[int], limits: Sequence[Sequence[int]]
+) -> bool:
+    """Would the poor one be granted a unit, by the rule of grants, once the giver's decrease is settled?
+
+    So each time one less has nothing left, and giving comes to an end. What cannot be enough is refused without a trial.
+    """
+    half = _half(sellers[giver])
+    freed = [left + half * sellers[giver].eaches * (n in limits[giver]) for n, left in enumerate(slack)]
+    if any(freed[n] < sellers[poor].eaches for n in limits[poor]):
+        return False
+    after = [replace(seller, quota=Quota(target=seller.quota.target)) for seller in sellers]
+    after[giver].quota.target -= half
+    return any(one is after[poor] for one in _grants(after, freed, limits))
 
 
 def _wants(seller: Seller) -> bool:
@@ -165,8 +189,3 @@ def _wants(seller: Seller) -> bool:
 
 def _half(seller: Seller) -> int:
     return max(1, seller.aim // seller.eaches // 2)
-
-
-def _after(seller: Seller) -> int:
-    """Eaches left to it when it gives half."""
-    return seller.aim - _half(seller) * seller.eaches
