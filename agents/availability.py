@@ -7,12 +7,23 @@ listing whose figure moved up and down again within it costs nothing.
 from collections.abc import Iterable
 
 from agents.emit import Emitter, Place
+from agents.watch import Unwatched, Watch
 from app.engine.api import Batch, Context, Record, Table
 from schemas import catalogue as topics
 from schemas.codec import Codecs, UndecodableRecord
-from schemas.records import AvailableToSell, ComponentStock, Correction, Event, ExceptionState, StockTarget
+from schemas.records import (
+    AvailableToSell,
+    ComponentStock,
+    Correction,
+    Event,
+    ExceptionState,
+    StockOutcome,
+    StockTarget,
+    Watermark,
+)
 from schemas.records import Record as Body
 from tables.stock import fold
+from tables.stock.figures import figures
 from tables.stock.publish import publish
 from tables.stock.rows import Effect, OrderLines, Rules, SkuRow, WatermarkRow
 
@@ -72,8 +83,10 @@ class Availability:
         lines: Table[OrderLines],
         watermarks: Table[WatermarkRow],
         place: Place,
+        watch: Watch | None = None,
     ) -> None:
         self._rules, self._codecs, self._place = rules, codecs, place
+        self._watch = watch or Unwatched()
         self._stock, self._lines, self._watermarks = stock, lines, watermarks
 
     def fold(self, batch: Batch) -> None:
@@ -81,19 +94,51 @@ class Availability:
         state = PartitionState(batch, self._stock, self._lines, self._watermarks)
         codec = self._codecs[topics.INVENTORY_EVENTS]
         touched: dict[str, tuple[str, Record, Event[Body]]] = {}
+        moved: set[str] = set()  # what the SKU adds to sums may have changed
+        superseded = failed = first = 0
         for record in batch.records:
             try:
                 event = codec.decode(record.value)
             except UndecodableRecord as error:
                 batch.dead_letter(record, str(error))
+                failed += 1
                 continue
+            first = first or event.occurred_at
             folded = fold.apply(state, self._rules, event.body, event.occurred_at)
-            self._send(self._emitter(batch, record, event, ""), folded.effects)
+            superseded += folded.superseded
+            if folded.effects:
+                self._send(self._emitter(batch, record, event, ""), folded.effects)
+                self._judged(folded.effects, moved)
+            if isinstance(event.body, StockOutcome):
+                moved.add(event.body.sku)
+            elif isinstance(event.body, Watermark):
+                reached = self._rules.watermark(state.watermark(event.body.channel))
+                self._watch.watermark(batch.partition, event.body.channel, reached)
             for sku, cause in folded.touched.items():
                 touched[sku] = cause, record, event
         for sku, (cause, record, event) in touched.items():
             effects = publish(state, self._rules, sku, cause)
-            self._send(self._emitter(batch, record, event, f":{sku}"), effects)
+            if effects:
+                self._send(self._emitter(batch, record, event, f":{sku}"), effects)
+            if effects or cause in ("outcome", "baseline"):
+                moved.add(sku)
+        for sku in moved:
+            row = state.sku(sku)
+            if row is not None:
+                self._watch.adds(batch.partition, sum_key(sku), figures(row, self._rules.catalogue))
+        done = len(batch.records) - superseded - failed
+        self._watch.batch(batch.topic, first, done, superseded, failed)
+
+    def _judged(self, effects: list[Effect], moved: set[str]) -> None:
+        """Tell of drift: unexplained where people are told of it, else the result of a write or of an order that was open at the read."""
+        unexplained = {e.entity for e in effects if isinstance(e, ExceptionState) and e.state == "OPEN"}
+        for effect in effects:
+            if not isinstance(effect, Correction):
+                continue
+            moved.add(effect.sku)
+            if effect.drift:
+                cause = "more" if effect.drift > 0 else "fewer"
+                self._watch.drift(effect.channel, cause if effect.listing in unexplained else "write")
 
     def _emitter(self, batch: Batch, record: Record, event: Event[Body], suffix: str) -> Emitter:
         origin = f"{batch.topic}:{batch.partition}:{record.offset}{suffix}"
@@ -114,3 +159,8 @@ class Availability:
                     emit.send(topics.INVENTORY_EVENTS, effect.sku, effect)
                 case ExceptionState():
                     emit.send(topics.INTEGRATION_EXCEPTIONS, effect.exception_id, effect)
+
+
+def sum_key(sku: str) -> str:
+    """The name of a SKU's row among all that add to sums."""
+    return f"stock/{sku}"

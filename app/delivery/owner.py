@@ -11,6 +11,8 @@ from agents.delivery import Kind
 from app.connectors.contract import Finding
 from app.connectors.errors import PeerError
 from app.delivery.desk import Desk
+from app.delivery.gate import doing
+from app.delivery.queues import Queues
 
 
 class Owner(Protocol):
@@ -27,8 +29,12 @@ class Owner(Protocol):
         """Wanted states not yet confirmed, by kind."""
         ...
 
-    def oldest(self) -> int | None:
-        """Since when (our milliseconds) the longest waiting of them waits; None for none."""
+    def queues(self) -> list[Queues]:
+        """What waits, by kind and priority; sweeps too."""
+        ...
+
+    def uncertain(self) -> int:
+        """Units that its listings may show beyond those they certainly have."""
         ...
 
     async def run(self) -> None:
@@ -46,7 +52,7 @@ async def prove(desk: Desk, probe: Callable[[], Awaitable[list[Finding]]], findi
     while True:
         wait, silent = None, False
         try:
-            findings[:] = await probe()
+            findings[:] = await doing("probe", probe())
         except PeerError as error:
             remedy = "check address and credentials"
             findings[:] = [Finding("reachable", False, f"{error.request}: {error.detail}", remedy)]

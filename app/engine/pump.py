@@ -19,7 +19,7 @@ from app.engine.consumer import Change, GroupConsumer, Polled, Rebalance
 from app.engine.cycle import Cycle, EngineBatch, Naming, Sealed, Trial
 from app.engine.deadletters import DeadLetterLimits
 from app.engine.errors import CycleAborted, EngineError, Fenced, PoisonBatch
-from app.engine.health import EngineStats
+from app.engine.health import EngineObserver, EngineStats, Unobserved
 from app.engine.heartbeat import Heartbeat
 from app.engine.partition import OwnedPartition, Phase, Submission, Tick
 from app.engine.records import InputRecord
@@ -44,6 +44,7 @@ class Pump:
     def __init__(self, config: EngineConfig, clock: Callable[[], float] = time.time) -> None:
         self.config = config
         self.stats = EngineStats()
+        self.observer: EngineObserver = Unobserved()
         self.heartbeat = Heartbeat(config.session_timeout_ms / 1000)
         self.partitions: dict[int, OwnedPartition] = {}
         self.broker_away = False
@@ -181,7 +182,7 @@ class Pump:
         self._cancel_round()
         self.joined = rebalance.change is Change.ASSIGNED
         for partition in self.partitions.values():
-            partition.phase = Phase.HELD
+            partition.hold()
         if rebalance.change is Change.REVOKED:
             return
         for number in sorted(self.partitions.keys() - rebalance.partitions):
@@ -233,9 +234,10 @@ class Pump:
                 self._give_up(partition)
             partition.repeating = False
             partition.positions = dict(one.positions)
-            partition.phase = Phase.RUNNING
+            silent = partition.let_run()
             self._committer.claim(one.partition, one.epoch)
             self.stats.restored_rows += one.rows
+            self.observer.running(one.partition, silent, one.seconds)
             if not partition.announced:
                 partition.announced = True
                 partition.due = dict.fromkeys(range(len(self._ticks)), 0.0)
@@ -273,6 +275,7 @@ class Pump:
             self._run_ticks(cycle)
             if cycle.touched:
                 await self._commit(cycle)
+                self.observer.cycled(time.monotonic() - self._last_cycle)
         except CycleAborted as aborted:
             self._put_back(waiting)
             await self._commit_failed(aborted, {one for one, _ in sources})
@@ -302,6 +305,7 @@ class Pump:
             scope.positions[topic] = messages[-1].offset() + 1
             scope.records += len(messages)
             self._limits.judge(batch.topic, [record.offset for record in records], batch.unreadable)
+            self.observer.folded(batch.topic, records, len(batch.unreadable))
         return batch
 
     def agent_failed(self, error: BaseException) -> None:
@@ -314,6 +318,7 @@ class Pump:
     async def _batch_failed(self, batch: EngineBatch, numbers: set[int]) -> None:
         """Nothing of the cycle counts. Try it again a little later, and stop the worker where that does not help."""
         self._limits.forget()
+        self.observer.aborted(certain=True)
         self._failures += 1
         self.stats.failed_batches += 1
         error = batch.error
@@ -398,6 +403,7 @@ class Pump:
         stats.commits += 1
         stats.last_commit_seconds = time.monotonic() - began
         stats.commit_seconds += stats.last_commit_seconds
+        self.observer.committed(stats.last_commit_seconds)
         stats.outputs += len(sealed.outputs)
         stats.rows += sum(len(rows) for rows in sealed.rows.values())
         stats.records += sum(scope.records for scope in cycle.scopes.values())
@@ -422,6 +428,7 @@ class Pump:
     async def _commit_failed(self, aborted: CycleAborted, numbers: set[int]) -> None:
         """The inputs are read again. Where it is not known whether the commit took place, so is the state."""
         self._limits.forget()
+        self.observer.aborted(aborted.certain)
         self.stats.aborts += 1
         self._aborts_in_a_row += 1
         log.warning("commit failed, the cycle is repeated", error=str(aborted), in_a_row=self._aborts_in_a_row)
@@ -431,7 +438,7 @@ class Pump:
             doubtful = sorted(self.partitions)
             await self._kafka(self._consumer.hold, doubtful)
             for number in doubtful:
-                self.partitions[number].phase = Phase.HELD
+                self.partitions[number].hold()
                 self.partitions[number].repeating = True
             self._restore(doubtful)
         await asyncio.sleep(min(_BACKOFF_MOST_S, _BACKOFF_S * 2 ** (self._aborts_in_a_row - 1)))

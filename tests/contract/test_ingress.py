@@ -71,11 +71,9 @@ def signed(body: bytes, key: str = "signing-key", at: float | None = None) -> di
     }
 
 
-def counted(channel: str, status: int) -> float:
-    return (
-        metrics.REGISTRY.get_sample_value("clarus_stream_webhooks_total", {"channel": channel, "status": str(status)})
-        or 0.0
-    )
+def counted(channel: str, status: int, reason: str) -> float:
+    labels = {"channel": channel, "status": str(status), "reason": reason}
+    return metrics.REGISTRY.get_sample_value("clarus_stream_webhooks_total", labels) or 0.0
 
 
 async def test_a_signed_notification_is_kept_byte_for_byte_under_its_entity(service: Service) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import rocksdict
 
-from app.engine.store.base import Mark, Rows
+from app.engine.store.base import Mark, Rows, Size
 
 _MARK_KEY = b"\x00mark"
 """No table's name begins with NUL, so no row can have this key."""
@@ -52,8 +52,8 @@ class RocksStore:
         value: bytes | None = self._db.get(key)
         return value
 
-    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        for key, value in self._db.items(from_key=prefix):
+    def scan(self, prefix: bytes, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        for key, value in self._db.items(from_key=max(prefix, start)):
             if not key.startswith(prefix):
                 return
             yield key, value
@@ -68,6 +68,13 @@ class RocksStore:
         batch.put(_MARK_KEY, _encode(mark))
         self._db.write(batch)
         self._mark = mark
+
+    def size(self) -> Size:
+        kept = ("total-sst-files-size", "cur-size-all-mem-tables")
+        return Size(self._property("estimate-num-keys"), sum(map(self._property, kept)))
+
+    def _property(self, name: str) -> int:
+        return int(self._db.property_int_value(f"rocksdb.{name}") or 0)
 
     def wipe(self) -> None:
         self._db.close()
