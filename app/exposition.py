@@ -1,8 +1,8 @@
 """How a metric is declared, shown to Prometheus and printed in the manual. Which metrics there are is said in `app/metrics.py`; nothing is counted here."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from prometheus_client import (
     CollectorRegistry,
@@ -19,18 +19,27 @@ from prometheus_client import (
 PREFIX = "clarus_stream_"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for every counter that nothing reads
-REGISTRY = CollectorRegistry()
-ProcessCollector(registry=REGISTRY)
-PlatformCollector(registry=REGISTRY)
-GCCollector(registry=REGISTRY)
-
+Process = Literal["worker", "ingress"]
 Kind = Literal["counter", "gauge", "histogram"]
+
+
+def _registry() -> CollectorRegistry:
+    """A registry with the usual metrics of a process and of Python."""
+    registry = CollectorRegistry()
+    for collector in (ProcessCollector, PlatformCollector, GCCollector):
+        collector(registry=registry)
+    return registry
+
+
+REGISTRIES: Final[Mapping[Process, CollectorRegistry]] = {"worker": _registry(), "ingress": _registry()}
+"""A process shows its own metrics only: a gauge that it never sets would say 0 for something it knows nothing of."""
 
 
 @dataclass(frozen=True, slots=True)
 class Definition:
     """One metric as the manual prints it. `doc` says what it is, `when` in which situation an operator looks at it."""
 
+    process: Process
     section: str
     name: str
     type: Kind
@@ -48,31 +57,31 @@ def _unit(name: str, given: str) -> str:
 
 
 class Section:
-    """Metrics that belong together in the manual. Names are given without the prefix, counters without `_total`."""
+    """Metrics of one process that belong together in the manual. Names are given without the prefix, counters without `_total`."""
 
-    def __init__(self, title: str) -> None:
-        self._title = title
+    def __init__(self, process: Process, title: str) -> None:
+        self._process, self._title, self._registry = process, title, REGISTRIES[process]
 
     def _say(self, name: str, kind: Kind, labels: tuple[str, ...], doc: str, unit: str, when: str) -> None:
         shown = f"{PREFIX}{name}_total" if kind == "counter" else PREFIX + name
-        DEFINITIONS.append(Definition(self._title, shown, kind, labels, _unit(name, unit), doc, when))
+        DEFINITIONS.append(Definition(self._process, self._title, shown, kind, labels, _unit(name, unit), doc, when))
 
     def counter(self, name: str, doc: str, *labels: str, unit: str = "", when: str = "") -> Counter:
         """It only rises while the process lives; look at its rate."""
         self._say(name, "counter", labels, doc, unit, when)
-        return Counter(PREFIX + name, doc, labels, registry=REGISTRY)
+        return Counter(PREFIX + name, doc, labels, registry=self._registry)
 
     def gauge(self, name: str, doc: str, *labels: str, unit: str = "", when: str = "") -> Gauge:
         """The state at the time of the scrape."""
         self._say(name, "gauge", labels, doc, unit, when)
-        return Gauge(PREFIX + name, doc, labels, registry=REGISTRY)
+        return Gauge(PREFIX + name, doc, labels, registry=self._registry)
 
     def histogram(
         self, name: str, doc: str, buckets: Sequence[float], *labels: str, unit: str = "", when: str = ""
     ) -> Histogram:
         """Many observations by size."""
         self._say(name, "histogram", labels, doc, unit, when)
-        return Histogram(PREFIX + name, doc, labels, buckets=buckets, registry=REGISTRY)
+        return Histogram(PREFIX + name, doc, labels, buckets=buckets, registry=self._registry)
 
 
 class Totals:
@@ -88,9 +97,9 @@ class Totals:
         self._seen[counter] = total
 
 
-def render() -> bytes:
-    """All metrics in Prometheus' text format (`CONTENT_TYPE`)."""
-    return generate_latest(REGISTRY)
+def render(process: Process) -> bytes:
+    """The metrics of a process in Prometheus' text format (`CONTENT_TYPE`)."""
+    return generate_latest(REGISTRIES[process])
 
 
 _PAGE = """# Metrics

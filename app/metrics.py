@@ -3,9 +3,9 @@
 Labels are bounded: channels, topics, priorities and kinds come from the configuration and the code, never a SKU, an order or a URL.
 """
 
-from app.exposition import CONTENT_TYPE, DEFINITIONS, REGISTRY, Section, document, render
+from app.exposition import CONTENT_TYPE, DEFINITIONS, REGISTRIES, Section, document, render
 
-__all__ = ["CONTENT_TYPE", "DEFINITIONS", "REGISTRY", "document", "render"]
+__all__ = ["CONTENT_TYPE", "DEFINITIONS", "REGISTRIES", "document", "render"]
 
 _CALL = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
 _AGE = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
@@ -14,7 +14,7 @@ _SILENCE = (0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800)
 _SIZE = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000)
 
 # ---- accounting -----------------------------------------------------------------------------------------------------------------------------
-_books = Section("The books: what came in and what became of it")
+_books = Section("worker", "The books: what came in and what became of it")
 RECORDS_IN = _books.counter(
     "records_in",
     "Input records whose cycle is committed. Over any time it rises by exactly what `records` rises by; what is still to come is `lag_records`.",
@@ -51,7 +51,7 @@ EXCEPTIONS_OPEN = _books.gauge(
 )
 
 # ---- ages -----------------------------------------------------------------------------------------------------------------------------------
-_ages = Section("Ages: how old the news is at each step")
+_ages = Section("worker", "Ages: how old the news is at each step")
 HOP = _ages.histogram(
     "hop_seconds",
     "From a record's writing to its folding, per topic: the first (longest waiting) record of every batch.",
@@ -87,7 +87,7 @@ CAUSE_TO_CONFIRMED = _ages.histogram(
 )
 
 # ---- engine ---------------------------------------------------------------------------------------------------------------------------------
-_engine = Section("Engine")
+_engine = Section("worker", "Engine")
 LAG = _engine.gauge(
     "lag_records",
     "Input records not yet folded, per topic over the partitions owned here.",
@@ -161,7 +161,7 @@ STORE_BYTES = _engine.gauge(
 STORE_ROWS = _engine.gauge("store_rows", "Rows in them, all tables together, as the store estimates it.", unit="rows")
 
 # ---- delivery -------------------------------------------------------------------------------------------------------------------------------
-_delivery = Section("Delivery: backlog, budget, breaker")
+_delivery = Section("worker", "Delivery: backlog, budget, breaker")
 BACKLOG = _delivery.gauge(
     "backlog",
     "Wanted states not yet confirmed at the peer, by kind (`stock`, `fetches`; at clarus `reads`, `orders`) and by the priority of what is next for them.",
@@ -230,7 +230,7 @@ PAUSED = _delivery.gauge(
 )
 
 # ---- stock ----------------------------------------------------------------------------------------------------------------------------------
-_stock = Section("Stock: drift, escrow, what could be oversold")
+_stock = Section("worker", "Stock: drift, escrow, what could be oversold")
 DRIFT_FOUND = _stock.counter(
     "drift_found",
     "Read-backs that differ from what was believed, by cause: `write` (the result of a write or of an order that was open), or without an explanation "
@@ -306,7 +306,7 @@ SUMS_INCOMPLETE = _stock.gauge(
 )
 
 # ---- ingress --------------------------------------------------------------------------------------------------------------------------------
-_ingress = Section("Ingress")
+_ingress = Section("ingress", "Ingress")
 WEBHOOKS = _ingress.counter(
     "webhooks",
     "Webhooks by our answer: `durable`, `unknown_channel`, `wrong_secret`, `forged`, `too_slow`, `too_large`, `hung_up`, `not_durable`.",
@@ -335,4 +335,3 @@ BRIDGE_ERRORS = _ingress.counter(
 INGRESS_IN_FLIGHT = _ingress.gauge(
     "ingress_in_flight", "Notifications handed to Kafka and not yet durable.", unit="notifications"
 )
-INGRESS_READY = _ingress.gauge("ingress_ready", "1 while Kafka takes records as far as is known.", unit="state")

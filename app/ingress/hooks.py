@@ -79,13 +79,10 @@ class Hooks:
         """The ASGI application, with liveness, readiness and metrics beside the hooks."""
         paths = ("/hooks/{channel}", "/hooks/{channel}/{secret}", "/hooks/{channel}/{secret}/{route:path}")
         hooks = [Route(path, self._take, methods=["POST"]) for path in paths]
-        ops = ops_routes(lambda: True, self._ready, measure=lambda: metrics.INGRESS_READY.set(self._ready()))
+        ops = ops_routes("ingress", lambda: True, lambda: self._sink.ready and not self.stopping)
         app = Starlette(routes=[*hooks, *ops])
         app.router.redirect_slashes = False
         return app
-
-    def _ready(self) -> bool:
-        return self._sink.ready and not self.stopping
 
     async def _take(self, request: Request) -> Response:
         channel = request.path_params["channel"]
