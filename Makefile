@@ -7,7 +7,7 @@ STAMP := $(VENV)/.set-up
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format scenarios lock
+.PHONY: help setup demo test lint format scenarios bench lock
 
 help: ## print this
 	@printf 'clarus-stream: what make can do\n\n'
@@ -52,6 +52,9 @@ format: $(STAMP) ## format the code
 
 scenarios: $(STAMP) ## only the scenario files, each through the whole product
 	@$(BIN)/python -m pytest tests/scenarios
+
+bench: $(STAMP) ## benchmarks, one after another on a quiet machine (NAMES="engine ..." for some, QUICK=1 to try)
+	@$(BIN)/python -m bench $(NAMES) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(QUICK),--quick)
 
 lock: ## write requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
