@@ -35,7 +35,7 @@ class WorkerMeasures:
         self.in_doubt: Callable[[], None] = lambda: None
         self._clock = clock
         self._notes: list[Callable[[], None]] = []
-        self._rows: dict[tuple[int, str], Parts] = {}
+        self._rows: dict[int, dict[str, Parts]] = {}
 
     # ---- agents.watch.Watch ----
 
@@ -71,7 +71,10 @@ class WorkerMeasures:
 
     def adds(self, partition: int, key: str, parts: Parts) -> None:
         """As `Watch.adds`."""
-        self._rows[partition, key] = parts
+        rows = self._rows.get(partition)
+        if rows is None:
+            rows = self._rows[partition] = {}
+        rows[key] = parts
 
     def watermark(self, partition: int, channel: str, at: int) -> None:
         """As `Watch.watermark`."""
@@ -103,8 +106,8 @@ class WorkerMeasures:
         rows, self._rows = self._rows, {}
         for note in notes:
             note()
-        for (partition, key), parts in rows.items():
-            self.sums.adds(partition, key, parts)
+        for partition, changed in rows.items():
+            self.sums.change(partition, changed)
 
     def aborted(self, certain: bool) -> None:
         """As `EngineObserver.aborted`."""

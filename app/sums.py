@@ -29,11 +29,12 @@ class Sums:
         self._rows: dict[int, dict[str, Parts]] = {}
         self._fresh: dict[int, set[str]] = {}
 
-    def adds(self, partition: int, key: str, parts: Parts) -> None:
-        """From now on the row adds this."""
+    def change(self, partition: int, rows: Mapping[str, Parts]) -> None:
+        """From now on these rows add this."""
         if partition in self._fresh:
-            self._fresh[partition].add(key)
-        self._set(partition, key, parts)
+            self._fresh[partition].update(rows)
+        for key, parts in rows.items():
+            self._set(partition, key, parts)
 
     def begin(self, partition: int) -> None:
         """Its rows are going to be read: begin at nothing."""
@@ -60,15 +61,23 @@ class Sums:
         self._fresh.pop(partition, None)
 
     def _set(self, partition: int, key: str, parts: Parts) -> None:
-        rows = self._rows.setdefault(partition, {})
+        rows = self._rows.get(partition)
+        if rows is None:
+            rows = self._rows[partition] = {}
         before = rows.get(key, ())
         if before == parts:
             return
         totals = self.totals
-        for cell, amount in before:
+        for cell, amount in before[len(parts) :]:
             totals[cell] -= amount
-        for cell, amount in parts:
+        for cell, amount in parts[len(before) :]:
             totals[cell] += amount
+        for (gone, old), (cell, new) in zip(before, parts, strict=False):
+            if gone == cell:  # nearly always: rows change in amounts, not in kind
+                totals[cell] += new - old
+            else:
+                totals[gone] -= old
+                totals[cell] += new
         if parts:
             rows[key] = parts
         else:

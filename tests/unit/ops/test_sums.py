@@ -34,9 +34,9 @@ async def test_a_partition_that_comes_is_read_in_small_pieces_and_taken_away_whe
     await until(lambda: not one.incomplete)
     assert kept.totals["x", "a"] == number // 2 * 2
     assert (seen, engine.submitted) == ([1], 4)
-    kept.adds(1, "t/00001", parts(5))
+    kept.change(1, {"t/00001": parts(5)})
     assert kept.totals["x", "a"] == number // 2 * 2 + 3
-    kept.adds(1, "t/00001", ())
+    kept.change(1, {"t/00001": ()})
     assert kept.totals["x", "a"] == number // 2 * 2 - 2
     engine.lose(1)
     assert (kept.totals["x", "a"], gone) == (0, [1])
@@ -45,8 +45,8 @@ async def test_a_partition_that_comes_is_read_in_small_pieces_and_taken_away_whe
 def test_what_was_folded_meanwhile_is_newer_than_what_was_read() -> None:
     kept = Sums()
     kept.begin(1)
-    kept.adds(1, "k", parts(7))
-    kept.adds(1, "gone", ())
+    kept.change(1, {"k": parts(7)})
+    kept.change(1, {"gone": ()})
     kept.read(1, {"k": parts(3), "gone": parts(4), "other": parts(1)})
     kept.end(1)
     assert kept.totals["x", "a"] == 8
@@ -61,3 +61,13 @@ async def test_a_partition_that_goes_while_it_is_read_leaves_nothing() -> None:
     await asyncio.sleep(0.01)
     assert (one.incomplete, kept.totals["x", "a"]) == (0, 0)
     await one.close()
+
+
+def test_rows_that_change_in_kind_leave_nothing_behind() -> None:
+    kept = Sums()
+    a, b = ("x", "a"), ("x", "b")
+    for shown in (((a, 1),), ((b, 2), (a, 3)), ((a, 4), (b, 5)), ((b, 6),)):
+        kept.change(1, {"k": shown})
+        assert +kept.totals == dict(shown)
+    kept.change(1, {"k": ()})
+    assert not +kept.totals
