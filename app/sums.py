@@ -97,7 +97,7 @@ class SumsKeeper:
     ) -> None:
         """`look` sees each partition once when it comes; it must set, not add. `dropped` hears of those that go."""
         self._engine, self._sums, self._sources, self._look, self._dropped = engine, sums, sources, look, dropped
-        self._due: dict[int, None] = {}
+        self._due: dict[int, object] = {}  # each turn of a partition is an object of its own
         self._task: asyncio.Task[None] | None = None
         engine.on_partition_ready(self.again)
         engine.on_partition_lost(self._lost)
@@ -111,7 +111,7 @@ class SumsKeeper:
         """Make the sums of the partition (again)."""
         self._sums.begin(partition)
         self._due.pop(partition, None)
-        self._due[partition] = None
+        self._due[partition] = object()
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._work(), name="sums")
 
@@ -129,16 +129,17 @@ class SumsKeeper:
 
     async def _work(self) -> None:
         while self._due:
-            partition = next(iter(self._due))
+            partition, turn = next(iter(self._due.items()))
             with suppress(PartitionLost):
                 await self._engine.submit(partition, self._look)
                 for source in self._sources:
-                    await self._read(partition, *source)
+                    await self._read(partition, turn, *source)
+            if self._due.get(partition) is turn:
                 self._sums.end(partition)
-            self._due.pop(partition, None)
+                del self._due[partition]
 
     async def _read(
-        self, partition: int, table: Table[Any], name: Callable[[str], str], adds: Callable[[Any], Parts]
+        self, partition: int, turn: object, table: Table[Any], name: Callable[[str], str], adds: Callable[[Any], Parts]
     ) -> None:
         after, more = "", True
         while more:
@@ -149,6 +150,8 @@ class SumsKeeper:
                 found.update((key, adds(row)) for key, row in islice(context.scan(table, "", after), ROWS_AT_ONCE))
 
             await self._engine.submit(partition, look)
+            if self._due.get(partition) is not turn:
+                return
             self._sums.read(partition, {name(key): parts for key, parts in found.items() if parts})
             more = len(found) == ROWS_AT_ONCE
             after = next(reversed(found), "")

@@ -63,6 +63,25 @@ async def test_a_partition_that_goes_while_it_is_read_leaves_nothing() -> None:
     await one.close()
 
 
+async def test_a_partition_that_comes_back_while_it_is_read_is_read_from_the_beginning() -> None:
+    engine, kept = MemoryEngine(), Sums()
+    number = 2 * sums.ROWS_AT_ONCE
+    for at in range(number):
+        engine.run(1, lambda context, at=at: context.put(TABLE, f"{at:05}", 1))
+
+    def counted(value: int) -> Parts:
+        if next(passed) == sums.ROWS_AT_ONCE + 1:
+            engine.lose(1)
+            engine.give(1)
+        return parts(value)
+
+    passed = iter(range(10 * number))
+    one = SumsKeeper(engine, kept, [(TABLE, lambda key: f"t/{key}", counted)], lambda _: None, lambda _: None)
+    engine.give(1)
+    await until(lambda: not one.incomplete)
+    assert kept.totals["x", "a"] == number
+
+
 def test_rows_that_change_in_kind_leave_nothing_behind() -> None:
     kept = Sums()
     a, b = ("x", "a"), ("x", "b")
