@@ -50,8 +50,9 @@ format: $(STAMP) ## format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix --quiet .
 
-scenarios: $(STAMP) ## only the scenario files, each through the whole product
-	@$(BIN)/python -m pytest tests/scenarios
+scenarios: $(STAMP) ## every scenario file through the whole product, a table at the end (FILES=... for some)
+	@$(BIN)/python -m tests.scenarios.run $(ARGS) $(FILES)
+	@$(if $(FILES)$(ARGS),,$(BIN)/python -m pytest -q -m drills tests/scenarios)
 
 bench: $(STAMP) ## benchmarks, one after another on a quiet machine (NAMES="engine ..." for some, QUICK=1 to try)
 	@$(BIN)/python -m bench $(NAMES) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(QUICK),--quick)

@@ -5,6 +5,7 @@ listing whose figure moved up and down again within it costs nothing.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from agents.emit import Emitter, Place
 from agents.watch import Unwatched, Watch
@@ -13,6 +14,7 @@ from schemas import catalogue as topics
 from schemas.codec import Codecs, UndecodableRecord
 from schemas.records import (
     AvailableToSell,
+    BundleHold,
     ComponentStock,
     Correction,
     Event,
@@ -22,29 +24,41 @@ from schemas.records import (
     Watermark,
 )
 from schemas.records import Record as Body
+from tables.reconciliation import DifferenceRow, SweepRow
 from tables.stock import fold
 from tables.stock.figures import figures
 from tables.stock.publish import publish
 from tables.stock.rows import Effect, OrderLines, Rules, SkuRow, WatermarkRow
 
 
-class PartitionState:
-    """The stock rows of one partition inside a cycle (`tables.stock.rows.StockState`)."""
+@dataclass(frozen=True, slots=True)
+class StockTables:
+    """The tables of the ledger. Sweeps and differences are shared with delivery."""
 
-    def __init__(
-        self,
-        context: Context,
-        stock: Table[SkuRow],
-        lines: Table[OrderLines],
-        watermarks: Table[WatermarkRow],
-    ) -> None:
-        self._context, self._stock, self._lines, self._watermarks = context, stock, lines, watermarks
+    stock: Table[SkuRow]
+    lines: Table[OrderLines]
+    watermarks: Table[WatermarkRow]
+    sweeps: Table[SweepRow]
+    differences: Table[DifferenceRow]
+
+
+class PartitionState:
+    """The stock rows of one partition inside a cycle (`tables.stock.rows.StockState`). It remembers rows, so it must not outlive the batch."""
+
+    def __init__(self, context: Context, tables: StockTables) -> None:
+        self._context = context
+        self._stock, self._lines, self._watermarks = tables.stock, tables.lines, tables.watermarks
+        self._sweeps, self._differences = tables.sweeps, tables.differences
+        self._changed: dict[str, SkuRow] = {}
+        self._marks: dict[str, WatermarkRow] = {}
 
     def sku(self, sku: str) -> SkuRow | None:
-        return self._context.get(self._stock, sku)
+        return self._changed.get(sku) or self._context.get(self._stock, sku)
 
     def put_sku(self, row: SkuRow) -> None:
-        self._context.put(self._stock, row.sku, row)
+        if self._changed.get(row.sku) is not row:
+            self._changed[row.sku] = row
+            self._context.put(self._stock, row.sku, row)
 
     def lines(self, sku: str, reference: str) -> OrderLines | None:
         return self._context.get(self._lines, f"{sku}/{reference}")
@@ -53,10 +67,26 @@ class PartitionState:
         self._context.put(self._lines, f"{sku}/{reference}", row)
 
     def watermark(self, channel: str) -> WatermarkRow:
-        return self._context.get(self._watermarks, f"mark/{channel}") or WatermarkRow()
+        row = self._marks.get(channel)
+        if row is None:
+            row = self._context.get(self._watermarks, f"mark/{channel}") or WatermarkRow()
+            self._marks[channel] = row
+        return row
 
     def put_watermark(self, channel: str, row: WatermarkRow) -> None:
         self._context.put(self._watermarks, f"mark/{channel}", row)
+
+    def sweep(self, channel: str) -> SweepRow:
+        return self._context.get(self._sweeps, channel) or SweepRow()
+
+    def put_sweep(self, channel: str, row: SweepRow) -> None:
+        self._context.put(self._sweeps, channel, row)
+
+    def difference(self, key: str) -> DifferenceRow | None:
+        return self._context.get(self._differences, key)
+
+    def put_difference(self, row: DifferenceRow) -> None:
+        self._context.put(self._differences, row.key, row)
 
     def waiting(self, channel: str) -> Iterable[tuple[str, int]]:
         prefix = f"wait/{channel}/"
@@ -64,34 +94,29 @@ class PartitionState:
 
     def wait(self, channel: str, sku: str, due: int | None) -> None:
         key = f"wait/{channel}/{sku}"
-        known = self._context.get(self._watermarks, key)
         if due is None:
-            if known is not None:
-                self._context.delete(self._watermarks, key)
-        elif known is None or known.due != due:
+            self._context.delete(self._watermarks, key)
+        else:
             self._context.put(self._watermarks, key, WatermarkRow(due=due))
 
 
 class Availability:
-    """One worker's AVAILABILITY agent, over the tables `stock`, `stock_lines` and `watermarks`."""
+    """One worker's AVAILABILITY agent."""
 
     def __init__(
         self,
         rules: Rules,
         codecs: Codecs,
-        stock: Table[SkuRow],
-        lines: Table[OrderLines],
-        watermarks: Table[WatermarkRow],
+        tables: StockTables,
         place: Place,
         watch: Watch | None = None,
     ) -> None:
         self._rules, self._codecs, self._place = rules, codecs, place
-        self._watch = watch or Unwatched()
-        self._stock, self._lines, self._watermarks = stock, lines, watermarks
+        self._tables, self._watch = tables, watch or Unwatched()
 
     def fold(self, batch: Batch) -> None:
         """All records of one partition of one poll, then every SKU they touched."""
-        state = PartitionState(batch, self._stock, self._lines, self._watermarks)
+        state = PartitionState(batch, self._tables)
         codec = self._codecs[topics.INVENTORY_EVENTS]
         touched: dict[str, tuple[str, Record, Event[Body]]] = {}
         moved: set[str] = set()  # what the SKU adds to sums may have changed
@@ -108,12 +133,13 @@ class Availability:
             superseded += folded.superseded
             if folded.effects:
                 self._send(self._emitter(batch, record, event, ""), folded.effects)
-                self._judged(folded.effects, moved)
+                moved.update(effect.sku for effect in folded.effects if isinstance(effect, Correction))
+            for channel, found in folded.judged:
+                self._watch.judged(channel, found)
             if isinstance(event.body, StockOutcome):
                 moved.add(event.body.sku)
             elif isinstance(event.body, Watermark):
-                reached = self._rules.watermark(state.watermark(event.body.channel))
-                self._watch.watermark(batch.partition, event.body.channel, reached)
+                self._watch.watermark(batch.partition, event.body.channel, state.watermark(event.body.channel).reached)
             for sku, cause in folded.touched.items():
                 touched[sku] = cause, record, event
         for sku, (cause, record, event) in touched.items():
@@ -128,17 +154,6 @@ class Availability:
                 self._watch.adds(batch.partition, sum_key(sku), figures(row, self._rules.catalogue))
         done = len(batch.records) - superseded - failed
         self._watch.batch(batch.topic, first, done, superseded, failed)
-
-    def _judged(self, effects: list[Effect], moved: set[str]) -> None:
-        """Tell of drift: unexplained where people are told of it, else the result of a write or of an order that was open at the read."""
-        unexplained = {e.entity for e in effects if isinstance(e, ExceptionState) and e.state == "OPEN"}
-        for effect in effects:
-            if not isinstance(effect, Correction):
-                continue
-            moved.add(effect.sku)
-            if effect.drift:
-                cause = "more" if effect.drift > 0 else "fewer"
-                self._watch.drift(effect.channel, cause if effect.listing in unexplained else "write")
 
     def _emitter(self, batch: Batch, record: Record, event: Event[Body], suffix: str) -> Emitter:
         origin = f"{batch.topic}:{batch.partition}:{record.offset}{suffix}"
@@ -155,7 +170,7 @@ class Availability:
                     emit.send(topics.CHANNEL_COMMANDS, f"correct/{effect.listing}", effect, partition=partition)
                 case AvailableToSell():
                     emit.send(topics.INVENTORY_AVAILABILITY, effect.sku, effect)
-                case ComponentStock():
+                case ComponentStock() | BundleHold():
                     emit.send(topics.INVENTORY_EVENTS, effect.sku, effect)
                 case ExceptionState():
                     emit.send(topics.INTEGRATION_EXCEPTIONS, effect.exception_id, effect)

@@ -13,6 +13,7 @@ from schemas import catalogue as topics
 from schemas.codec import Codecs, UndecodableRecord
 from schemas.records import (
     CancelOrder,
+    ChannelMode,
     Correction,
     FetchOrder,
     OperatorState,
@@ -21,14 +22,16 @@ from schemas.records import (
     ReleaseOrder,
     StockTarget,
 )
-from tables.deliveries import fetches, listing, pauses, reads, releases
+from tables.deliveries import fetches, listing, modes, pauses, reads, releases
 from tables.deliveries.fetches import FetchRow
 from tables.deliveries.listing import ListingRow
+from tables.deliveries.modes import ModeRow
 from tables.deliveries.pauses import PauseRow
 from tables.deliveries.polls import PollRow
 from tables.deliveries.reads import ReadRow
 from tables.deliveries.releases import ReleaseRow
 from tables.deliveries.troubles import TroubleRow
+from tables.reconciliation import DifferenceRow, SweepRow
 
 Kind = Literal["listing", "read", "release", "fetch", "pause"]
 OnChange = Callable[[str, Kind, str], None]
@@ -47,6 +50,9 @@ class DeliveryTables:
     polls: Table[PollRow]  # by channel
     troubles: Table[TroubleRow]  # by channel/exception id
     pauses: Table[PauseRow]  # by channel/target
+    modes: Table[ModeRow]  # by channel
+    sweeps: Table[SweepRow]  # by channel
+    differences: Table[DifferenceRow]  # by channel/kind/entity
 
 
 def silent(channel: str, kind: Kind, key: str) -> None:
@@ -98,6 +104,8 @@ class Delivery:
                     self._read_back(batch, body)
                 case OperatorState():
                     self._pause(batch, body)
+                case ChannelMode():
+                    self._mode(batch, body)
         done = len(batch.records) - superseded - failed
         self._watch.batch(batch.topic, first, done, superseded, failed)
 
@@ -136,6 +144,19 @@ class Delivery:
         elif batch.get(self._tables.pauses, key) is None:
             batch.put(self._tables.pauses, key, pauses.row(state, batch.now_ms))
         self.on_change(state.channel, "pause", state.target)
+
+    def _mode(self, batch: Batch, command: ChannelMode) -> None:
+        """Going live and the end of every listing's baseline are one commit: nothing can be written between them."""
+        row = modes.changed(batch.get(self._tables.modes, command.channel), command, batch.now_ms)
+        if row is None:
+            return
+        batch.put(self._tables.modes, command.channel, row)
+        if not row.shadow:
+            table = self._tables.listings
+            for key, known in list(batch.scan(table, f"{command.channel}/")):
+                listing.rebaseline(known)
+                batch.put(table, key, known)
+        self.on_change(command.channel, "pause", pauses.WHOLE)
 
     def _order(self, batch: Batch, command: ReleaseOrder | CancelOrder, occurred: int) -> bool:
         row = batch.get(self._tables.releases, command.reference)

@@ -10,11 +10,11 @@ from agents.watch import Unwatched, Watch
 from app.engine.api import Batch
 from schemas import catalogue as topics
 from schemas.codec import Codecs, UndecodableRecord
-from schemas.records import OperatorCommand, OperatorState, ReadListing, ReadStock
+from schemas.records import ChannelMode, OperatorCommand, OperatorState, ReadListing, ReadStock
 from tables.catalogue import Catalogue, Product
 from tables.deliveries.pauses import WHOLE
 
-Command = OperatorState | ReadListing | ReadStock
+Command = OperatorState | ChannelMode | ReadListing | ReadStock
 
 
 class Operations:
@@ -66,9 +66,19 @@ class Operations:
                     )
                     for channel, target in self._targets(body)
                 ]
+            case "go_live" | "go_shadow":
+                return [self._mode(body)]
             case "resync":
                 return self._resync(body)
-        raise ValueError(f"operator's command {body.action} is not supported: use pause, resume or resync")
+        raise ValueError(
+            f"operator's command {body.action} is not supported: use pause, resume, resync, go_live or go_shadow"
+        )
+
+    def _mode(self, body: OperatorCommand) -> tuple[str, Command]:
+        if body.target != self._warehouse and body.target not in self._channels:
+            raise ValueError(f"operator's command for {body.target}: only a channel goes live or into shadow")
+        mode = ChannelMode(channel=body.target, shadow=body.action == "go_shadow", actor=body.actor, reason=body.reason)
+        return f"mode/{body.target}", mode
 
     def _targets(self, body: OperatorCommand) -> list[tuple[str, str]]:
         """Channel and target in it: one row in the partition of each channel concerned."""

@@ -21,18 +21,45 @@ Examples:
   clarus-stream topics create --config shop.yaml      make the topics, register the schemas
   clarus-stream ingress --config shop.yaml            take webhooks
   clarus-stream worker --config shop.yaml             do the work
+  clarus-stream doctor --config shop.yaml             is everything well, and what to do where not
   clarus-stream why 000123 --config shop.yaml         explain a figure
 """
 
 _ELSEWHERE = {
     "demo": ("app.drill.cli:demo", "A sale on two simulated storefronts, on the bundled broker."),
     "drill": ("app.drill.cli:drill", "Run a scenario file against simulated peers and check the outcome."),
+    "doctor": ("app.doctor.cli:doctor", "Look at everything that must be well, and say what to do where it is not."),
     "why": ("app.why.cli:why", "Explain a SKU's figures, from levels and demand to what each listing awaits."),
+    "replay": ("app.replay.cli:replay", "Fold events again into scratch state and compare it with the live ledger."),
     "pause": ("app.operations:pause", "Write nothing to a channel or SKU until it is resumed; reads go on."),
     "resume": ("app.operations:resume", "End a pause: the newest wanted state is written."),
     "resync": ("app.operations:resync", "Read a channel or SKU again, at the warehouse and at its storefronts."),
+    "reconciliation": (
+        "app.reconciliation.cli:reconciliation",
+        "What read-backs of listings found, by channel and cause.",
+    ),
+    "shadow": ("app.shadow.cli:shadow", "Compare what a channel shows with what would be written there."),
+    "go-live": ("app.shadow.cli:go_live", "End a channel's shadow: read every listing anew, then write."),
+    "go-shadow": ("app.shadow.cli:go_shadow", "Write nothing more to a channel; compare only."),
 }
-_ORDER = ["demo", "drill", "config", "topics", "worker", "ingress", "why", "pause", "resume", "resync"]
+_ORDER = [
+    "demo",
+    "drill",
+    "config",
+    "topics",
+    "worker",
+    "ingress",
+    "doctor",
+    "why",
+    "replay",
+    "pause",
+    "resume",
+    "resync",
+    "reconciliation",
+    "shadow",
+    "go-live",
+    "go-shadow",
+]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import importlib.metadata
 import signal
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -9,20 +10,22 @@ from typing import Any
 import structlog
 import uvloop
 
-from agents.availability import Availability
+from agents.availability import Availability, StockTables
 from agents.delivery import Delivery, DeliveryTables
 from agents.intake import Intake
 from agents.operations import Operations
 from agents.orders import Orders
-from app.connectors import CLARUS, intake_for, storefront_type
-from app.delivery.bounds import bounds_of
+from app.connectors import CLARUS, intake_for, storefront_type, unguarded
 from app.delivery.runtime import DeliveryRuntime
 from app.engine import Batch, EngineApp, EngineError, create_app, partition_of
 from app.errors import Problem
 from app.measures import WorkerGauges, WorkerMeasures
 from app.ops import OpsServer
+from app.reconciliation.worker import Reconciliation
 from app.registry import codecs_for
 from app.settings import Settings
+from app.shadow.worker import Shadows
+from app.stock_rules import stock_rules
 from app.topics import engine_config
 from app.why.worker import ExplainedTables, Explainer
 from schemas import catalogue as topics
@@ -31,6 +34,7 @@ from schemas.codec import Codecs
 from schemas.records import Correction
 from tables.deliveries.fetches import FetchRow
 from tables.deliveries.listing import ListingRow
+from tables.deliveries.modes import ModeRow
 from tables.deliveries.pauses import PauseRow
 from tables.deliveries.polls import PollRow
 from tables.deliveries.reads import ReadRow
@@ -38,8 +42,9 @@ from tables.deliveries.releases import ReleaseRow
 from tables.deliveries.troubles import TroubleRow
 from tables.orders import fold as orders
 from tables.orders.rows import OrderRow
+from tables.reconciliation import DifferenceRow, SweepRow
 from tables.stock.policy import notes
-from tables.stock.rows import OrderLines, Rules, SkuRow, WatermarkRow
+from tables.stock.rows import OrderLines, SkuRow, WatermarkRow
 
 log = structlog.get_logger(__name__)
 
@@ -59,6 +64,7 @@ class Worker:
             return partition_of(channel, partitions)
 
         table = self.app.Table
+        sweeps, differences = table("sweeps", row=SweepRow), table("differences", row=DifferenceRow)
         delivery_tables = DeliveryTables(
             listings=table("listings", row=ListingRow),
             corrections=table("corrections", row=Correction),
@@ -68,13 +74,12 @@ class Worker:
             polls=table("polls", row=PollRow),
             troubles=table("troubles", row=TroubleRow),
             pauses=table("pauses", row=PauseRow),
+            modes=table("modes", row=ModeRow),
+            sweeps=sweeps,
+            differences=differences,
         )
         carriers = {
             method: orders.CarrierService(given.carrier, given.service) for method, given in settings.shipping.items()
-        }
-        bounds = {
-            name: bounds_of(storefront_type(given), settings.settings.bounds)
-            for name, given in settings.channels.items()
         }
         parsers = {name: intake_for(name, settings).parse for name in (CLARUS, *settings.channels)}
         measures = WorkerMeasures()
@@ -85,23 +90,36 @@ class Worker:
             topics.ORDERS_EVENTS,
             Orders(orders.Rules(catalogue, carriers), codecs, order_rows, place, partitions, measures).fold,
         )
-        rules = Rules(catalogue, partitions, bounds)
-        stock = table("stock", row=SkuRow)
-        lines = table("stock_lines", row=OrderLines)
-        watermarks = table("watermarks", row=WatermarkRow)
-        self._agent(
-            topics.INVENTORY_EVENTS, Availability(rules, codecs, stock, lines, watermarks, place, measures).fold
+        rules = stock_rules(settings)
+        stock = StockTables(
+            table("stock", row=SkuRow),
+            table("stock_lines", row=OrderLines),
+            table("watermarks", row=WatermarkRow),
+            sweeps,
+            differences,
         )
+        self._agent(topics.INVENTORY_EVENTS, Availability(rules, codecs, stock, place, measures).fold)
         self._agent(topics.CHANNEL_COMMANDS, delivery.fold)
         operations = Operations(catalogue, settings.channels, CLARUS, codecs, place, measures)
         self._agent(topics.OPERATIONS_COMMANDS, operations.fold)
         self.delivery = DeliveryRuntime(self.app, delivery, catalogue, settings, codecs, delivery_tables, place)
-        self._gauges = WorkerGauges(self.app, self.delivery, measures, rules, stock, order_rows, watermarks)
+        self._gauges = WorkerGauges(self.app, self.delivery, measures, rules, stock, order_rows)
         kinds = {name: storefront_type(given).kind for name, given in settings.channels.items()}
-        explained = ExplainedTables(stock, lines, watermarks, delivery_tables)
+        explained = ExplainedTables(stock, delivery_tables)
         explainer = Explainer(self.app, rules, explained, kinds, settings.settings.engine.instance, place)
+        starts = {name: given.mode == "shadow" for name, given in settings.channels.items()}
+        starts[CLARUS] = settings.clarus.mode == "shadow"
+        shadows = Shadows(self.app, delivery_tables, starts, settings.settings.engine.instance, place)
+        checked = Reconciliation(
+            self.app, delivery_tables, list(settings.channels), partitions, settings.settings.engine.instance, place
+        )
         self.ops = OpsServer(
-            settings.settings.ops, self._live, self._ready, self.status, self._gauges.measure, explainer.routes()
+            settings.settings.ops,
+            self._live,
+            self._ready,
+            self.status,
+            self._gauges.measure,
+            [*explainer.routes(), *shadows.routes(), *checked.routes()],
         )
 
     def _agent(self, topic: Topic, fold: Fold) -> None:
@@ -125,6 +143,7 @@ class Worker:
     def status(self) -> dict[str, Any]:
         """What the worker says of itself: plain values, no personal data."""
         return {
+            "version": importlib.metadata.version("clarus-stream"),
             "engine": self.app.health(),
             "lag": dict(self.app.stats.lag),
             "pending": self.delivery.pending(),
@@ -137,7 +156,7 @@ class Worker:
         loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, stop.set)
-        weaker = notes(self.settings.catalogue())
+        weaker = notes(self.settings.catalogue(), unguarded(self.settings.channels))
         if weaker:
             log.warning("last units of some products may be sold twice", products=len(weaker), first=weaker[0])
         await self.ops.start()
@@ -169,7 +188,8 @@ def run_worker(settings: Settings) -> int:
     codecs = codecs_for(settings)
 
     async def main() -> None:
-        await Worker(settings, codecs).run()
+        worker = Worker(settings, codecs)
+        await worker.run()
 
     try:
         uvloop.run(main())

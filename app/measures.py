@@ -4,26 +4,25 @@ It decides nothing. What each figure means is said in `app/metrics.py`.
 """
 
 import time
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
+from agents.availability import StockTables
 from agents.availability import sum_key as sku_key
 from agents.orders import exceptions
 from agents.orders import sum_key as order_key
 from app import metrics
 from app.delivery.runtime import DeliveryRuntime
-from app.engine import EngineApp, Record
+from app.engine import EngineApp
 from app.engine.api import Context, Table
 from app.exposition import Totals
 from app.sums import Source, Sums, SumsKeeper
-from tables.catalogue import Mode
 from tables.deliveries.troubles import OWNERS as delivery_owners
 from tables.orders.lifecycle import OWNERS as order_owners
 from tables.orders.rows import OrderRow
+from tables.reconciliation import Cause, result_of
 from tables.stock import drift, figures
 from tables.stock.figures import Parts
-from tables.stock.policy import obstacle, wanted_mode
-from tables.stock.rows import Rules, SkuRow, WatermarkRow
+from tables.stock.rows import Rules
 
 
 class WorkerMeasures:
@@ -65,9 +64,15 @@ class WorkerMeasures:
         """As `Watch.superseded`."""
         self._notes.append(lambda: metrics.COMMANDS.labels(channel, kind, "superseded").inc())
 
-    def drift(self, channel: str, cause: str) -> None:
-        """As `Watch.drift`."""
-        self._notes.append(lambda: metrics.DRIFT_FOUND.labels(channel, cause).inc())
+    def judged(self, channel: str, cause: Cause) -> None:
+        """As `Watch.judged`."""
+
+        def count() -> None:
+            metrics.RECONCILED.labels(channel, result_of(cause)).inc()
+            if cause != "equal":
+                metrics.DRIFT_FOUND.labels(channel, cause).inc()
+
+        self._notes.append(count)
 
     def adds(self, partition: int, key: str, parts: Parts) -> None:
         """As `Watch.adds`."""
@@ -85,9 +90,8 @@ class WorkerMeasures:
 
     # ---- EngineObserver ----
 
-    def folded(self, topic: str, records: Sequence[Record], unreadable: int) -> None:
+    def folded(self, topic: str, number: int, written: int, unreadable: int) -> None:
         """As `EngineObserver.folded`."""
-        number, written = len(records), records[0].timestamp
 
         def count() -> None:
             metrics.RECORDS_IN.labels(topic).inc(number)
@@ -134,23 +138,20 @@ class WorkerGauges:
         delivery: DeliveryRuntime,
         measures: WorkerMeasures,
         rules: Rules,
-        stock: Table[SkuRow],
+        stock: StockTables,
         orders: Table[OrderRow],
-        watermarks: Table[WatermarkRow],
     ) -> None:
         self._app, self._delivery, self._measures, self._rules = app, delivery, measures, rules
-        self._watermarks = watermarks
+        self._watermarks = stock.watermarks
         self._totals = Totals()
         self._types = {drift.TYPE, *delivery_owners, *order_owners}
         sources: list[Source] = [
-            (stock, sku_key, lambda row: figures.figures(row, rules.catalogue)),
+            (stock.stock, sku_key, lambda row: figures.figures(row, rules.catalogue)),
             (orders, order_key, exceptions),
         ]
         self._keeper = SumsKeeper(app, measures.sums, sources, self._look, self._dropped)
         measures.in_doubt = self._in_doubt
         app.observe(measures)
-        for channel, number in not_eligible(rules).items():
-            metrics.NOT_ELIGIBLE.labels(channel).set(number)
 
     def measure(self) -> None:
         """Called before metrics are read."""
@@ -169,7 +170,7 @@ class WorkerGauges:
     def _look(self, context: Context) -> None:
         """The watermarks a partition came with."""
         for key, row in context.scan(self._watermarks, "mark/"):
-            self._measures.marks[context.partition, key.removeprefix("mark/")] = self._rules.watermark(row)
+            self._measures.marks[context.partition, key.removeprefix("mark/")] = row.reached
 
     def _dropped(self, partition: int) -> None:
         marks = self._measures.marks
@@ -225,14 +226,3 @@ class WorkerGauges:
         metrics.WATERMARK_AGE.clear()
         for channel, at in oldest.items():
             metrics.WATERMARK_AGE.labels(channel).set(max(0.0, time.time() - at / 1000))
-
-
-def not_eligible(rules: Rules) -> Counter[str]:
-    """Listings by channel whose policy asks for a split pool that cannot be split."""
-    products = rules.catalogue.products.values()
-    weak = [
-        one
-        for one in products
-        if wanted_mode(rules.catalogue, one) is not Mode.SHARED and obstacle(rules.catalogue, one)
-    ]
-    return Counter(listing.channel for product in weak for listing in product.listings)

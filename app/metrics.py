@@ -228,16 +228,27 @@ PAUSED = _delivery.gauge(
     "scope",
     unit="pauses",
 )
+SHADOW = _delivery.gauge(
+    "shadow",
+    "1 while the channel is in shadow: computed and compared, never written to.",
+    "channel",
+    unit="state",
+)
 
 # ---- stock ----------------------------------------------------------------------------------------------------------------------------------
 _stock = Section("worker", "Stock: drift, escrow, what could be oversold")
+RECONCILED = _stock.counter(
+    "reconciled_listings",
+    "Read-backs of listings judged, by result: `equal`, `healed` (the cause is known) or `unexplained`.",
+    *("channel", "result"),
+    unit="read-backs",
+)
 DRIFT_FOUND = _stock.counter(
     "drift_found",
-    "Read-backs that differ from what was believed, by cause: `write` (the result of a write or of an order that was open), or without an explanation "
-    "`more` or `fewer` on offer.",
+    "Read-backs that differ from what was believed, by cause (docs/decisions/0051-causes-of-drift.md); without an explanation `raised` or `lowered`.",
     *("channel", "cause"),
     unit="read-backs",
-    when="`more` or `fewer` rises: something else writes these quantities; the exceptions `stock_drift` name the listings.",
+    when="`raised` or `lowered` rises: something else writes these quantities; `clarus-stream reconciliation` names the listings.",
 )
 DRIFT_HEALED = _stock.counter(
     "drift_healed",
@@ -271,12 +282,12 @@ OUTCOMES_WAITING = _stock.gauge(
     "channel",
     unit="outcomes",
 )
-NOT_ELIGIBLE = _stock.gauge(
-    "escrow_not_eligible_listings",
-    "Listings of products whose policy is not `shared` and whose pool cannot be split. From the configuration: the same on every worker.",
+UNGUARDED = _stock.gauge(
+    "unguarded_listings",
+    "Listings whose storefront may sell beyond what it shows, by its newest read: a split pool with one of them promises nothing.",
     "channel",
     unit="listings",
-    when="it is not 0 and oversells are not to be: `config check` says why for each.",
+    when="it is not 0 and oversells are not to be: `why SKU` and `config check` say why.",
 )
 EXPOSURE = _stock.gauge(
     "oversell_exposure_eaches",

@@ -59,6 +59,8 @@ def _check(settings: Settings, command: OperatorCommand) -> None:
     catalogue, channels = settings.catalogue(), [CLARUS, *settings.channels]
     if command.target in channels:
         return
+    if command.action in ("go_live", "go_shadow"):
+        raise unknown(command.target, f"{command.target} is no channel of this configuration", channels)
     product = catalogue.products.get(command.target)
     if product is None:
         text = f"{command.target} is neither a channel nor a SKU of this configuration"
@@ -67,7 +69,8 @@ def _check(settings: Settings, command: OperatorCommand) -> None:
         raise Problem(f"{command.target} is listed nowhere: there is nothing to {command.action}", 2)
 
 
-def _actor() -> str:
+def actor() -> str:
+    """Who gives a command: the operating system's user."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -81,7 +84,7 @@ def _command(action: str, done: str, text: str, example: str) -> click.Command:
     @config_option
     def command(target: str, reason: str, config_file: Path | None) -> None:
         settings = load(config_file, os.environ).settings
-        body = OperatorCommand(action=action, target=target, actor=_actor(), reason=reason)
+        body = OperatorCommand(action=action, target=target, actor=actor(), reason=reason)
         click.echo(f"{target}: {done} ({send(settings, body)})")
 
     return command

@@ -157,7 +157,11 @@ class EngineSettings(Model):
         "exactly_once", description="at_least_once for brokers without sound transactions."
     )
     commit_interval: Duration = Field(ms("25ms"), description="Length of a cycle.")
-    poll_max: int = Field(10_000, ge=1, description="Records taken in one poll.")
+    poll_max: int = Field(
+        10_000,
+        ge=1,
+        description="Records taken in one cycle; up to four times as many while that is done within a cycle.",
+    )
     data_dir: str = Field("data", description="Where the local store lies; one directory per instance below it.")
     store: Literal["rocksdict", "memory"] = Field("rocksdict", description="Local store.")
     session_timeout: Duration = Field(ms("6s"), description="Time after which a silent worker loses its partitions.")

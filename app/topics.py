@@ -3,6 +3,7 @@
 Works on Apache Kafka and on brokers that answer only part of the admin protocol (the bundled one): what cannot be looked at there is named in a note.
 """
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from app.settings import Settings
 from schemas.catalogue import DAY_MS, INGRESS_WEBHOOKS, TOPICS, Cleanup, Topic
 
 TIMEOUT_S = 10.0
+_LOOK_AGAIN_S = 0.1
 _ROOM = 65_536  # what the envelope of a record may take beside its body
 _DEFAULT_MAX_BYTES = 1_048_588
 _BATCH_BYTES = 4_194_304
@@ -184,6 +186,7 @@ def ensure(settings: Settings, admin: Admin | None = None) -> Report:
     """Create what is missing, bring settings of topics in line, then compare. Partitions are never changed. `Problem` as in `check`."""
     run = _Run(settings, admin or admin_for(settings))
     created, refused = run.create()
+    run.appeared(created)
     changed = run.align(created)
     report = run.check()
     for finding in report.topics:
@@ -217,6 +220,12 @@ class _Run:
             more, refused = self._create(strange, with_config=False)
             created |= more
         return created, {name: self._refusal(error) for name, error in refused.items()}
+
+    def appeared(self, created: set[str]) -> None:
+        """Wait until the brokers tell of what was created: one that did not create it learns of it a moment later."""
+        deadline = time.monotonic() + TIMEOUT_S
+        while not created <= self._topics().keys() and time.monotonic() < deadline:
+            time.sleep(_LOOK_AGAIN_S)
 
     def _create(self, topics: list[Wanted], *, with_config: bool) -> tuple[set[str], dict[str, KafkaError]]:
         new = [NewTopic(w.name, w.partitions, w.replication, config=w.config if with_config else {}) for w in topics]

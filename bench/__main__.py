@@ -14,7 +14,16 @@ from rich.table import Table as Screen
 from bench import pages
 from bench.harness import Kept, Options, Report, machine
 
-PROGRAMS: list[str] = ["ingress"]
+PROGRAMS: list[str] = [
+    "engine",
+    "engine_latency",
+    "ledger",
+    "restore",
+    "rebalance",
+    "ingress",
+    "stock_latency",
+    "kills",
+]
 """In the order they run."""
 
 

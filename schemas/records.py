@@ -38,6 +38,7 @@ class OrderLine(Record, kw_only=True):
     taken_to: int
     restocked_at: int | None = None
     shippable: bool = True
+    unguarded: str = ""
 
 
 class Address(Record, kw_only=True):
@@ -149,6 +150,8 @@ class DemandLine(Record, kw_only=True):
     taken_from: int = 0
     taken_to: int = 0
     restocked_at: int | None = None
+    ordered_at: str = ""
+    unguarded: str = ""
 
 
 class Watermark(Record, kw_only=True):
@@ -182,6 +185,8 @@ class ReadBack(Record, kw_only=True):
     at_to: int
     published: int
     verify: bool
+    unguarded: str = ""
+    shadow: bool = False
 
 
 class Baseline(Record, kw_only=True):
@@ -193,6 +198,7 @@ class Baseline(Record, kw_only=True):
     quantity: int
     at_from: int
     at_to: int
+    unguarded: str = ""
 
 
 class ComponentStock(Record, kw_only=True):
@@ -204,6 +210,20 @@ class ComponentStock(Record, kw_only=True):
     pools: dict[str, int]
     joint: dict[str, int]
     taken: dict[str, int]
+    granted: dict[str, int] = {}
+
+
+class BundleHold(Record, kw_only=True):
+    """What a bundle's listings hold of what a component granted them (R9); sent to the component's partition."""
+
+    sku: str
+    bundle: str
+    version: int
+    seen: int
+    sure: bool
+    bounds: dict[str, int]
+    most: dict[str, int]
+    unguarded: dict[str, str] = {}
 
 
 class AvailableToSell(Record, kw_only=True):
@@ -344,6 +364,15 @@ class OperatorState(Record, kw_only=True):
     reason: str
 
 
+class ChannelMode(Record, kw_only=True):
+    """Whether the channel is in shadow."""
+
+    channel: str
+    shadow: bool
+    actor: str
+    reason: str
+
+
 ExceptionPhase = Literal["OPEN", "ACKNOWLEDGED", "RESOLVED"]
 """State."""
 
@@ -398,14 +427,24 @@ IngressWebhookBody = RawNotification
 
 OrderEventBody = OrderSnapshot | WarehouseOrder | OrderWatermark
 
-InventoryEventBody = StockLevel | DemandLine | Watermark | StockOutcome | ReadBack | Baseline | ComponentStock
+InventoryEventBody = (
+    StockLevel | DemandLine | Watermark | StockOutcome | ReadBack | Baseline | ComponentStock | BundleHold
+)
 
 AvailabilityBody = AvailableToSell
 
 OrderStatusBody = NormalisedOrder
 
 ChannelCommandBody = (
-    StockTarget | Correction | ReadStock | FetchOrder | ReleaseOrder | CancelOrder | ReadListing | OperatorState
+    StockTarget
+    | Correction
+    | ReadStock
+    | FetchOrder
+    | ReleaseOrder
+    | CancelOrder
+    | ReadListing
+    | OperatorState
+    | ChannelMode
 )
 
 IntegrationExceptionBody = ExceptionState

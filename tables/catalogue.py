@@ -28,11 +28,11 @@ class Listing:
     unit: str = "each"
     eaches: int = 1
     location: str = ""
+    id: str = field(init=False, compare=False)
+    """Stable identity: channel, location and channel SKU."""
 
-    @property
-    def id(self) -> str:
-        """Stable identity: channel, location and channel SKU."""
-        return f"{self.channel}/{self.location}/{self.sku}"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id", f"{self.channel}/{self.location}/{self.sku}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,10 @@ class Catalogue:
     def bundles_of(self, component: str) -> list[Product]:
         """The bundles that use this component."""
         return self._bundles.get(component, [])
+
+    def eaches(self, listing: Listing, sku: str) -> int:
+        """Eaches of `sku` in one selling unit of the listing: of its own product, or of a bundle that uses it; 0 for any other."""
+        return listing.eaches if listing.product == sku else self.products[listing.product].bundle.get(sku, 0)
 
     def policy(self, listing: Listing) -> Policy:
         """The policy in force for a listing: defaults, then every matching rule, later ones winning field by field."""

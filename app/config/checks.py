@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from app.config.document import Path_, dotted
+from app.connectors import unguarded
 from app.connectors.bigcommerce.settings import BigCommerceSettings
 from app.connectors.commercetools.settings import CommercetoolsSettings
 from app.settings import ListingSettings, ProductSettings, Settings
@@ -207,7 +208,13 @@ def setting_warnings(settings: Settings) -> list[Fault]:
     if kafka.replication < 3 and not local:
         path: Path_ = ("settings", "kafka", "replication")
         found.append(_fault(path, f" is {kafka.replication}: one lost broker may lose data; 3 is usual"))
-    if weaker := notes(settings.catalogue()):
+    starting: list[tuple[Path_, str]] = [(("clarus",), settings.clarus.mode)]
+    starting += [(("channels", n), c.mode) for n, c in settings.channels.items()]
+    for name, mode in starting:
+        if mode == "shadow":
+            text = " is shadow: nothing is written there until `clarus-stream go-live`; `clarus-stream shadow` says what is in force"
+            found.append(_fault((*name, "mode"), text))
+    if weaker := notes(settings.catalogue(), unguarded(settings.channels)):
         more = f" ({len(weaker)} such products)" if len(weaker) > 1 else ""
         found.append(_fault(("policies",), f": {weaker[0]}{more}; its last units can be sold twice"))
     for index, policy in enumerate(settings.policies):

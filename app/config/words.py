@@ -25,7 +25,9 @@ _BOUNDS = {
     "less_than_equal": ("le", "at most"),
     "less_than": ("lt", "less than"),
 }
-
+_NO_SYSTEM = ("union_tag_invalid", "union_tag_not_found")
+_LONG = 12
+"""More names than these help nobody who only mistyped one."""
 
 Detail = dict[str, Any]
 
@@ -36,7 +38,10 @@ def faults_of(error: ValidationError, document: Document, model: type[BaseModel]
     details = [dict(detail) for detail in error.errors(include_url=False)]
     meant = [detail for detail in details if _meant(detail, document.data)]
     for detail in meant or details:
-        found.setdefault(_place(detail, document.data)[0], []).append(detail)
+        path = _place(detail, document.data)[0]
+        if detail["type"] in _NO_SYSTEM:
+            path = (*path, "system")
+        found.setdefault(path, []).append(detail)
     lines: list[str] = []
     for path, several in found.items():
         allowed = "; or ".join(dict.fromkeys(_allowed(detail, path, model, document.data) for detail in several))
@@ -80,8 +85,8 @@ def _allowed(detail: Detail, path: Path_, model: type[BaseModel], data: Any) -> 
         return _unknown(path, model, {name for name, _ in _place(detail, data)[1]})
     if kind in ("literal_error", "enum"):
         return f"allowed: {context['expected']}"
-    if kind in ("union_tag_invalid", "union_tag_not_found"):
-        return f"allowed: system: {context.get('expected_tags', 'commercetools or bigcommerce')}"
+    if kind in _NO_SYSTEM:
+        return f"allowed: {context.get('expected_tags', 'commercetools or bigcommerce')}"
     if kind in _BOUNDS:
         key, words = _BOUNDS[kind]
         return f"allowed: {words} {context[key]}"
@@ -102,9 +107,16 @@ def _unknown(path: Path_, model: type[BaseModel], chosen: set[str]) -> str:
         m for m in found if "system" in m.model_fields and chosen & set(get_args(m.model_fields["system"].annotation))
     ]
     names = [n for m in systems or found for n in m.model_fields]
-    close = difflib.get_close_matches(str(path[-1]), names, 1)
+    given = str(path[-1])
+    plain = given.removesuffix("_file")
+    if plain != given and any(
+        plain in m.model_fields and shape.is_secret(m.model_fields[plain].annotation) for m in found
+    ):
+        return f"is no setting; a secret in a file is written {plain}: {{file: PATH}}"
+    close = difflib.get_close_matches(given, names, 1)
     hint = f"; did you mean {close[0]}?" if close else ""
-    return f"is no setting{hint}; allowed: {', '.join(dict.fromkeys(names))}"
+    listed = f"; allowed: {', '.join(dict.fromkeys(names))}" if not close or len(names) <= _LONG else ""
+    return f"is no setting{hint}{listed}"
 
 
 def _type_words(path: Path_, model: type[BaseModel]) -> str:
@@ -123,6 +135,10 @@ def _shown(path: Path_, detail: Detail, model: type[BaseModel]) -> str:
         return ": this name is not allowed; "
     if detail["type"] in ("missing", "extra_forbidden"):
         return " "
+    if detail["type"] == "union_tag_not_found":
+        return " is missing; "
+    if detail["type"] == "union_tag_invalid":
+        return f" is {detail['ctx']['tag']!r}; "
     value = detail.get("input")
     if isinstance(value, dict | list) or any(shape.is_secret(kind) for kind in shape.at(model, path)):
         return " is not allowed; "

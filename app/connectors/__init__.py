@@ -1,10 +1,11 @@
 """Which connector belongs to which channel. Connectors are imported when they are asked for, so that a process loads what it uses."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from app.connectors.bigcommerce.settings import BigCommerceSettings
 from app.connectors.commercetools.settings import CommercetoolsSettings
+from tables.deliveries.peers import UNGUARDED
 
 if TYPE_CHECKING:
     from app.connectors.contract import Intake, Storefront, Transport, Warehouse
@@ -42,6 +43,17 @@ def storefront_type(settings: CommercetoolsSettings | BigCommerceSettings) -> "t
             from app.connectors.bigcommerce import BigCommerceStorefront
 
             return BigCommerceStorefront
+
+
+def unguarded(channels: Mapping[str, CommercetoolsSettings | BigCommerceSettings]) -> dict[str, str]:
+    """Channels by whose kind or settings a split pool promises nothing (R9), with the reason. The rest is found out by probes, reads and orders."""
+    found: dict[str, str] = {}
+    for name, given in channels.items():
+        if why := UNGUARDED.get(storefront_type(given).kind):
+            found[name] = why
+        elif isinstance(given, CommercetoolsSettings) and given.restocks_on_cancel:
+            found[name] = "puts cancelled units back on sale by itself (restocks_on_cancel)"
+    return found
 
 
 def storefront_for(

@@ -65,6 +65,8 @@ class Finding:
     detail: str
     remedy: str = ""
     blocking: bool = True
+    unguarded: str = ""
+    """Why no listing of the channel may count on the storefront's refusing to sell what it does not show (R9); empty: not so."""
 
 
 # ---- stock at a storefront ------------------------------------------------------------------------------------------------------------------
@@ -84,6 +86,7 @@ class StockReading:
     """A listing as the peer shows it. `quantity` counts what is on offer (commercetools `quantityOnStock`, BigCommerce `total_inventory_onhand`).
 
     `missing` is a reason where the listing cannot be managed (not found, not tracked): an exception names it, nothing is written.
+    `unguarded` is a reason where its storefront may sell more than it shows: a split pool then promises nothing (R9).
     """
 
     listing: str
@@ -94,6 +97,7 @@ class StockReading:
     peer_version: int = 0
     marker: Marker | None = None
     missing: str = ""
+    unguarded: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,10 @@ class NotSent(Unavailable):
     """We kept it back: the peer failed repeatedly a moment ago, or the channel's owner stops. It says nothing new of the peer."""
 
 
+class ReadOnly(NotSent):
+    """This transport lets nothing through that would change something at the peer."""
+
+
 class Throttled(Unavailable):
     """429. Nothing happened; wait `retry_after` seconds where given."""
 

@@ -24,10 +24,13 @@ from app.settings import ProductSettingsTree
 from schemas import catalogue as topics
 from schemas.codec import Codecs
 from schemas.records import ExceptionPhase
+from tables import reconciliation
 from tables.catalogue import Catalogue
-from tables.deliveries import pauses, troubles
+from tables.deliveries import modes, pauses, troubles
+from tables.deliveries.modes import ModeRow
 from tables.deliveries.pauses import PauseRow
 from tables.deliveries.troubles import TroubleRow
+from tables.reconciliation import SweepRow
 
 Result = TypeVar("Result")
 Work = Callable[[Context, Emitter], Result]
@@ -50,6 +53,7 @@ class Desk:
         tables: DeliveryTables,
         clock: Callable[[], float],
         rng: random.Random,
+        starts_in_shadow: bool = False,
     ) -> None:
         self.channel, self.partition, self.engine, self.gate = channel, partition, engine, gate
         self.catalogue, self.settings, self.tables, self.rng = catalogue, settings, tables, rng
@@ -57,6 +61,9 @@ class Desk:
         self.may_write = False
         self.failures = 0
         self.pauses: dict[str, PauseRow] = {}
+        self.mode: ModeRow | None = None
+        self.mode_changed = asyncio.Event()
+        self._starts_in_shadow = starts_in_shadow
         self._pauses_changed = asyncio.Event()
         self._alarms: list[Alarm] = []
         self._codecs, self._clock = codecs, clock
@@ -129,16 +136,54 @@ class Desk:
         """The pause that the SKU at this channel (without `sku`: the channel) falls under, as this cycle sees it."""
         return pauses.in_force(lambda key: context.get(self.tables.pauses, key), self.channel, sku)
 
+    def in_shadow(self, context: Context) -> bool:
+        """Is the channel in shadow, as this cycle sees it?"""
+        row = context.get(self.tables.modes, self.channel)
+        return row.shadow if row is not None else self._starts_in_shadow
+
+    def may_change(self, context: Context, sku: str = pauses.WHOLE) -> bool:
+        """May a write of the SKU (without `sku`: of anything at the channel) begin, as this cycle sees it?"""
+        return self.paused(context, sku) is None and not self.in_shadow(context)
+
+    @property
+    def shadow(self) -> bool:
+        """Was the channel in shadow a moment ago? What decides about a write is `may_change`."""
+        return self.mode.shadow if self.mode is not None else self._starts_in_shadow
+
+    async def load_mode(self) -> None:
+        """Learn the mode in force before anything is sent. A start in shadow is made durable: a later configuration does not end it."""
+
+        def look(context: Context, _: Emitter) -> ModeRow | None:
+            row = context.get(self.tables.modes, self.channel)
+            if row is None and self._starts_in_shadow:
+                row = modes.started(self.channel, context.now_ms)
+                context.put(self.tables.modes, self.channel, row)
+            return row
+
+        self._known_mode(await self.commit(look))
+
+    def _known_mode(self, row: ModeRow | None) -> None:
+        if row != self.mode:
+            self.mode = row
+            self.mode_changed.set()
+        self.gate.read_only = self.shadow
+
     def pauses_changed(self) -> None:
         """A pause began or ended: look when it is committed."""
         self._pauses_changed.set()
 
     async def run_pauses(self, resumed: Callable[[], None]) -> None:
-        """Until cancelled: keep `pauses` (by target, for the status page) up to date; `resumed` is called whenever one may have ended."""
+        """Until cancelled: keep `pauses` (by target, for the status page) and the mode up to date; `resumed` is called whenever writes may go on."""
         prefix = pauses.key(self.channel, "")
         while True:
             self._pauses_changed.clear()
-            rows = await self.commit(lambda context, _: [row for _, row in context.scan(self.tables.pauses, prefix)])
+            mode, rows = await self.commit(
+                lambda context, _: (
+                    context.get(self.tables.modes, self.channel),
+                    [row for _, row in context.scan(self.tables.pauses, prefix)],
+                )
+            )
+            self._known_mode(mode)
             self.pauses = {row.target: row for row in rows}
             resumed()
             await self._pauses_changed.wait()
@@ -157,6 +202,8 @@ class Desk:
         key = self._trouble_key(kind, entity)
         row, news = troubles.raised(context.get(self.tables.troubles, key), kind, entity, detail, context.now_ms)
         self._open.add(key)
+        if kind == "unmapped_sku":
+            self.saw_difference(context, "catalogue", entity, detail)
         if news:
             context.put(self.tables.troubles, key, row)
             self._send(emit, row, "OPEN", context.now_ms)
@@ -171,6 +218,8 @@ class Desk:
             self._open.discard(key)
             return
         context.delete(self.tables.troubles, key)
+        if kind == "unmapped_sku":
+            self.difference_is_over(context, "catalogue", entity)
         self._send(emit, row, "RESOLVED", context.now_ms)
 
     def is_open(self, kind: str, entity: str) -> bool:
@@ -187,6 +236,28 @@ class Desk:
     def _send(self, emit: Emitter, row: TroubleRow, phase: ExceptionPhase, now: int) -> None:
         record = troubles.record(row, phase, now)
         emit.send(topics.INTEGRATION_EXCEPTIONS, record.exception_id, record)
+
+    # ---- what the catalogues and settings of both sides disagree about, for the audit ----
+
+    def saw_difference(self, context: Context, kind: str, entity: str, detail: str) -> None:
+        """Inside `work`: keep that it was seen now."""
+        known = context.get(self.tables.differences, reconciliation.key(self.channel, kind, entity))
+        row = reconciliation.seen(known, self.channel, kind, entity, kind, detail, context.now_ms)
+        context.put(self.tables.differences, row.key, row)
+
+    def difference_is_over(self, context: Context, kind: str, entity: str) -> None:
+        """Inside `work`: it was not there any more."""
+        row = context.get(self.tables.differences, reconciliation.key(self.channel, kind, entity))
+        if row is not None and not row.over_at:
+            row.over_at = context.now_ms
+            context.put(self.tables.differences, row.key, row)
+
+    def unanswered(self, context: Context, listings: int) -> None:
+        """Inside `work`: so many listings were to be read back, and the peer did not answer."""
+        row = context.get(self.tables.sweeps, self.channel) or SweepRow()
+        row.unanswered += listings
+        row.since, row.last = row.since or context.now_ms, context.now_ms
+        context.put(self.tables.sweeps, self.channel, row)
 
     # ---- failures ----
 

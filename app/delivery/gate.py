@@ -67,7 +67,7 @@ class _Waiting:
 class Gate:
     """Implements `app.connectors.contract.Transport`.
 
-    `calls` counts by outcome: ok, refused, throttled, unauthorised, unavailable, unknown, not_sent (breaker open).
+    `calls` counts by outcome: ok, refused, throttled, unauthorised, unavailable, unknown, not_sent (breaker open, or `read_only`: only reads may leave).
     """
 
     def __init__(
@@ -88,6 +88,7 @@ class Gate:
         self.calls: Counter[str] = Counter()
         self.rate_hint: Callable[[httpx.Response], RateHint | None] | None = None
         self.under_way = 0
+        self.read_only = False
         self._client, self._parallel, self._timeout = client, parallel, timeout
         self._clock = peer_clock or http.PeerClock()
         self._levels, self._observer, self._steady = service_levels, observer, steady
@@ -100,6 +101,9 @@ class Gate:
     ) -> httpx.Response:
         """As `Transport.request`. Credentials are the connector's business: `authorise` only says under which purpose the request is counted."""
         request = http.describe(method, url)
+        if self.read_only and not http.is_read(method, options):
+            self._ended("not_sent", authorise, None)
+            raise NotSent(self.channel, request, "not sent, the channel is in shadow: nothing is written to it")
         asked = self._steady()
         try:
             await self._turn(priority, request)

@@ -3,12 +3,12 @@
 The rules are `tables/deliveries/listing.py`'s; when and in which order things go out is decided by `app/delivery/listings.py`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from agents.emit import Emitter
-from app.connectors.contract import AnswerKind, Priority, StockAnswer, StockReading, StockRequest
+from app.connectors.contract import AnswerKind, Finding, Priority, StockAnswer, StockReading, StockRequest
 from app.delivery.desk import Desk
 from app.delivery.gate import SERVICE_LEVELS
 from app.engine.api import Context
@@ -68,16 +68,23 @@ class Round:
 
 
 class ListingRows:
-    """The rows of one channel, inside cycles. `known`: something waits for the channel's orders up to that storefront time."""
+    """The rows of one channel, inside cycles. `known`: something waits for the channel's orders up to that storefront time.
 
-    def __init__(self, desk: Desk, kind: PeerKind, bounds: Bounds, known: Callable[[int], None]) -> None:
-        self._desk, self._kind, self._bounds, self._known = desk, kind, bounds, known
+    `findings` are the newest of the start check. `unguarded`: listings whose storefront may sell beyond what it shows.
+    """
+
+    def __init__(
+        self, desk: Desk, kind: PeerKind, bounds: Bounds, known: Callable[[int], None], findings: Sequence[Finding]
+    ) -> None:
+        self._desk, self._kind, self._bounds, self._known, self._findings = desk, kind, bounds, known, findings
+        self.unguarded: set[str] = set()
 
     def take_over(self, context: Context, _: Emitter) -> list[str]:
         """Intents found in the rows are unknown outcomes; listings of the catalogue without a row get one. Returns all listings."""
         desk, now, known = self._desk, context.now_ms, set[str]()
         for key, row in context.scan(desk.tables.listings, f"{desk.channel}/"):
             known.add(key)
+            self._guard(row)
             if row.intent is not None:
                 rules.foreign(row, self._kind, self._bounds, now)
                 context.put(desk.tables.listings, key, row)
@@ -101,7 +108,7 @@ class ListingRows:
             self._emit(emit, row, rules.corrected(row, correction, self._kind, self._bounds, now, at), high)
             if correction.drift and row.pver != pver:
                 self._desk.healed()
-        free = self._desk.paused(context, row.sku) is None
+        free = self._desk.may_change(context, row.sku)
         step = rules.next_step(row, self._kind, self._bounds, now, sweep, free)
         told = False
         while isinstance(step, Tell):
@@ -111,7 +118,8 @@ class ListingRows:
             context.put(tables.listings, key, row)
         due = None if isinstance(step, Wait) else _due(row, step, now)
         priority = due.priority if due is not None else Priority.INCREASE
-        found.pending[key] = Pending(row.changed_at or now, priority) if rules.pending(row) else None
+        waits = rules.pending(row, not self._desk.in_shadow(context))
+        found.pending[key] = Pending(row.changed_at or now, priority) if waits else None
         found.uncertain[key] = row.high - row.published
         if isinstance(step, Wait) and step.until is not None:
             found.waits[key] = step.until
@@ -123,7 +131,7 @@ class ListingRows:
         row = context.get(tables.listings, due.listing)
         if row is None:
             return None
-        free = self._desk.paused(context, row.sku) is None
+        free = self._desk.may_change(context, row.sku)
         step = rules.next_step(row, self._kind, self._bounds, now, False, free)
         if not isinstance(step, Write) or step.zero is not due.zero:
             return None
@@ -208,9 +216,14 @@ class ListingRows:
                 missing.append(reading.listing)
                 continue
             desk.resolve_trouble(context, emit, "unmapped_sku", reading.listing)
+            row.unguarded = answer.unguarded or next((x.unguarded for x in self._findings if x.unguarded), "")
+            self._guard(row)
             times += self._fold_reading(context, emit, row, reading, answer)
             context.put(desk.tables.listings, reading.listing, row)
         return missing, times
+
+    def _guard(self, row: ListingRow) -> None:
+        (self.unguarded.add if row.unguarded else self.unguarded.discard)(row.listing)
 
     def _fold_reading(
         self, context: Context, emit: Emitter, row: ListingRow, reading: Reading, answer: StockReading
@@ -237,8 +250,9 @@ class ListingRows:
                         high,
                     )
             case "check":
+                shadow = self._desk.in_shadow(context)
                 back = rules.read_back(
-                    row, self._bounds, answer.quantity, answer.at_from, answer.at_to, reading.pver, now
+                    row, self._bounds, answer.quantity, answer.at_from, answer.at_to, reading.pver, now, shadow
                 )
                 if back is not None:
                     emit.send(topics.INVENTORY_EVENTS, back.sku, back)

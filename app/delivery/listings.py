@@ -6,13 +6,13 @@ is only a to-do list: everything durable is in the rows, and an intent is commit
 
 import asyncio
 import heapq
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import count, islice
 from typing import Final
 
 from agents.emit import Emitter
-from app.connectors.contract import AnswerKind, Priority, StockAnswer, StockRequest, Storefront
+from app.connectors.contract import AnswerKind, Finding, Priority, StockAnswer, StockRequest, Storefront
 from app.connectors.errors import PeerError
 from app.delivery.desk import Desk
 from app.delivery.gate import doing
@@ -62,11 +62,18 @@ class DueQueue:
 
 
 class Listings:
-    """`known` tells the order side that something waits for the channel's orders up to that storefront time."""
+    """`known` tells the order side that something waits for the channel's orders up to that storefront time; `findings` are the start check's."""
 
-    def __init__(self, desk: Desk, connector: Storefront, bounds: Bounds, known: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        connector: Storefront,
+        bounds: Bounds,
+        known: Callable[[int], None],
+        findings: Sequence[Finding],
+    ) -> None:
         self._desk, self._connector, self._known = desk, connector, known
-        self._rows = ListingRows(desk, connector.kind, bounds, known)
+        self._rows = ListingRows(desk, connector.kind, bounds, known, findings)
         self._alarm = desk.alarm()
         self._touched: dict[str, bool] = {}  # to be looked at; True: its sweep is due
         self._to_write, self._to_read = DueQueue(), DueQueue()
@@ -108,6 +115,10 @@ class Listings:
     def uncertain(self) -> int:
         """Units that listings of the channel may show beyond those they certainly have."""
         return sum(self._uncertain.values())
+
+    def unguarded(self) -> int:
+        """As `Owner.unguarded`."""
+        return len(self._rows.unguarded)
 
     async def load(self) -> None:
         """Take the channel's rows over."""
@@ -271,6 +282,9 @@ class Listings:
                 lambda context, emit: self._rows.was_read(context, emit, readings, answers)
             )
         except PeerError as error:
+            checks = sum(one.purpose == "check" for one in readings)
+            if checks:
+                await self._desk.commit(lambda context, _: self._desk.unanswered(context, checks))
             self._again(keys, dict.fromkeys(keys, error.retry_after))
             await self._desk.failed(error)
             return

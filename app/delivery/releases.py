@@ -61,7 +61,7 @@ class Releases:
         self._desk, self._connector, self._touched = desk, connector, touched
         self._alarm = desk.alarm()
         self._todo: dict[str, None] = {}
-        self._parked: dict[str, None] = {}  # would be sent were the warehouse not paused
+        self._parked: dict[str, None] = {}  # would be sent were the warehouse neither paused nor in shadow
         self._looks: dict[str, None] = {}
         self._busy: set[str] = set()
         self._pending: dict[str, int] = {}  # since when
@@ -97,13 +97,15 @@ class Releases:
         return names if len(names) <= UNSEEN_AT_ONCE else self._desk.rng.sample(names, UNSEEN_AT_ONCE)
 
     def pending(self) -> int:
-        """Orders whose release or cancel is not answered."""
-        return len(self._pending.keys() | self._todo.keys() | self._busy)
+        """Orders whose release or cancel is not answered; in shadow what is held back does not count."""
+        held = self._parked.keys() if self._desk.shadow else set()
+        return len((self._pending.keys() - held) | self._todo.keys() | self._busy)
 
     def queues(self) -> Queues:
-        """Orders whose release or cancel is not answered."""
+        """Orders whose release or cancel is not answered; in shadow what is held back does not count."""
+        held = self._parked.keys() if self._desk.shadow else set()
         found = Queues("orders")
-        for key in self._pending.keys() | self._todo.keys() | self._busy:
+        for key in (self._pending.keys() - held) | self._todo.keys() | self._busy:
             found.add(Priority.RELEASE, self._pending.get(key))
         return found
 
@@ -171,7 +173,7 @@ class Releases:
 
     def _look(self, context: Context, emit: Emitter, keys: Sequence[str], slots: int) -> Round:
         found = Round()
-        paused = self._desk.paused(context) is not None
+        held = not self._desk.may_change(context)
         for key in keys:
             row = context.get(self._desk.tables.releases, key)
             if row is None:
@@ -187,7 +189,7 @@ class Releases:
                 case Idle():
                     if step.until is not None:
                         found.waits[key] = step.until
-                case Create() | Cancel() if paused:
+                case Create() | Cancel() if held:
                     found.parked.append(key)
                 case Create() | Cancel():
                     if slots <= 0:

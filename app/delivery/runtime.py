@@ -44,7 +44,9 @@ _OF_CHANNELS: Final = (
     metrics.BREAKER,
     metrics.WRITES_ALLOWED,
     metrics.PAUSED,
+    metrics.SHADOW,
     metrics.UNCERTAIN,
+    metrics.UNGUARDED,
 )
 _BREAKER_STATE: Final = {"closed": 0, "trial": 1, "open": 2}
 
@@ -111,7 +113,9 @@ class DeliveryRuntime:
             report[channel] = {
                 "partition": owner.desk.partition,
                 "backlog": owner.backlog(),
-                "writes": owner.desk.may_write,
+                "unguarded": owner.unguarded(),
+                "mode": _mode(owner.desk),
+                "writes": owner.desk.may_write and not owner.desk.shadow,
                 "paused": [
                     {"target": row.target or channel, "actor": row.actor, "reason": row.reason, "since": row.since}
                     for row in owner.desk.pauses.values()
@@ -143,6 +147,8 @@ class DeliveryRuntime:
         for channel, owner in self._owners.items():
             desk, gate = owner.desk, owner.desk.gate
             self._measure_queues(channel, owner)
+            metrics.UNGUARDED.labels(channel).set(owner.unguarded())
+            metrics.SHADOW.labels(channel).set(desk.shadow)
             metrics.UNDER_WAY.labels(channel).set(gate.under_way)
             metrics.BUDGET_LEFT.labels(channel).set(gate.bucket.left(time.monotonic()))
             metrics.BUDGET_BURST.labels(channel).set(gate.bucket.burst)
@@ -250,6 +256,7 @@ class DeliveryRuntime:
             self._tables,
             self._clock,
             random.Random(self._rng.getrandbits(64)),
+            starts_in_shadow=chosen.mode == "shadow",
         )
         if channel == CLARUS:
             warehouse = self._connectors.warehouse(gate)
@@ -258,6 +265,14 @@ class DeliveryRuntime:
         storefront = self._connectors.storefront(channel, gate)
         gate.rate_hint = storefront.rate_hint
         return StorefrontOwner(desk, storefront)
+
+
+def _mode(desk: Desk) -> dict[str, Any]:
+    """The mode in force, and who decided it since when; a channel that was never in shadow has no history."""
+    name, row = "shadow" if desk.shadow else "live", desk.mode
+    if row is None:
+        return {"in_force": name}
+    return {"in_force": name, "actor": row.actor, "reason": row.reason, "since": row.since}
 
 
 def _handed_over(error: Exception) -> bool:

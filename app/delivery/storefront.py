@@ -20,7 +20,9 @@ class StorefrontOwner:
         self.findings: list[Finding] = []
         self._connector = connector
         self._orders = OrderIntake(desk, connector)
-        self._listings = Listings(desk, connector, bounds_of(connector, desk.settings.bounds), self._orders.known)
+        self._listings = Listings(
+            desk, connector, bounds_of(connector, desk.settings.bounds), self._orders.known, self.findings
+        )
 
     def changed(self, kind: Kind, key: str) -> None:
         """As `Owner.changed`."""
@@ -46,8 +48,13 @@ class StorefrontOwner:
         """As `Owner.uncertain`."""
         return self._listings.uncertain()
 
+    def unguarded(self) -> int:
+        """As `Owner.unguarded`."""
+        return self._listings.unguarded()
+
     async def run(self) -> None:
         """As `Owner.run`."""
+        await self.desk.load_mode()
         await self.desk.load_troubles()
         await self._orders.load()
         await self._listings.load()

@@ -47,8 +47,13 @@ class WarehouseOwner:
         """As `Owner.uncertain`: the warehouse lists nothing."""
         return 0
 
+    def unguarded(self) -> int:
+        """As `Owner.unguarded`: a warehouse lists nothing."""
+        return 0
+
     async def run(self) -> None:
         """As `Owner.run`."""
+        await self.desk.load_mode()
         await self.desk.load_troubles()
         await self._stock.load()
         await self._releases.load()

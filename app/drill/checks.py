@@ -6,9 +6,9 @@ Of the product only its exceptions are asked. A failed check lists the entity an
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
+from app.drill import split
 from app.drill.model import Offer, Offers, Truth
 from app.drill.topics import OpenedException
 from app.simulators.base import Notification
@@ -138,20 +138,16 @@ def stock_failures(offers: Offers, truth: Truth, shown: Mapping[str, int]) -> It
     A figure below zero, which commercetools may show after it sold what was taken away, offers nothing: it is as good as 0.
     """
     shown = {name: max(0, units) for name, units in shown.items()}
-    pools: dict[str, list[Offer]] = defaultdict(list)
     for offer in offers.all:
-        if offer.escrow:
-            pools[offer.product].append(offer)
-        else:
+        states = {split.state(offers, truth, code) for code, _ in offer.parts}
+        more = shown[offer.name] > truth.figure(offer)
+        if states == {"shared"} or (offer.bundle and more):
             yield from _shared(truth, shown, [offer])
-    for product, sharing in pools.items():
-        base, floor = truth.pool(product, sharing[0].warehouses), sharing[0].escrow_floor
-        always = any(offer.mode == "escrow" for offer in sharing)
-        whole = list(_shared(truth, shown, sharing))
-        if not always and (base > 2 * floor or (base > floor and not whole)):
-            yield from whole
-        else:
-            yield from _escrow(truth, shown, product, sharing)
+    for code in offers.splittable:
+        state = split.state(offers, truth, code)
+        own = [offer for offer in offers.of_physical(code) if not offer.bundle]
+        if state == "split" or (state == "either" and list(_shared(truth, shown, own))):
+            yield from split.failures(offers, truth, shown, code)
 
 
 def _shared(truth: Truth, shown: Mapping[str, int], offers: Iterable[Offer]) -> Iterator[Failure]:
@@ -165,24 +161,6 @@ def _shared(truth: Truth, shown: Mapping[str, int], offers: Iterable[Offer]) -> 
                 "model": right,
                 "why": explain(truth, offer),
             }
-
-
-def _escrow(truth: Truth, shown: Mapping[str, int], product: str, sharing: list[Offer]) -> Iterator[Failure]:
-    first = sharing[0]
-    base = truth.pool(product, first.warehouses)
-    ats = max(Decimal(0), base * (1 - first.percent / 100) - first.buffer)
-    offered = sum(shown[o.name] * o.eaches for o in sharing)
-    sides = {
-        "entity": product,
-        "storefront": {o.name: shown[o.name] for o in sharing},
-        "model": f"at most {ats} eaches together (pool {base})",
-    }
-    if offered > ats:
-        yield {**sides, "why": f"{offered} eaches on offer"}
-        return
-    growing = [o.eaches for o in sharing if o.max is None or (shown[o.name] + 1) * o.eaches <= o.max]
-    if growing and ats - offered >= min(growing):
-        yield {**sides, "why": f"{ats - offered} eaches are on offer nowhere, the smallest unit is {min(growing)}"}
 
 
 def explain(truth: Truth, offer: Offer) -> str:

@@ -51,10 +51,14 @@ def product_data(
 ) -> dict[str, Any]:
     """The configuration as YAML holds it. Without `channels` the peers have no addresses: enough to check it, not to run."""
     given = raw.get("settings")
+    shadowed = {name for name, channel in file.channels.items() if channel.shadow}
     peers = channels or {name: {"system": channel.system} for name, channel in file.channels.items()}
     return {
         "clarus": dict(clarus or {}),
-        "channels": {name: dict(connection) for name, connection in peers.items()},
+        "channels": {
+            name: {**connection, **({"mode": "shadow"} if name in shadowed else {})}
+            for name, connection in peers.items()
+        },
         "warehouses": list(file.warehouses),
         "products": [product.model_dump(exclude={"stock"}, exclude_unset=True) for product in file.products],
         "shipping": {name: one.model_dump() for name, one in file.shipping.items()},

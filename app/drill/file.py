@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
+from app.drill.expect import Expect
 from app.settings import (
     Duration,
     ListingSettings,
@@ -83,6 +84,7 @@ class CommercetoolsChannel(Model):
     order_lag: Lag = Field((ms("100ms"), ms("500ms")), description="How late an order's notification comes.")
     rate: Rate = Field(100.0, description="The simulator's own limit; 429 above.")
     restock_on_cancel: bool = Field(False, description="The storefront puts the units of a cancelled order back.")
+    shadow: bool = Field(False, description="The product starts the channel in shadow: it writes nothing there.")
 
 
 class BigCommerceChannel(Model):
@@ -93,6 +95,7 @@ class BigCommerceChannel(Model):
     order_lag: Lag = Field((ms("100ms"), ms("500ms")), description="How late an order's notification comes.")
     rate: Rate | None = Field(None, description="A limit of the simulator's own besides the plan's.")
     restock_on_cancel: bool = Field(False, description="The storefront puts the units of a cancelled order back.")
+    shadow: bool = Field(False, description="The product starts the channel in shadow: it writes nothing there.")
 
 
 Channel = Annotated[CommercetoolsChannel | BigCommerceChannel, Field(discriminator="system")]
@@ -298,7 +301,13 @@ class LoadStep(Model):
     paid: bool = True
 
 
-STEP_KINDS = ("order", "pay", "edit", "cancel", "wms", "return", "channel", "fault", "kill", "load")
+class GoLiveStep(Model):
+    """The channel's shadow ends. The step fails where the product wrote to it before."""
+
+    channel: str
+
+
+STEP_KINDS = ("order", "pay", "edit", "cancel", "wms", "return", "channel", "fault", "kill", "load", "go_live")
 
 
 class Step(Model):
@@ -316,6 +325,7 @@ class Step(Model):
     fault: FaultStep | None = None
     kill: KillStep | None = None
     load: LoadStep | None = None
+    go_live: GoLiveStep | None = None
 
     @model_validator(mode="after")
     def _one(self) -> "Step":
@@ -360,6 +370,7 @@ class DrillFile(Model):
     settings: ProductSettingsTree = Field(default_factory=ProductSettingsTree)
     steps: list[Step] = Field(default_factory=list)
     floor: Floor | Literal["manual"] = Field(default_factory=Floor)
+    expect: Expect = Field(default_factory=Expect, description="The expected end, beside the checks.")
 
     @property
     def ends(self) -> int:

@@ -39,7 +39,7 @@ class Offer:
     mode: str = "auto"
     escrow_floor: int = 100
     escrow: bool = False
-    """Its pool is split: always in mode escrow, while it is small in mode auto."""
+    """A pool it sells from is split: always in mode escrow, while it is small in mode auto."""
 
     @property
     def name(self) -> str:
@@ -51,15 +51,10 @@ class Offers:
     """All listings of a file."""
 
     def __init__(self, file: DrillFile) -> None:
-        bundled = {code for product in file.products if product.channels for code in product.bundle}
-        self.all = [
-            replace(offer, escrow=escrow)
-            for product in file.products
-            for offers in [list(_offers_of(product, file))]
-            for escrow in [_may_be_split(offers, product.sku in bundled)]
-            for offer in offers
-        ]
+        self.all = [offer for product in file.products for offer in _offers_of(product, file)]
         self.physical = [p.sku for p in file.products if not p.bundle]
+        self.splittable = [sku for sku in self.physical if _may_be_split(self.of_physical(sku))]
+        self.all = [replace(x, escrow=any(code in self.splittable for code, _ in x.parts)) for x in self.all]
         self._by_sku: dict[tuple[str, str], Offer] = {}
         for offer in self.all:
             self._by_sku.setdefault((offer.channel, offer.sku), offer)
@@ -81,15 +76,15 @@ def _offers_of(product: DrillProduct, file: DrillFile) -> Iterable[Offer]:
         yield Offer(channel, listing.sku, listing.location, product.sku, eaches, parts, bool(product.bundle), **policy)
 
 
-def _may_be_split(offers: list[Offer], bundled: bool) -> bool:
-    """Mode escrow asks for it; mode auto, of several listings, only where nothing is in the way."""
-    modes = {offer.mode for offer in offers}
-    if any(offer.bundle for offer in offers) or "shared" in modes or not offers:
+def _may_be_split(sellers: list[Offer]) -> bool:
+    """Of several sellers, bundles included: mode escrow asks for it; mode auto only where nothing is in the way."""
+    modes = {offer.mode for offer in sellers}
+    if "shared" in modes or len(sellers) < 2:
         return False
     if "escrow" in modes:
         return True
-    terms = {(o.share, o.percent, o.buffer, o.velocity, o.min_to_list, o.warehouses, o.escrow_floor) for o in offers}
-    return not bundled and len(offers) > 1 and len(terms) == 1 and offers[0].share == 1 and not offers[0].min_to_list
+    terms = {(o.share, o.percent, o.buffer, o.velocity, o.min_to_list, o.escrow_floor) for o in sellers}
+    return len(terms) == 1 and sellers[0].share == 1 and not sellers[0].min_to_list
 
 
 def _policy(file: DrillFile, channel: str, sku: str) -> dict[str, Any]:
@@ -114,14 +109,19 @@ class Truth:
 
     def pool(self, sku: str, want: WarehouseSet) -> int:
         """What these warehouses can still promise: the least, over every union of demand sets with them, of stock minus the demand inside (ledger R2)."""
+        return min(self.left(sku, union) for union in self.unions(sku, [want]) if want <= union)
+
+    def unions(self, sku: str, wanted: Iterable[WarehouseSet]) -> set[WarehouseSet]:
+        """Every union of these sets with each other and with demand sets."""
+        found: set[WarehouseSet] = set()
+        for warehouses in {*wanted, *self.demand.get(sku, {})}:
+            found |= {union | warehouses for union in found} | {warehouses}
+        return found
+
+    def left(self, sku: str, union: WarehouseSet) -> int:
+        """Stock there minus the demand that nothing else can serve."""
         free, demand = self.available.get(sku, {}), self.demand.get(sku, {})
-        unions = {want}
-        for warehouses in demand:
-            unions |= {union | warehouses for union in unions}
-        return min(
-            sum(free.get(w, 0) for w in union) - sum(n for inside, n in demand.items() if inside <= union)
-            for union in unions
-        )
+        return sum(free.get(w, 0) for w in union) - sum(n for inside, n in demand.items() if inside <= union)
 
     def base(self, offer: Offer) -> int:
         """The pool of a product, in eaches, or the bundles that can be made complete."""

@@ -6,6 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 from app.drill.checks import stock_failures
 from app.drill.file import BigCommerceChannel, CommercetoolsChannel, DrillFile, Floor
 from app.drill.model import Offers, Truth, truth_of
+from app.simulators.base import now_ms
 from app.simulators.contract import (
     FloorSpeed,
     StorefrontOrder,
@@ -13,6 +14,9 @@ from app.simulators.contract import (
     WarehouseOrder,
     WarehouseSimulator,
 )
+
+SPEED_SECONDS = 36.0
+"""Selling speed is that of the last 30 s of a storefront's time; with that time's own resolution, and the next poll."""
 
 
 class PeerFactory(Protocol):
@@ -45,6 +49,7 @@ class Peers:
         self.storefronts: dict[str, StorefrontSimulator] = {
             name: factory.storefront(name, file) for name in file.channels
         }
+        self.in_shadow = {name for name, channel in file.channels.items() if channel.shadow}
         self.opening = 0
         """Length of Clarus' journal when the opening stock was in."""
 
@@ -102,13 +107,27 @@ class Peers:
             found.setdefault(goods_out.upstream, []).append(goods_out)
         return found
 
+    def selling(self) -> float:
+        """Seconds for which a product with a velocity buffer still counts as selling; 0 where there is none."""
+        if not any(offer.velocity for offer in self.offers.all):
+            return 0.0
+        last = max((order.placed_at for orders in self.orders().values() for order in orders), default=0)
+        return max(0.0, last / 1000 + SPEED_SECONDS - now_ms() / 1000)
+
     def shown(self) -> Mapping[str, int]:
         """Every listing's own quantity, by its name."""
         return {o.name: self.storefronts[o.channel].quantity(o.sku, o.location) for o in self.offers.all}
 
     def wrong(self) -> list[str]:
-        """Listings that do not show what the policies give now."""
-        return [str(failure["entity"]) for failure in stock_failures(self.offers, self.truth(), self.shown())]
+        """Listings that do not show what the policies give now; those in shadow need not."""
+        shadowed = {offer.name for offer in self.offers.all if offer.channel in self.in_shadow}
+        failures = stock_failures(self.offers, self.truth(), self.shown())
+        return [str(failure["entity"]) for failure in failures if failure["entity"] not in shadowed]
+
+    def writes(self, channel: str) -> list[str]:
+        """Requests to the storefront that may change something there; tokens are none."""
+        calls = self.storefronts[channel].journal.calls
+        return [f"{c.method} {c.path}" for c in calls if c.method not in ("GET", "HEAD") and "oauth" not in c.path]
 
 
 def floor_speed(file: DrillFile) -> FloorSpeed:

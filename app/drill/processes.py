@@ -14,6 +14,8 @@ from pathlib import Path
 import httpx
 
 READY_SECONDS = 60.0
+PROGRAM = (sys.executable, "-m", "app.cli")
+"""The product's command."""
 STOP_SECONDS = 10.0
 _RESTARTS = 3
 
@@ -41,7 +43,7 @@ class Process:
     def __init__(
         self, name: str, command: Sequence[str], ready_url: str, folder: Path, disk: Path | None = None
     ) -> None:
-        self.name, self._command, self._ready_url = name, [sys.executable, "-m", "app.cli", *command], ready_url
+        self.name, self._command, self._ready_url = name, command, ready_url
         self._folder, self._disk = folder, disk
         self.log = folder / f"{name}.log"
         self.failures: list[str] = []

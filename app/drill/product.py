@@ -6,7 +6,7 @@ import secrets
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,10 +20,12 @@ from app.broker import BundledBroker
 from app.drill.configuration import product_data, write_configuration
 from app.drill.file import KillStep
 from app.drill.peers import Peers
-from app.drill.processes import Process, ProcessFailed, free_port
+from app.drill.processes import PROGRAM, Process, ProcessFailed, free_port
 from app.ingress.service import hook_path
+from app.operations import send
 from app.settings import Settings, from_mapping
 from app.simulators.contract import StepRefused
+from schemas.records import OperatorCommand
 
 Tell = Callable[[str], None]
 _TOPIC_SECONDS = 10.0
@@ -54,7 +56,17 @@ class ForeignBroker:
 class Product:
     """Everything of the product that one drill starts, in a folder that nobody else may read."""
 
-    def __init__(self, peers: Peers, raw: Mapping[str, Any], broker: Broker, *, foreign: bool, tell: Tell) -> None:
+    def __init__(
+        self,
+        peers: Peers,
+        raw: Mapping[str, Any],
+        broker: Broker,
+        *,
+        foreign: bool,
+        tell: Tell,
+        worker: Sequence[str] = (*PROGRAM, "worker"),
+    ) -> None:
+        self._worker_command = worker
         self._peers, self._raw, self._broker, self._foreign, self._tell = peers, raw, broker, foreign, tell
         self.folder = Path(tempfile.mkdtemp(prefix="clarus-stream-drill-"))  # 0700
         self.settings: Settings
@@ -87,7 +99,9 @@ class Product:
         ingress_file = write_configuration(self.folder / "ingress.yaml", data)
         base = f"http://127.0.0.1:{ingress_port}"
         self._peers.notify(lambda channel: base + hook_path(channel, self.settings))
-        self.ingress = Process("ingress", ["ingress", "--config", str(ingress_file)], f"{base}/ready", self.folder)
+        self.ingress = Process(
+            "ingress", [*PROGRAM, "ingress", "--config", str(ingress_file)], f"{base}/ready", self.folder
+        )
         for n in range(self._peers.file.workers):
             self.workers.append(self._worker(f"worker-{n}", ingress_port))
         self._tell(f"starting ingress and {len(self.workers)} worker{'s'[: len(self.workers) - 1]}")
@@ -111,7 +125,8 @@ class Product:
         path = write_configuration(self.folder / f"{name}.yaml", self._data(ingress_port, name, port))
         self._status_urls[name] = f"http://127.0.0.1:{port}/status"
         disk = self.folder / "data" / name
-        return Process(name, ["worker", "--config", str(path)], f"http://127.0.0.1:{port}/ready", self.folder, disk)
+        command = [*self._worker_command, "--config", str(path)]
+        return Process(name, command, f"http://127.0.0.1:{port}/ready", self.folder, disk)
 
     def _data(self, ingress_port: int, instance: str, ops_port: int) -> dict[str, Any]:
         clarus, channels = self._peers.connections()
@@ -155,6 +170,11 @@ class Product:
             await asyncio.sleep(seconds)
         finally:
             os.kill(pid, signal.SIGCONT)
+
+    async def go_live(self, channel: str) -> None:
+        """End the channel's shadow, as `clarus-stream go-live` does."""
+        command = OperatorCommand(action="go_live", target=channel, actor="drill", reason="step of the file")
+        await asyncio.to_thread(send, self.settings, command)
 
     async def status(self) -> dict[str, dict[str, Any]]:
         """What each worker says of itself; a worker that does not answer, or is not ready yet, is missing."""

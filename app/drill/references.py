@@ -57,6 +57,7 @@ def reference_faults(
         found = setting_faults(Settings.model_validate(product_data(file, kept)))
         faults += [Reference(f.path, f.text.removeprefix(dotted(f.path))) for f in found]
     faults += _stock(file, names)
+    faults += _expected(file, names)
     for index, step in enumerate(file.steps):
         for fault in _step(step, names, file):
             faults.append(Reference(("steps", index, *fault.path), fault.text))
@@ -105,6 +106,26 @@ def _stock(file: DrillFile, names: _Names) -> Iterator[Reference]:
             )
 
 
+def _expected(file: DrillFile, names: _Names) -> Iterator[Reference]:
+    for channel, figures in file.expect.stock.items():
+        path: Path_ = ("expect", "stock", channel)
+        if channel not in names.channels:
+            yield Reference(path, _no("channel", channel, names.channels))
+            continue
+        listed = {sku + (f"@{place}" if place else "") for sku, place in names.listings.get(channel, set())}
+        for listing in figures.keys() - listed:
+            yield Reference((*path, listing), _no(f"listing of {channel}", listing, listed))
+    placed = {f"{channel}:{number}" for channel, number in names.orders}
+    for kind in ("states", "wms"):
+        for order in getattr(file.expect, kind).keys() - placed:
+            yield Reference(("expect", kind, order), _no("order of a step", order, placed))
+    for n, index in enumerate(file.expect.failed_steps):
+        if index >= len(file.steps):
+            yield Reference(
+                ("expect", "failed_steps", n), f" is {index}; allowed: a step of the file, 0 to {len(file.steps) - 1}"
+            )
+
+
 def _no(kind: str, name: str, allowed: Any) -> str:
     shown = sorted(set(allowed))
     more = f" and {len(shown) - 12} more" if len(shown) > 12 else ""
@@ -127,6 +148,12 @@ def _step(step: Step, names: _Names, file: DrillFile) -> Iterator[Reference]:
         yield from _peer_fault(step.fault, names)
     if step.load is not None:
         yield from _load(step.load, names)
+    if step.go_live is not None:
+        given = file.channels.get(step.go_live.channel)
+        if given is None or not given.shadow:
+            starting = [name for name, one in file.channels.items() if one.shadow]
+            path: Path_ = ("go_live", "channel")
+            yield Reference(path, _no("channel that starts in shadow", step.go_live.channel, starting))
 
 
 def _order(order: OrderStep, names: _Names, file: DrillFile) -> Iterator[Reference]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.drill.checks import Check, Evidence, run_checks
+from app.drill.expect import Expect
+from app.drill.expectations import NAME, as_expected
 from app.drill.peers import Peers
 from app.drill.steps import Script
 from app.drill.topics import OpenedException
@@ -30,6 +32,7 @@ class Outcome:
     """SKU to warehouse to available and held."""
     failures: list[str] = field(default_factory=list)
     """Processes of the product that ended by themselves, and what could not be read."""
+    expect: Expect = field(default_factory=Expect)
     waiting_for: str = ""
     """Where it did not settle: what was still to be done."""
 
@@ -41,8 +44,9 @@ class Outcome:
     @property
     def broken(self) -> bool:
         """A check or a step failed, or a process."""
-        steps = all(result.ok for result in self.script.results)
-        return bool(self.failures) or not steps or not all(check.ok for check in self.checks.values())
+        steps = all(r.ok or r.index in self.expect.failed_steps for r in self.script.results)
+        checks = all(check.ok or self.expect.excuses(name) for name, check in self.checks.items())
+        return bool(self.failures) or not (steps and checks)
 
     @property
     def status(self) -> int:
@@ -148,7 +152,7 @@ def conclude(
     for upstream, goods_outs in evidence.goods_outs.items():
         channel, _, order_id = upstream.partition(":")
         created.setdefault(channel, {})[order_id] = min(g.created_at for g in goods_outs)
-    return Outcome(
+    outcome = Outcome(
         name=peers.file.name,
         settled=settled,
         seconds=seconds,
@@ -165,4 +169,8 @@ def conclude(
         stock=peers.clarus.stock(),
         failures=failures,
         waiting_for=waiting_for,
+        expect=peers.file.expect,
     )
+    if peers.file.expect.model_fields_set:
+        outcome.checks[NAME] = as_expected(peers.file.expect, outcome.as_dict())
+    return outcome

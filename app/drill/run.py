@@ -5,7 +5,7 @@ Every wait is bounded, and whatever was started is stopped, however the drill en
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,9 +14,10 @@ from confluent_kafka import KafkaException
 
 from app.drill.file import DrillFile
 from app.drill.peers import PeerFactory, Peers
+from app.drill.processes import PROGRAM
 from app.drill.product import Broker, Product
 from app.drill.report import Outcome, conclude
-from app.drill.settle import Backlog, Settling
+from app.drill.settle import QUIET_SECONDS, Backlog, Settling
 from app.drill.steps import Player, Script
 from app.drill.topics import GroupLag, OpenedException, read_exceptions
 from app.drill.watch import Watch
@@ -53,7 +54,7 @@ class Display(Protocol):
 
 
 class DrillRun:
-    """One run of one file. `broker` is started and stopped here; `logs` is a folder that gets the logs of all processes."""
+    """One run of one file. `broker` is started and stopped here; `logs` is a folder that gets the logs of all processes; `worker` starts a worker."""
 
     def __init__(
         self,
@@ -65,8 +66,9 @@ class DrillRun:
         *,
         foreign: bool,
         logs: Path | None = None,
+        worker: Sequence[str] = (*PROGRAM, "worker"),
     ) -> None:
-        self._logs = logs
+        self._logs, self._worker = logs, worker
         self._file, self._raw, self._factory, self._broker, self._display = file, raw, factory, broker, display
         self._foreign = foreign
         self.kept_logs = ""
@@ -76,7 +78,14 @@ class DrillRun:
         await asyncio.to_thread(self._broker.start)
         try:
             peers = Peers(self._file, self._factory)
-            product = Product(peers, self._raw, self._broker, foreign=self._foreign, tell=self._display.tell)
+            product = Product(
+                peers,
+                self._raw,
+                self._broker,
+                foreign=self._foreign,
+                tell=self._display.tell,
+                worker=self._worker,
+            )
             progress = Progress(self._file, peers, started=time.monotonic())
             self._display.start(progress)
             try:
@@ -93,7 +102,7 @@ class DrillRun:
 
     async def _drill(self, peers: Peers, product: Product, progress: Progress) -> Outcome:
         watch, lag = Watch(peers), GroupLag(product.settings)
-        player = Player(self._file, peers, product.kill, product.freeze)
+        player = Player(self._file, peers, product.kill, product.freeze, product.go_live)
         settling = Settling(peers, product, lambda: asyncio.to_thread(lag.look))
         progress.script, progress.watch = player.script, watch
         opening = {sku: sum(s["available"] for s in by.values()) for sku, by in peers.clarus.stock().items()}
@@ -152,10 +161,11 @@ class DrillRun:
         return False
 
     async def _settle(self, settling: Settling, product: Product, progress: Progress) -> bool:
-        """Quiet, and not before every sweep had its turn: what nobody was told of is found by the next one."""
+        """Quiet, and not before every sweep had its turn: what nobody was told of is found by the next one. Nor while a product still counts as selling."""
         sweeps = product.settings.settings.sweeps
-        longest = max(sweeps.orders, sweeps.stock, sweeps.listings) / 1000
         bound = self._file.settle / 1000
+        least = min(max(sweeps.orders, sweeps.stock, sweeps.listings) / 1000, bound / 2)
+        least = max(least, min(progress.peers.selling(), bound - 2 * QUIET_SECONDS))
 
         async def follow() -> None:
             while True:
@@ -164,6 +174,6 @@ class DrillRun:
 
         following = asyncio.create_task(follow())
         try:
-            return await settling.wait(bound, least=min(longest, bound / 2))
+            return await settling.wait(bound, least=least)
         finally:
             following.cancel()

@@ -16,6 +16,7 @@ from app.simulators.contract import NewLine, NewOrder, StepRefused, StorefrontOr
 
 Kill = Callable[[KillStep], Awaitable[None]]
 Freeze = Callable[[float], Awaitable[None]]
+GoLive = Callable[[str], Awaitable[None]]
 
 
 @dataclass(slots=True)
@@ -54,10 +55,11 @@ class Script:
 
 
 class Player:
-    """Plays one file. `kill` ends a process of the product, `freeze` stops the broker for so many seconds."""
+    """Plays one file. `kill` ends a process of the product, `freeze` stops the broker for so many seconds, `live` ends a channel's shadow."""
 
-    def __init__(self, file: DrillFile, peers: Peers, kill: Kill, freeze: Freeze) -> None:
+    def __init__(self, file: DrillFile, peers: Peers, kill: Kill, freeze: Freeze, live: GoLive) -> None:
         self._file, self._peers, self._kill, self._freeze = file, peers, kill, freeze
+        self._live = live
         self.script = Script()
         self._places = {(s.order.channel, s.order.id): 1 for s in file.steps if s.order is not None}
         self._ids: dict[tuple[str, str], str] = {}
@@ -82,7 +84,7 @@ class Player:
         try:
             result.booked = await self._act(step)
         except (StepRefused, KeyError) as error:
-            result.ok, result.detail = False, str(error).strip("'\"")
+            result.ok, result.detail = False, str(error.args[0])
 
     async def _act(self, step: Step) -> int | None:
         storefronts = self._peers.storefronts
@@ -120,7 +122,16 @@ class Player:
             if shoppers.empty:
                 raise StepRefused("none of these products is listed at any of these channels")
             await run_load(step.load, shoppers, storefronts, self, next(iter(self._file.shipping), ""))
+        elif step.go_live is not None:
+            await self._go_live(step.go_live.channel)
         return None
+
+    async def _go_live(self, channel: str) -> None:
+        written = self._peers.writes(channel)
+        await self._live(channel)
+        self._peers.in_shadow.discard(channel)
+        if written:
+            raise StepRefused(f"{channel} got {len(written)} writes while in shadow, the first: {written[0]}")
 
     def placed(self, channel: str, order: StorefrontOrder, paid: bool = True) -> None:
         """A storefront accepted an order."""
@@ -211,6 +222,8 @@ def describe(step: Step) -> str:
         return f"kill {step.kill.process} {step.kill.signal}, disk {step.kill.disk}"
     if step.load is not None:
         return f"load {step.load.orders_per_second:g} orders/s for {step.load.lasts / 1000:g} s"
+    if step.go_live is not None:
+        return f"go_live {step.go_live.channel}"
     for name in STEP_KINDS:
         given = getattr(step, "returned" if name == "return" else name)
         if given is not None:

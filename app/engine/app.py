@@ -91,7 +91,7 @@ class EngineApp(faust.App):  # type: ignore[misc]
 
     def observe(self, observer: EngineObserver) -> None:
         """Tell it what happens; before `start`."""
-        self.pump.observer = observer
+        self.pump.observe(observer)
 
     def store_size(self) -> Size:
         """Of the stores of the partitions that run here. Cheap: the store's own estimates."""

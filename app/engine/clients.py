@@ -35,7 +35,7 @@ def group_consumer(config: EngineConfig) -> dict[str, Any]:
         "isolation.level": "read_committed",
         "partition.assignment.strategy": "range",
         "session.timeout.ms": config.session_timeout_ms,
-        "heartbeat.interval.ms": max(300, config.session_timeout_ms // 10),
+        "heartbeat.interval.ms": max(300, config.session_timeout_ms // 20),
         "max.poll.interval.ms": 300_000,
         "fetch.wait.max.ms": _fetch_wait(config),
         "queued.min.messages": 100_000,

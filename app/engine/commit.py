@@ -6,6 +6,7 @@ It writes; what happens to partitions and stores after a failure is the pump's b
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import structlog
@@ -13,7 +14,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from app.engine import clients, journal
 from app.engine.config import EngineConfig
-from app.engine.cycle import Output, Sealed
+from app.engine.cycle import Output, OutputRun, Sealed
 from app.engine.errors import BrokerUnavailable, CycleAborted, Fenced, OutputRefused
 from app.engine.guard import GuardedCalls, HungCall
 from app.engine.heartbeat import Heartbeat
@@ -88,11 +89,17 @@ class _Sender:
             items = refused
             self._producer.poll(0.01)
 
-    def outputs(self, outputs: Iterable[Output], **options: Any) -> None:
+    def outputs(self, outputs: Iterable[Output | OutputRun], **options: Any) -> None:
         """In order per topic; runs without headers go out as batches."""
         run: list[dict[str, Any]] = []
         target: tuple[str, int | None] | None = None
         for output in outputs:
+            if isinstance(output, OutputRun):
+                if target is not None and run:
+                    self.batch(target[0], run, target[1], **options)
+                run, target = [], None
+                self._run(output, **options)
+                continue
             if not output.headers and (output.topic, output.partition) == target:
                 run.append({"key": output.key, "value": output.value})
                 continue
@@ -107,12 +114,28 @@ class _Sender:
         if target is not None and run:
             self.batch(target[0], run, target[1], **options)
 
+    def _run(self, run: OutputRun, **options: Any) -> None:
+        if not run.headers:
+            self.batch(run.topic, [{"key": key, "value": value} for key, value in run.records], None, **options)
+            return
+        produce = partial(self._producer.produce, run.topic, headers=list(run.headers), **options)
+        for key, value in run.records:
+            try:
+                produce(value, key)
+            except BufferError:
+                self._wait(partial(produce, value, key))
+
     def _one(self, output: Output, **options: Any) -> None:
         if output.partition is not None:
             options["partition"] = output.partition
+        headers = list(output.headers)
+        self._wait(partial(self._producer.produce, output.topic, output.value, output.key, headers=headers, **options))
+
+    def _wait(self, produce: Callable[[], None]) -> None:
+        """Until the queue takes it."""
         while True:
             try:
-                self._producer.produce(output.topic, output.value, output.key, headers=list(output.headers), **options)
+                produce()
                 return
             except BufferError:
                 self._producer.poll(0.05)

@@ -8,10 +8,11 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import groupby
 from typing import Any
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from app.engine import clients
 from app.engine.config import EngineConfig
@@ -20,6 +21,7 @@ from app.engine.errors import EngineConfigError, EngineError, Fenced
 log = structlog.get_logger(__name__)
 _COMPLAIN_EVERY_S = 10.0
 _SEEK_WAIT_S = 10.0
+_HAND_OVER_S = 3.0
 
 
 class Change(Enum):
@@ -45,6 +47,7 @@ class Polled:
     messages: dict[tuple[str, int], list[Any]] = field(default_factory=dict)
     rebalances: list[Rebalance] = field(default_factory=list)
     unreachable: bool = False
+    count: int = 0
 
 
 class GroupConsumer:
@@ -58,40 +61,40 @@ class GroupConsumer:
         self._assigned: frozenset[int] = frozenset()
         self._events: list[Rebalance] = []
         self._broken: EngineError | None = None
+        self._parked = self._widened = False
         self._complained: dict[int, float] = {}
 
     def open(self) -> None:
         """Join the group. The first assignment comes with a later poll."""
         self._consumer = Consumer(clients.group_consumer(self._config), logger=clients.LOGGER)
-        self._consumer.subscribe(
-            self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
-        )
+        self._parked = self._widened = False
+        self._subscribe(self._topics)
 
-    def poll(self, timeout_s: float) -> Polled:
-        """Up to `poll_max` records, or what there is after the time. Raises Fenced or EngineConfigError."""
+    def _subscribe(self, topics: list[str]) -> None:
+        self._consumer.subscribe(topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
+
+    def poll(self, most: int, timeout_s: float) -> Polled:
+        """Up to `most` records, or what there is after the time. Raises Fenced or EngineConfigError."""
         try:
-            found = self._consumer.consume(self._config.poll_max, timeout_s)
+            found = self._consumer.consume(most, timeout_s)
         except KafkaException as raised:
             self._consume_error(raised.args[0])
             found = []
         if self._broken is not None:
             raise self._broken
-        polled = Polled()
+        if self._parked and not self._widened:
+            # Only another subscription than the one it knows makes the broker assign anew; what comes of the further topic is left alone.
+            self._widened = True
+            self._subscribe([*self._topics, self._config.state_topic])
+        polled = Polled(count=len(found))
         polled.rebalances, self._events = self._events, polled.rebalances
-        messages = polled.messages
-        for message in found:
-            error = message.error()
-            if error is not None:
-                polled.unreachable |= self._consume_error(error)
-                continue
-            source = (message.topic(), message.partition())
-            known = messages.get(source)
-            if known is None:
-                messages[source] = [message]
-            else:
-                known.append(message)
-        if polled.rebalances:
-            messages.clear()
+        errors = [error for error in map(Message.error, found) if error is not None]
+        for error in errors:
+            polled.unreachable |= self._consume_error(error)
+        if errors:
+            found = [message for message in found if message.error() is None]
+        if not polled.rebalances:
+            _split(found, polled.messages)
         return polled
 
     def _consume_error(self, error: Any) -> bool:
@@ -108,8 +111,8 @@ class GroupConsumer:
 
     def rejoin(self) -> None:
         """A new member in the place of one the broker has shut out."""
-        self.close()
         self._assigned = frozenset()
+        self.close()
         self._active.clear()
         self._events.clear()
         self.open()
@@ -176,15 +179,42 @@ class GroupConsumer:
         return behind
 
     def close(self) -> None:
-        """Leave (a consumer the broker has shut out just ends). A static member's partitions stay reserved for it until its session ends."""
+        """Give the partitions up and leave; a consumer the broker has shut out just ends."""
         if self._consumer is not None:
+            if self._config.static_membership and self._assigned:
+                self._hand_over()
             self._consumer.close()
             self._consumer = None
+
+    def _hand_over(self) -> None:
+        """A static member that leaves keeps its partitions until its session ends. One that subscribes to something else has none to keep, so the
+        others get them at once (decision 0070)."""
+        parked: list[bool] = []
+
+        def on_assign(consumer: Any, given: list[Any]) -> None:
+            consumer.assign([])
+            parked.append(True)
+
+        def on_revoke(consumer: Any, given: list[Any]) -> None:
+            consumer.unassign()
+
+        deadline = time.monotonic() + _HAND_OVER_S
+        try:
+            self._consumer.subscribe(
+                [self._config.state_topic], on_assign=on_assign, on_revoke=on_revoke, on_lost=on_revoke
+            )
+            while not parked and time.monotonic() < deadline:
+                self._consumer.poll(0.05)
+        except KafkaException as error:
+            log.warning("partitions stay reserved until the session ends", error=str(error))
 
     def _on_assign(self, consumer: Any, given: list[Any]) -> None:
         by_topic: dict[str, set[int]] = {topic: set() for topic in self._topics}
         for one in given:
-            by_topic.setdefault(one.topic, set()).add(one.partition)
+            if one.topic in by_topic:
+                by_topic[one.topic].add(one.partition)
+        # Nothing but the state topic: that is still what this worker asked for when it left a moment ago.
+        self._parked = bool(given) and not any(by_topic.values())
         sets = list(by_topic.values())
         if any(other != sets[0] for other in sets):
             self._broken = EngineConfigError(
@@ -210,3 +240,12 @@ class GroupConsumer:
         self._active.clear()
         consumer.unassign()
         self._events.append(Rebalance(change))
+
+
+def _split(found: Sequence[Any], messages: dict[tuple[str, int], list[Any]]) -> None:
+    """By topic and partition, in order. The client returns runs of one partition, so most is done by slices."""
+    begin = 0
+    for source, run in groupby(zip(map(Message.topic, found), map(Message.partition, found), strict=True)):
+        end = begin + len(list(run))
+        messages.setdefault(source, []).extend(found[begin:end])
+        begin = end

@@ -5,12 +5,14 @@ get a *trial* on top of it, which is merged where they succeed and dropped where
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import TracebackType
 from typing import Any, NamedTuple, TypeVar, cast
 
 from app.engine.api import Record, Table
+from app.engine.records import InputRecord, columns
 from app.engine.store import Store
 from app.engine.tables import EngineTable
 
@@ -27,11 +29,16 @@ class Output(NamedTuple):
     headers: tuple[tuple[str, bytes], ...]
 
 
-class Change(NamedTuple):
-    """The wanted row of a key; None deletes."""
+class OutputRun(NamedTuple):
+    """Many records to one topic, with the same headers; the key decides on the partition."""
 
-    table: EngineTable
-    row: Any
+    topic: str
+    records: list[tuple[bytes, bytes | None]]
+    headers: tuple[tuple[str, bytes], ...]
+
+
+Change = tuple[EngineTable, Any]
+"""Whose row a key is, and the row wanted; None deletes. A plain tuple, for there is one per row and cycle."""
 
 
 @dataclass(slots=True)
@@ -54,7 +61,7 @@ class Scope:
     store: Store
     naming: Naming
     changes: dict[bytes, Change] = field(default_factory=dict)
-    outputs: list[Output] = field(default_factory=list)
+    outputs: list[Output | OutputRun] = field(default_factory=list)
     positions: dict[str, int] = field(default_factory=dict)
     records: int = 0
     dead_letters: int = 0
@@ -69,6 +76,8 @@ class ScopeContext:
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
+        self._changes: dict[bytes, Change] = scope.changes
+        self._outputs: list[Output | OutputRun] = scope.outputs
 
     @property
     def partition(self) -> int:
@@ -83,19 +92,44 @@ class ScopeContext:
         stored = known.key(key)
         change = self._changed(stored)
         if change is not None:
-            return cast("Row | None", change.row)
+            return cast("Row | None", change[1])
         value = self._scope.store.get(stored)
         return None if value is None else cast(Row, known.decode(value))
+
+    def get_many(self, table: Table[Row], keys: Sequence[str]) -> list[Row | None]:
+        known = cast(EngineTable, table)
+        changed, get, decode, prefix = self._changed, self._scope.store.get, known.decode, known.prefix
+        if not self._scope.changes and not self._changes:
+            values = [get(prefix + key.encode()) for key in keys]
+            return [None if value is None else cast(Row, decode(value)) for value in values]
+        found: list[Row | None] = []
+        for key in keys:
+            stored = prefix + key.encode()
+            change = changed(stored)
+            if change is not None:
+                found.append(change[1])
+            else:
+                value = get(stored)
+                found.append(None if value is None else decode(value))
+        return found
 
     def put(self, table: Table[Row], key: str, row: Row) -> None:
         if row is None:
             raise TypeError(f"None is no row of the table {table.name!r}; use delete")
         known = cast(EngineTable, table)
-        self._changes[known.key(key)] = Change(known, row)
+        self._changes[known.key(key)] = (known, row)
+
+    def put_many(self, table: Table[Row], rows: Mapping[str, Row]) -> None:
+        known = cast(EngineTable, table)
+        prefix = known.prefix
+        for key, row in rows.items():
+            if row is None:
+                raise TypeError(f"None is no row of the table {table.name!r}; use delete")
+            self._changes[prefix + key.encode()] = (known, row)
 
     def delete(self, table: Table[Any], key: str) -> None:
         known = cast(EngineTable, table)
-        self._changes[known.key(key)] = Change(known, None)
+        self._changes[known.key(key)] = (known, None)
 
     def scan(self, table: Table[Row], prefix: str = "", after: str = "") -> Iterator[tuple[str, Row]]:
         known = cast(EngineTable, table)
@@ -125,16 +159,15 @@ class ScopeContext:
         partition: int | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        encoded = tuple((name, text.encode()) for name, text in headers.items()) if headers else ()
-        self._outputs.append(Output(self._scope.naming.physical(topic), key.encode(), value, partition, encoded))
+        physical = self._scope.naming.physical(topic)
+        self._outputs.append(Output(physical, key.encode(), value, partition, _encoded(headers)))
 
-    @property
-    def _changes(self) -> dict[bytes, Change]:
-        return self._scope.changes
-
-    @property
-    def _outputs(self) -> list[Output]:
-        return self._scope.outputs
+    def send_many(
+        self, topic: str, records: Iterable[tuple[str, bytes | None]], *, headers: Mapping[str, str] | None = None
+    ) -> None:
+        encoded = [(key.encode(), value) for key, value in records]
+        if encoded:
+            self._outputs.append(OutputRun(self._scope.naming.physical(topic), encoded, _encoded(headers)))
 
     def _changed(self, key: bytes) -> Change | None:
         return self._scope.changes.get(key)
@@ -144,8 +177,12 @@ class ScopeContext:
 
     def _scanned(self, key: bytes, skip: int) -> Iterator[tuple[str, Any]]:
         change = self._changed(key)
-        if change is not None and change.row is not None:
-            yield key[skip:].decode(), change.row
+        if change is not None and change[1] is not None:
+            yield key[skip:].decode(), change[1]
+
+
+def _encoded(headers: Mapping[str, str] | None) -> tuple[tuple[str, bytes], ...]:
+    return tuple((name, text.encode()) for name, text in headers.items()) if headers else ()
 
 
 class Trial(ScopeContext):
@@ -154,50 +191,51 @@ class Trial(ScopeContext):
 
     def __init__(self, scope: Scope) -> None:
         super().__init__(scope)
-        self._own_changes: dict[bytes, Change] = {}
-        self._own_outputs: list[Output] = []
+        self._changes = {}
+        self._outputs = []
 
     def merge(self) -> None:
         """The function succeeded: what it wrote belongs to the cycle."""
-        self._scope.changes.update(self._own_changes)
-        self._scope.outputs.extend(self._own_outputs)
-
-    @property
-    def _changes(self) -> dict[bytes, Change]:
-        return self._own_changes
-
-    @property
-    def _outputs(self) -> list[Output]:
-        return self._own_outputs
+        self._scope.changes.update(self._changes)
+        self._scope.outputs.extend(self._outputs)
 
     def _changed(self, key: bytes) -> Change | None:
-        own = self._own_changes.get(key)
+        own = self._changes.get(key)
         if own is not None:
             return own
         earlier = self._scope.changes.get(key)
-        if earlier is None or earlier.row is None:
+        if earlier is None or earlier[1] is None:
             return earlier
-        return Change(earlier.table, earlier.table.copy(earlier.row))
+        table, row = earlier
+        return table, table.copy(row)
 
     def _changed_keys(self) -> list[bytes]:
-        return list(self._scope.changes.keys() | self._own_changes.keys())
+        return list(self._scope.changes.keys() | self._changes.keys())
 
 
 class EngineBatch(ScopeContext):
     """`api.Batch`: the records of one topic and partition. `finished` tells the pump; `error` says why where the agent raised."""
 
     def __init__(
-        self, scope: Scope, topic: str, physical: str, records: Sequence[Record], finished: "asyncio.Future[None]"
+        self, scope: Scope, topic: str, physical: str, messages: Sequence[Any], finished: "asyncio.Future[None]"
     ) -> None:
         super().__init__(scope)
         self.topic = topic
-        self.records = records
+        self.messages = messages
         self.finished = finished
         self.entered = False
         self.succeeded = False
         self.error: BaseException | None = None
         self.unreadable: set[int] = set()
         self._physical = physical
+
+    @cached_property
+    def records(self) -> Sequence[Record]:
+        return [InputRecord(message) for message in self.messages]
+
+    @cached_property
+    def columns(self) -> tuple[list[bytes], list[bytes | None], list[int]]:
+        return columns(self.messages)
 
     def dead_letter(self, record: Record, reason: str) -> None:
         if record.offset in self.unreadable:
@@ -234,7 +272,7 @@ class Sealed(NamedTuple):
     """What is committed for one cycle, as bytes. `rows` and `positions` by partition; `positions` are complete for every partition named."""
 
     rows: dict[int, list[tuple[bytes, bytes | None]]]
-    outputs: list[Output]
+    outputs: list[Output | OutputRun]
     positions: dict[int, dict[str, int]]
 
 
@@ -264,14 +302,13 @@ class Cycle:
     def seal(self, positions: Mapping[int, Mapping[str, int]]) -> Sealed:
         """Rows become bytes here, on the thread that made them. `positions` are those before the cycle."""
         rows: dict[int, list[tuple[bytes, bytes | None]]] = {}
-        outputs: list[Output] = []
+        outputs: list[Output | OutputRun] = []
         after: dict[int, dict[str, int]] = {}
         for partition, scope in self._scopes.items():
             if not scope.touched:
                 continue
             rows[partition] = [
-                (key, None if change.row is None else change.table.encode(change.row))
-                for key, change in scope.changes.items()
+                (key, None if row is None else table.encode(row)) for key, (table, row) in scope.changes.items()
             ]
             outputs.extend(scope.outputs)
             after[partition] = {**positions[partition], **scope.positions}

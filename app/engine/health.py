@@ -1,10 +1,8 @@
 """What the engine counts about itself, and what it tells an observer while it runs. It measures nothing by itself."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from app.engine.api import Record
 from app.engine.restore import Progress
 
 
@@ -33,8 +31,8 @@ class EngineStats:
 class EngineObserver(Protocol):
     """Told on the event loop what happens, as it happens; it must return at once. Times are seconds."""
 
-    def folded(self, topic: str, records: Sequence[Record], unreadable: int) -> None:
-        """A batch went through its agent. It counts once its cycle is committed."""
+    def folded(self, topic: str, number: int, written: int, unreadable: int) -> None:
+        """A batch of so many records went through its agent; the first was written then (milliseconds, 0: not known). It counts once its cycle is committed."""
         ...
 
     def committed(self, seconds: float) -> None:
@@ -57,7 +55,7 @@ class EngineObserver(Protocol):
 class Unobserved:
     """An `EngineObserver` for nobody."""
 
-    def folded(self, topic: str, records: Sequence[Record], unreadable: int) -> None: ...
+    def folded(self, topic: str, number: int, written: int, unreadable: int) -> None: ...
     def committed(self, seconds: float) -> None: ...
     def aborted(self, certain: bool) -> None: ...
     def cycled(self, seconds: float) -> None: ...

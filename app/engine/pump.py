@@ -13,17 +13,19 @@ from typing import Any, TypeVar
 import structlog
 
 from app.engine.api import PartitionFunction, PartitionLost
+from app.engine.appetite import Appetite
 from app.engine.commit import Committer, committer
 from app.engine.config import EngineConfig
 from app.engine.consumer import Change, GroupConsumer, Polled, Rebalance
-from app.engine.cycle import Cycle, EngineBatch, Naming, Sealed, Trial
+from app.engine.cycle import Cycle, EngineBatch, Naming, OutputRun, Sealed, Trial
 from app.engine.deadletters import DeadLetterLimits
 from app.engine.errors import CycleAborted, EngineError, Fenced, PoisonBatch
 from app.engine.health import EngineObserver, EngineStats, Unobserved
 from app.engine.heartbeat import Heartbeat
+from app.engine.memory import settle
+from app.engine.ownership import Ownership
 from app.engine.partition import OwnedPartition, Phase, Submission, Tick
-from app.engine.records import InputRecord
-from app.engine.restore import Restored, RestoreRound
+from app.engine.records import written_at
 from app.engine.store import Mark, StoreSet
 from app.engine.topics import prepare
 
@@ -46,26 +48,18 @@ class Pump:
         self.stats = EngineStats()
         self.observer: EngineObserver = Unobserved()
         self.heartbeat = Heartbeat(config.session_timeout_ms / 1000)
-        self.partitions: dict[int, OwnedPartition] = {}
         self.broker_away = False
         self._clock = clock
         self._naming = Naming(config.topic_prefix, config.dead_letter_topic)
         self._stores = StoreSet(config.store, config.directory)
+        self._appetite = Appetite(config.poll_max, config.commit_interval_ms / 1000)
         self._limits = DeadLetterLimits(config.dead_letter_ratio, config.dead_letter_run)
         self._committer: Committer = committer(config, self.heartbeat)
         self._thread = ThreadPoolExecutor(1, "kafka")
-        self._restore_threads = ThreadPoolExecutor(4, "restore")
+        self.ownership = Ownership(config, self._stores, self.stats, self._kafka)
         self._ticks: list[Tick] = []
-        self._on_ready: list[Callable[[int], None]] = []
-        self._on_lost: list[Callable[[int], None]] = []
-        self._restored: list[tuple[RestoreRound, Restored]] = []
-        self._round: RestoreRound | None = None
-        self._awaited: RestoreRound | None = None
-        self.joined = False
         self._batch_in_work: EngineBatch | None = None
-        self._round_failure: BaseException | None = None
         self._consumer: GroupConsumer
-        self._source = ""
         self._topics: list[str] = []
         self._closing = False
         self._failures = 0
@@ -73,7 +67,20 @@ class Pump:
         self._last_cycle = 0.0
         self._last_lag = 0.0
 
+    def observe(self, observer: EngineObserver) -> None:
+        """Whom to tell from now on."""
+        self.observer = self.ownership.observer = observer
+
     # what runtime code calls ---------------------------------------------------------------------------------------------------------------------------
+
+    @property
+    def partitions(self) -> dict[int, OwnedPartition]:
+        """Assigned here, by number."""
+        return self.ownership.partitions
+
+    @property
+    def joined(self) -> bool:
+        return self.ownership.joined
 
     @property
     def owned(self) -> frozenset[int]:
@@ -83,10 +90,10 @@ class Pump:
         self._ticks.append(Tick(seconds, function))
 
     def on_ready(self, function: Callable[[int], None]) -> None:
-        self._on_ready.append(function)
+        self.ownership.on_ready.append(function)
 
     def on_lost(self, function: Callable[[int], None]) -> None:
-        self._on_lost.append(function)
+        self.ownership.on_lost.append(function)
 
     async def submit(self, number: int, function: PartitionFunction) -> None:
         partition = self.partitions.get(number)
@@ -103,9 +110,10 @@ class Pump:
         self._topics = sorted(topics)
         self._consumer = GroupConsumer(self.config, self._topics)
         self._stores.open()
-        self._source = await self._kafka(prepare, self.config, self._topics)
+        self.ownership.read(self._topics, await self._kafka(prepare, self.config, self._topics))
         await self._kafka(self._committer.open)
         await self._kafka(self._consumer.open)
+        settle()
 
     async def run(self, deliver: Deliver) -> None:
         """Turn after turn until `close`; any exception that leaves here must end the worker."""
@@ -116,10 +124,7 @@ class Pump:
         finally:
             watch.cancel()
             self._closing = True
-            self.joined = False
-            self._cancel_round()
-            for number in sorted(self.partitions):
-                self._give_up(self.partitions.pop(number))
+            self.ownership.give_all_up()
 
     async def _watch_freezes(self) -> None:
         self.heartbeat.tick()
@@ -133,15 +138,12 @@ class Pump:
 
     async def close(self) -> None:
         """After `run`: leave the group and close the stores."""
-        self._cancel_round()
-        if self._round is not None:
-            await asyncio.get_running_loop().run_in_executor(None, self._round.wait)
+        await self.ownership.close()
         if self._topics:
             await self._kafka(self._consumer.close)
         await self._kafka(self._committer.close)
         await self._kafka(self._stores.close)
         self._thread.shutdown(wait=False)
-        self._restore_threads.shutdown(wait=False)
 
     async def _kafka(self, function: Callable[..., Result], *arguments: Any) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
@@ -152,17 +154,20 @@ class Pump:
         interval = self.config.commit_interval_ms / 1000
         wait = min(interval, max(0.0, self._last_cycle + interval - time.monotonic()))
         polled = await self._poll(wait)
-        self._last_cycle = time.monotonic()
+        self._last_cycle = begun = time.monotonic()
+        committing = self.stats.commit_seconds
         self.broker_away = polled.unreachable or (self.broker_away and not polled.messages)
         for rebalance in polled.rebalances:
-            await self._follow(rebalance)
-        await self._let_restored_run()
+            await self.ownership.follow(rebalance)
+        await self.ownership.let_restored_run(self._consumer, self._committer, len(self._ticks))
         await self._cycle(polled, deliver)
+        committing = self.stats.commit_seconds - committing
+        self._appetite.judge(polled.count, time.monotonic() - begun - committing)
         await self._measure_lag()
 
     async def _poll(self, wait: float) -> Polled:
         try:
-            polled = await self._kafka(self._consumer.poll, wait)
+            polled = await self._kafka(self._consumer.poll, self._appetite.most, wait)
         except Fenced as fenced:
             # After an outage a broker may shut out a member that is alone under its name: an answer that got lost changed the member's id.
             if not self.heartbeat.blames_broker():
@@ -174,87 +179,6 @@ class Pump:
         if polled.unreachable or any(one.change is Change.LOST for one in polled.rebalances):
             self.heartbeat.broker_trouble()
         return polled
-
-    async def _follow(self, rebalance: Rebalance) -> None:
-        """A rebalance ends the round in progress. What was ours and is again is read up to its end before it runs on."""
-        self.stats.rebalances += 1
-        log.info("rebalance", change=rebalance.change.value, partitions=sorted(rebalance.partitions))
-        self._cancel_round()
-        self.joined = rebalance.change is Change.ASSIGNED
-        for partition in self.partitions.values():
-            partition.hold()
-        if rebalance.change is Change.REVOKED:
-            return
-        for number in sorted(self.partitions.keys() - rebalance.partitions):
-            self._give_up(self.partitions.pop(number))
-            await self._kafka(self._stores.rest, number)
-        if rebalance.change is Change.ASSIGNED:
-            for number in rebalance.partitions - self.partitions.keys():
-                self.partitions[number] = OwnedPartition(number, await self._kafka(self._stores.get, number))
-            self._restore(rebalance.partitions)
-
-    def _cancel_round(self) -> None:
-        self._awaited = None
-        if self._round is not None:
-            self._round.cancel()
-
-    def _restore(self, numbers: Iterable[int]) -> None:
-        self._cancel_round()
-        loop = asyncio.get_running_loop()
-        found: list[RestoreRound] = []
-
-        def report(restored: Restored) -> None:
-            loop.call_soon_threadsafe(self._note_restored, found[0], restored)
-
-        this = RestoreRound(self.config, self._stores, self._source, self._topics, numbers, report, self._round)
-        found.append(this)
-        self._round = self._awaited = this
-        self.stats.restoring = this.progress
-        loop.run_in_executor(self._restore_threads, this.run).add_done_callback(self._round_over)
-
-    def _note_restored(self, made_by: RestoreRound, restored: Restored) -> None:
-        self._restored.append((made_by, restored))
-
-    def _round_over(self, future: "asyncio.Future[None]") -> None:
-        if not future.cancelled() and future.exception() is not None:
-            self._round_failure = future.exception()
-
-    async def _let_restored_run(self) -> None:
-        if self._round_failure is not None:
-            raise self._round_failure
-        ready, self._restored = self._restored, []
-        current = [restored for made_by, restored in ready if made_by is self._awaited]
-        if not current:
-            return
-        await self._kafka(self._consumer.activate, {one.partition: one.positions for one in current})
-        for one in current:
-            partition = self.partitions[one.partition]
-            if partition.announced and one.foreign and not partition.repeating:
-                log.warning("somebody else had the partition for a while", partition=one.partition)
-                self._give_up(partition)
-            partition.repeating = False
-            partition.positions = dict(one.positions)
-            silent = partition.let_run()
-            self._committer.claim(one.partition, one.epoch)
-            self.stats.restored_rows += one.rows
-            self.observer.running(one.partition, silent, one.seconds)
-            if not partition.announced:
-                partition.announced = True
-                partition.due = dict.fromkeys(range(len(self._ticks)), 0.0)
-                for function in self._on_ready:
-                    function(one.partition)
-
-    def _give_up(self, partition: OwnedPartition) -> None:
-        """Tell everybody that the partition is gone."""
-        if partition.announced:
-            partition.announced = False
-            for function in self._on_lost:
-                function(partition.number)
-        lost = PartitionLost(f"partition {partition.number} was lost before the cycle was committed")
-        while partition.submissions:
-            done = partition.submissions.popleft().done
-            if not done.done():
-                done.set_exception(lost)
 
     # one cycle -----------------------------------------------------------------------------------------------------------------------------------------
 
@@ -293,9 +217,8 @@ class Pump:
 
     async def _batch(self, cycle: Cycle, number: int, topic: str, messages: list[Any], deliver: Deliver) -> EngineBatch:
         scope = cycle.scope(number, self.partitions[number].store)
-        records = [InputRecord(message) for message in messages]
         finished = asyncio.get_running_loop().create_future()
-        batch = EngineBatch(scope, self.config.logical(topic), topic, records, finished)
+        batch = EngineBatch(scope, self.config.logical(topic), topic, messages, finished)
         self._batch_in_work = batch
         await deliver(batch, topic, number)
         await finished
@@ -304,8 +227,8 @@ class Pump:
         if batch.succeeded:
             scope.positions[topic] = messages[-1].offset() + 1
             scope.records += len(messages)
-            self._limits.judge(batch.topic, [record.offset for record in records], batch.unreadable)
-            self.observer.folded(batch.topic, records, len(batch.unreadable))
+            self._limits.judge(batch.topic, batch.columns[2], batch.unreadable)
+            self.observer.folded(batch.topic, len(messages), written_at(messages[0]), len(batch.unreadable))
         return batch
 
     def agent_failed(self, error: BaseException) -> None:
@@ -328,7 +251,7 @@ class Pump:
                 if not batch.entered
                 else f"the agent of {batch.topic} was interrupted"
             )
-        first, last = batch.records[0].offset, batch.records[-1].offset
+        first, last = batch.messages[0].offset(), batch.messages[-1].offset()
         place = f"{batch.topic}/{batch.partition} offsets {first}-{last}"
         if self._failures >= self.config.batch_attempts:
             raise PoisonBatch(
@@ -404,7 +327,7 @@ class Pump:
         stats.last_commit_seconds = time.monotonic() - began
         stats.commit_seconds += stats.last_commit_seconds
         self.observer.committed(stats.last_commit_seconds)
-        stats.outputs += len(sealed.outputs)
+        stats.outputs += sum(len(one.records) if isinstance(one, OutputRun) else 1 for one in sealed.outputs)
         stats.rows += sum(len(rows) for rows in sealed.rows.values())
         stats.records += sum(scope.records for scope in cycle.scopes.values())
         stats.dead_letters += sum(scope.dead_letters for scope in cycle.scopes.values())
@@ -437,10 +360,7 @@ class Pump:
         else:
             doubtful = sorted(self.partitions)
             await self._kafka(self._consumer.hold, doubtful)
-            for number in doubtful:
-                self.partitions[number].hold()
-                self.partitions[number].repeating = True
-            self._restore(doubtful)
+            self.ownership.read_again(doubtful)
         await asyncio.sleep(min(_BACKOFF_MOST_S, _BACKOFF_S * 2 ** (self._aborts_in_a_row - 1)))
 
     async def _measure_lag(self) -> None:

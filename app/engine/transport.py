@@ -100,7 +100,7 @@ class EngineConsumer(faust_consumer.Consumer):  # type: ignore[misc]
             BatchMessage(
                 topic,
                 partition,
-                batch.records[-1].offset,
+                batch.messages[-1].offset(),
                 0.0,
                 1,
                 (),

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from app.why.inputs import Tail
-from tables.explain.report import Answer, Delivered, Ledger, Lines, Target, Told, Waiting
+from tables.explain.report import Answer, Delivered, Ledger, Lines, Split, Target, Told, Waiting
 
 
 def show(console: Console, answer: Answer, tail: Tail | None, missing: Sequence[str]) -> None:
@@ -19,6 +19,8 @@ def show(console: Console, answer: Answer, tail: Tail | None, missing: Sequence[
         console.print(Text(f"not known: {line}", style="yellow"))
     if answer.ledger is not None:
         console.print(_levels(answer, answer.ledger))
+        if answer.ledger.split is not None:
+            console.print(_split(answer.ledger.split))
         if answer.ledger.bundles:
             console.print(_bundles(answer.ledger.bundles))
         for target in answer.ledger.targets:
@@ -65,12 +67,38 @@ def _levels(answer: Answer, row: Ledger) -> Group:
 
 
 def _bundles(told: Sequence[Told]) -> Group:
-    table = _table("bundle", "component", "eaches in it", "word", "per warehouse", "jointly")
+    table = _table("bundle", "component", "eaches in it", "word", "per warehouse", "jointly", "granted")
     for one in told:
         table.add_row(
-            one.bundle, one.component, str(one.eaches), f"v{one.version}", _figures(one.pools), _figures(one.joint)
+            one.bundle,
+            one.component,
+            str(one.eaches),
+            f"v{one.version}",
+            _figures(one.pools),
+            _figures(one.joint),
+            _figures(one.granted),
         )
     return _rows("Bundles", [table])
+
+
+def _split(split: Split) -> Group:
+    """R9."""
+    table = _table("sellers limited together", "to be split", "aimed at", "kept for them")
+    for limit in split.limits:
+        table.add_row(", ".join(limit.sellers), str(limit.left), str(limit.aimed), str(limit.reserved))
+    rows: list[RenderableType] = [table] if split.limits else []
+    for one in split.granted:
+        issued = ", ".join(f"v{version} {units}" for version, units in one.issued.items()) or "none"
+        rows.append(
+            Text(
+                f"  granted to {one.bundle} from {' or '.join(one.warehouses)} ({one.eaches} eaches a unit): {one.target}, told {issued},"
+                f" holds {one.holds}, sold {one.taken}: {one.reserved} units still to sell at most"
+            )
+        )
+    rows += [Text(f"  {line}", style="red") for line in split.no_guarantee]
+    rows += [_waiting(one) for one in split.awaits]
+    promise = "no guarantee" if split.no_guarantee else "what is sold is at most what is there"
+    return _rows(f"Pool split (escrow): {promise}", rows)
 
 
 def _figures(given: dict[str, int]) -> str:
@@ -110,6 +138,7 @@ def _target(target: Target, row: Delivered | None) -> Group:
             Text(
                 f"  quota: target {one.target}, confirmed {one.conf}, issued and not confirmed: {issued};"
                 f" holds at most {one.high}, {one.reserved} of it still to sell"
+                f"{f'; grants wait for the outcome of v{one.unsure}' if one.unsure else ''}"
             )
         )
     if target.drift:

@@ -15,18 +15,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from agents.availability import PartitionState
+from agents.availability import PartitionState, StockTables
 from agents.delivery import DeliveryTables
 from agents.emit import Place
 from app.connectors import CLARUS
-from app.engine.api import Context, Engine, PartitionLost, Table
+from app.engine.api import Context, Engine, PartitionLost
 from app.why.names import near
 from tables.catalogue import Product
 from tables.deliveries import pauses
 from tables.deliveries.peers import PeerKind
 from tables.explain import delivery, ledger
 from tables.explain.report import Answer, Delivered, Ledger, Lines, Part, WarehouseRead
-from tables.stock.rows import OrderLines, Rules, SkuRow, WatermarkRow
+from tables.stock.rows import OrderLines, Rules, SkuRow
 
 LINES_SHOWN: Final = 20
 ROWS_AT_MOST: Final = 20_000
@@ -40,9 +40,7 @@ Found = TypeVar("Found")
 class ExplainedTables:
     """The tables that an explanation is read from."""
 
-    stock: Table[SkuRow]
-    lines: Table[OrderLines]
-    watermarks: Table[WatermarkRow]
+    stock: StockTables
     delivery: DeliveryTables
 
 
@@ -120,8 +118,7 @@ class Explainer:
     # ---- inside a cycle ----
 
     def _ledger(self, context: Context, product: Product) -> tuple[Ledger, Lines]:
-        tables = self._tables
-        state = PartitionState(context, tables.stock, tables.lines, tables.watermarks)
+        state = PartitionState(context, self._tables.stock)
         row = state.sku(product.sku) or SkuRow(product.sku)
         orders = list(islice(self._orders(context, product.sku), ROWS_AT_MOST + 1))
         lines = ledger.open_lines(orders[:ROWS_AT_MOST], LINES_SHOWN, len(orders) <= ROWS_AT_MOST)
@@ -131,19 +128,21 @@ class Explainer:
         """The SKU's orders by reference; a SKU may stand at the head of another one's keys."""
         prefix = f"{sku}/"
         others = tuple(f"{other}/" for other in self._rules.catalogue.products if other.startswith(prefix))
-        for key, order in context.scan(self._tables.lines, prefix):
+        for key, order in context.scan(self._tables.stock.lines, prefix):
             if not key.startswith(others):
                 yield key.removeprefix(prefix), order
 
     def _delivered(self, context: Context, channel: str, product: Product) -> list[Delivered]:
         tables, found = self._tables.delivery, list[Delivered]()
+        mode = context.get(tables.modes, channel)
+        shadow = mode is not None and mode.shadow
         pause = pauses.in_force(lambda key: context.get(tables.pauses, key), channel, product.sku)
         for listing in product.listings:
             row = context.get(tables.listings, listing.id) if listing.channel == channel else None
             if row is not None:
                 words = pause.words if pause is not None else ""
                 bounds = self._rules.bound(channel)
-                found.append(delivery.explain(row, self._kinds[channel], bounds, self._now(), words))
+                found.append(delivery.explain(row, self._kinds[channel], bounds, self._now(), words, shadow))
         return found
 
     def _read(self, context: Context, sku: str) -> list[WarehouseRead]:

@@ -36,6 +36,7 @@ __all__ = [
     "begin",
     "conflict",
     "corrected",
+    "delta",
     "foreign",
     "looked_up",
     "needs_absolute",
@@ -43,6 +44,7 @@ __all__ = [
     "not_sent",
     "pending",
     "read_back",
+    "rebaseline",
     "refused",
     "tell",
     "unknown",
@@ -85,7 +87,7 @@ def next_step(
     write = _wanted_write(row, kind) if may_write else None
     if write is not None:
         return write
-    if _delta(row) == 0 and row.published == row.high and row.told < row.version:
+    if delta(row) == 0 and row.published == row.high and row.told < row.version:
         if kind is not PeerKind.VERSIONED or row.unsure_until == 0:
             return Tell()
         if now >= row.unsure_until:
@@ -99,7 +101,7 @@ def next_step(
     return Wait(None)
 
 
-def _delta(row: ListingRow) -> int:
+def delta(row: ListingRow) -> int:
     """R5: a decrease is measured from what is certain, an increase from what may be there."""
     if row.dec < row.published:
         return row.dec - row.published
@@ -107,15 +109,15 @@ def _delta(row: ListingRow) -> int:
 
 
 def _wanted_write(row: ListingRow, kind: PeerKind) -> Write | None:
-    delta = _delta(row)
-    if delta == 0:
+    units = delta(row)
+    if units == 0:
         return None
-    zero = delta < 0 and row.to_zero and kind is PeerKind.RELATIVE
+    zero = units < 0 and row.to_zero and kind is PeerKind.RELATIVE
     if row.hold and not zero:
         return None
-    if delta > 0 and not row.set_once and kind is PeerKind.RELATIVE:
+    if units > 0 and not row.set_once and kind is PeerKind.RELATIVE:
         return Write(0, zero=True)
-    return Write(delta, zero)
+    return Write(units, zero)
 
 
 def _settled_at(row: ListingRow, bounds: Bounds) -> int:
@@ -258,12 +260,20 @@ def looked_up(
 
 
 def read_back(
-    row: ListingRow, bounds: Bounds, quantity: int, at_from: int, at_to: int, began_pver: int, now: int
+    row: ListingRow,
+    bounds: Bounds,
+    quantity: int,
+    at_from: int,
+    at_to: int,
+    began_pver: int,
+    now: int,
+    shadow: bool = False,
 ) -> ReadBack | None:
     """What the listing shows, for the ledger to judge (R8). None: a write began or a correction was applied meanwhile, read again."""
     if row.pver != began_pver or row.intent is not None or row.epoch == 0:
         return None
     row.asked, row.asked_at, row.checked_at = row.pver, now, now
+    row.shown, row.shown_at = quantity, at_to
     row.resync = False
     return ReadBack(
         sku=row.sku,
@@ -275,6 +285,8 @@ def read_back(
         at_to=at_to,
         published=row.published,
         verify=row.verify > 0,
+        unguarded=row.unguarded,
+        shadow=shadow,
     )
 
 
@@ -319,13 +331,27 @@ def adopt(
     row.version = row.inc = row.dec = row.sent = row.told = row.verify = row.unsure_until = row.not_before = 0
     row.to_zero = row.hold = row.look_up = False
     row.intent, row.asked = None, -1
-    row.published = row.high = quantity
+    row.published = row.high = row.shown = quantity
+    row.shown_at = at_to
     row.marker_seen = marker[1] if marker else 0
     row.attempt = max(row.attempt, row.marker_seen)
     row.pver += 1
     row.peer_id, row.peer_version, row.set_once = peer_id, peer_version, set_once
     row.checked_at = row.changed_at = now
-    return Baseline(sku=row.sku, listing=row.listing, epoch=row.epoch, quantity=quantity, at_from=at_from, at_to=at_to)
+    return Baseline(
+        sku=row.sku,
+        listing=row.listing,
+        epoch=row.epoch,
+        quantity=quantity,
+        at_from=at_from,
+        at_to=at_to,
+        unguarded=row.unguarded,
+    )
+
+
+def rebaseline(row: ListingRow) -> None:
+    """R7: read it anew before anything is written. What is under way is finished first, commands up to now count no more."""
+    row.epoch = 0
 
 
 def tell(row: ListingRow, at: int, now: int) -> StockOutcome:
@@ -333,11 +359,11 @@ def tell(row: ListingRow, at: int, now: int) -> StockOutcome:
     return _outcome(row, row.version, at)
 
 
-def pending(row: ListingRow) -> bool:
-    """Something is still to be written, looked up, verified or reported."""
+def pending(row: ListingRow, may_write: bool = True) -> bool:
+    """Something is still to be written, looked up, verified or reported. Without `may_write` what is only wanted does not count."""
     if row.epoch == 0 or row.intent is not None or row.look_up or row.verify or row.hold:
         return True
-    return row.version > 0 and (row.told < row.version or _delta(row) != 0)
+    return may_write and row.version > 0 and (row.told < row.version or delta(row) != 0)
 
 
 def _outcome(row: ListingRow, version: int, at: int) -> StockOutcome:

@@ -54,6 +54,9 @@ class ListingRow(msgspec.Struct, array_like=True):
     caused_at: int = 0  # when what the newest command follows from occurred; 0 once it is confirmed
     escrow: bool = False  # the pool is split: others wait for the outcome of a decrease
     resync: bool = False  # an operator asked for a read-back
+    unguarded: str = ""  # why the storefront may sell beyond what it shows, by the newest read; empty: it refuses at 0
+    shown: int = 0  # what the last read showed on offer
+    shown_at: int = 0  # its time at the peer, 0: never read
 
 
 class Write(msgspec.Struct, frozen=True):

@@ -1,5 +1,6 @@
 """What kind of quantity writes a peer takes (ledger.md R6), and the time bounds that the rules rely on. Pure data."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -11,6 +12,13 @@ class PeerKind(StrEnum):
     RELATIVE = "relative"  # BigCommerce: relative adjustments applied later, absolute zero
     READ_MODIFY = "read_modify"  # decrements, takes absolute figures only
     ABSOLUTE = "absolute"  # does not decrement
+
+
+UNGUARDED: Mapping[PeerKind, str] = {
+    PeerKind.READ_MODIFY: "takes absolute figures only: what is sold during a write is sold twice",
+    PeerKind.ABSOLUTE: "does not lower its own quantities",
+}
+"""Kinds of peer by which a split pool promises nothing (R9), with the reason."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,10 @@ from tables.deliveries.peers import Bounds, PeerKind
 from tables.explain.report import Delivered, Waiting
 
 
-def explain(row: ListingRow, kind: PeerKind, bounds: Bounds, now: int, paused: str = "") -> Delivered:
-    """`paused`: by whom and why nothing is written, empty where it is; `now` is our time."""
+def explain(
+    row: ListingRow, kind: PeerKind, bounds: Bounds, now: int, paused: str = "", shadow: bool = False
+) -> Delivered:
+    """`paused`: by whom and why nothing is written, empty where it is; `shadow`: the channel is compared only; `now` is our time."""
     return Delivered(
         listing=row.listing,
         channel=row.channel,
@@ -21,15 +23,19 @@ def explain(row: ListingRow, kind: PeerKind, bounds: Bounds, now: int, paused: s
         told=row.told,
         checked_at=row.checked_at,
         changed_at=row.changed_at,
-        awaits=awaits(row, kind, bounds, now, paused),
+        awaits=awaits(row, kind, bounds, now, paused, shadow),
     )
 
 
-def awaits(row: ListingRow, kind: PeerKind, bounds: Bounds, now: int, paused: str = "") -> list[Waiting]:
+def awaits(
+    row: ListingRow, kind: PeerKind, bounds: Bounds, now: int, paused: str = "", shadow: bool = False
+) -> list[Waiting]:
     """Everything that still has to happen, first what stands in the way of the rest. Empty: the listing has what it shall have, and that is proved."""
     found: list[Waiting] = []
     if paused:
         found.append(Waiting("resume", f"paused by {paused}: nothing is written, reads go on"))
+    if shadow:
+        found.append(Waiting("go-live", "the channel is in shadow: nothing is written, figures are compared only"))
     if now < row.not_before:
         found.append(Waiting("late request", "an earlier worker's request may still land", row.not_before))
     if row.intent is not None:

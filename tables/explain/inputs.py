@@ -1,9 +1,12 @@
 """One inventory event in a line of words, and where it lay in the log. Pure."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from schemas.records import (
     Baseline,
+    BundleHold,
     ComponentStock,
     DemandLine,
     InventoryEventBody,
@@ -30,7 +33,7 @@ def describe(body: InventoryEventBody) -> str:
     """What the event says, without personal data."""
     match body:
         case StockLevel():
-            there = ", ".join(f"{warehouse} {eaches}" for warehouse, eaches in sorted(body.balances.items()))
+            there = _figures(body.balances)
             chunk = f" (part {body.chunk + 1} of {body.chunks})" if body.chunks > 1 else ""
             return f"read {body.read_no}{chunk}: {there or 'no balances'}; {len(body.lines)} lines changed"
         case DemandLine():
@@ -45,7 +48,15 @@ def describe(body: InventoryEventBody) -> str:
         case Baseline():
             return f"{body.listing} counts from {body.quantity} (epoch {body.epoch})"
         case ComponentStock():
-            there = ", ".join(f"{warehouses} {eaches}" for warehouses, eaches in sorted(body.joint.items()))
-            return f"component {body.component} v{body.version}: {there}"
+            there = _figures(body.joint)
+            granted = f"; grants {_figures(body.granted)}" if body.granted else ""
+            return f"component {body.component} v{body.version}: {there}{granted}"
+        case BundleHold():
+            held = f"at most {_figures(body.bounds)} (ever lowered)"
+            return f"bundle {body.bundle} v{body.version}, knows v{body.seen}: {held}"
         case Watermark():
             return f"orders of {body.channel} up to {body.up_to}, order partition {body.order_partition}"
+
+
+def _figures(given: Mapping[str, int]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in sorted(given.items()))

@@ -1,16 +1,18 @@
 """A SKU's row of the stock ledger, explained: levels, demand, every listing's formula with its numbers, bundles, open lines. Pure; nothing is written."""
 
 from collections.abc import Iterable
-from decimal import Decimal
 
 from tables.catalogue import Listing, Product
+from tables.explain import split
 from tables.explain.report import Ledger, Lines, OpenLine, Quota, Target, Term, Told, Union, Waiting
 from tables.explain.terms import offer_terms, quota_terms, unions
 from tables.stock import bundles, judge
-from tables.stock.policy import SPEED_MS, sold_lately
+from tables.stock.escrow import high
+from tables.stock.policy import quota_offer
 from tables.stock.pool import key_of, set_of
 from tables.stock.rows import ListingState, OrderLines, Rules, SkuRow, StockState
-from tables.stock.target import Offer, offer
+from tables.stock.speed import cover
+from tables.stock.target import offer
 
 UNIONS_SHOWN = 8
 NO_READ = "the SKU was never read at the warehouse: nothing is offered before"
@@ -27,6 +29,7 @@ def explain(state: StockState, rules: Rules, row: SkuRow, product: Product) -> L
         demand=dict(row.demand),
         targets=[_target(state, rules, row, product, listing) for listing in product.listings],
         bundles=[*_components(row, product), *_uses(row, rules)],
+        split=split.explain(state, rules, row, product),
     )
 
 
@@ -35,22 +38,21 @@ def _target(state: StockState, rules: Rules, row: SkuRow, product: Product, list
     known = row.listing(listing.id)
     parts: list[Union] = []
     if product.bundle:
-        base, taken = bundles.base(product.bundle, row, policy.warehouses), bundles.taken(listing.id, row)
+        base = bundles.base(product.bundle, row, policy.warehouses)
+        taken = known.taken if known.quota is not None else bundles.taken(listing.id, row)
     else:
         parts, taken = unions(row.free, row.demand, policy.warehouses), known.taken
         base = parts[0].left if row.read_no else None
-    velocity = Decimal(0)
-    if policy.velocity:
-        velocity = Decimal(policy.velocity * sold_lately(state, rules, row, product) * 1000) / SPEED_MS
+    velocity = cover(state, rules, row, policy)
     decrements = listing.channel not in rules.decrementless
     figures, terms = None, list[Term]()
     if base is not None and known.quota is not None:
-        figures = _split(known.quota.target, taken, decrements)
-        terms = quota_terms(base, policy, known.quota.target, taken, velocity)
+        figures = quota_offer(known.quota.target, taken, decrements)
+        terms = quota_terms(None if product.bundle else base, policy, known.quota.target, taken, velocity)
     elif base is not None:
         figures = offer(base, policy, listing.eaches, taken, velocity, decrements)
         terms = offer_terms(base, policy, listing.eaches, taken, velocity, decrements, bool(product.bundle))
-    reached = rules.watermark(state.watermark(listing.channel))
+    reached = state.watermark(listing.channel).reached
     awaits = _awaits(rules, listing, known, reached)
     if base is None:
         awaits.insert(0, Waiting("stock", NO_COMPONENT if product.bundle else NO_READ))
@@ -79,27 +81,19 @@ def _target(state: StockState, rules: Rules, row: SkuRow, product: Product, list
     )
 
 
-def _split(quota: int, taken: int, decrements: bool) -> Offer:
-    """R9: the figures of a listing that has a quota of its own."""
-    shown = max(0, quota - taken)
-    if not decrements:
-        return Offer(shown, shown, shown == 0, shown)
-    dec = max(quota, taken)
-    return Offer(quota, dec, dec <= taken, shown)
-
-
 def _quota(known: ListingState) -> Quota | None:
     """R9: the listing's part of a split pool, and what it may still sell of it at most."""
     given = known.quota
     if given is None:
         return None
-    high = max([given.conf, given.target, *given.issued.values()])
+    most = high(given)
     return Quota(
         given.target,
         given.conf,
         {str(version): inc for version, inc in sorted(given.issued.items())},
-        high,
-        max(0, high - known.taken),
+        most,
+        max(0, most - known.taken),
+        given.unsure,
     )
 
 
@@ -141,6 +135,7 @@ def _components(row: SkuRow, product: Product) -> list[Told]:
                 one.version if one else 0,
                 dict(one.pools) if one else {},
                 dict(one.joint) if one else {},
+                dict(one.granted) if one else {},
             )
         )
     return found
@@ -160,6 +155,7 @@ def _uses(row: SkuRow, rules: Rules) -> list[Told]:
                 sent.version if sent else 0,
                 dict(sent.pools) if sent else {},
                 dict(sent.joint) if sent else {},
+                dict(sent.granted) if sent else {},
             )
         )
     return found

@@ -68,6 +68,42 @@ class Quota(msgspec.Struct, frozen=True):
     issued: dict[str, int]
     high: int
     reserved: int
+    unsure: int = 0  # nothing is granted before the outcome of this version is settled, 0: no such wait
+
+
+class Granted(msgspec.Struct, frozen=True):
+    """R9: what a component under escrow grants to a bundle for the listings of one warehouse set, in units of the bundle that may ever be lowered.
+
+    `holds`: by the bundle's newest word. `issued`: by version of our word to it, not known to have arrived but for the first.
+    """
+
+    bundle: str
+    warehouses: list[str]
+    eaches: int
+    target: int
+    holds: int
+    issued: dict[str, int]
+    high: int
+    taken: int
+    reserved: int
+
+
+class Limit(msgspec.Struct, frozen=True):
+    """R9: sellers that are limited together, eaches (of a bundle: units) that may be split among them, what they aim at, and what is kept for them."""
+
+    sellers: list[str]
+    left: int
+    aimed: int
+    reserved: int
+
+
+class Split(msgspec.Struct, frozen=True):
+    """R9: the SKU's pool is split. `no_guarantee`: the sellers by which nothing is promised, each with its reason."""
+
+    limits: list[Limit]
+    granted: list[Granted]
+    no_guarantee: list[str]
+    awaits: list[Waiting]
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -79,6 +115,7 @@ class Told(msgspec.Struct, frozen=True):
     version: int
     pools: dict[str, int]
     joint: dict[str, int]
+    granted: dict[str, int] = {}
 
 
 class Ledger(msgspec.Struct, frozen=True):
@@ -91,6 +128,7 @@ class Ledger(msgspec.Struct, frozen=True):
     demand: dict[str, int]
     targets: list[Target]
     bundles: list[Told]
+    split: Split | None = None  # None: the pool is shared
 
 
 class OpenLine(msgspec.Struct, frozen=True):

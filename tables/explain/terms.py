@@ -89,10 +89,15 @@ def offer_terms(
     return chain.terms
 
 
-def quota_terms(base: int, policy: Policy, quota: int, taken: int, velocity: Decimal) -> list[Term]:
-    """R9: what of the pool may be split, in eaches; then the listing's part of it, in selling units, in place of the pool's own figure."""
-    pooled = replace(policy, max=None, min_to_list=0)
-    terms = [term for term in offer_terms(base, pooled, 1, 0, velocity)[:-2] if term.name != "min_to_list"]
+def quota_terms(base: int | None, policy: Policy, quota: int, taken: int, velocity: Decimal) -> list[Term]:
+    """R9: what of the pool may be split, in eaches; then the listing's part of it, in selling units, in place of the pool's own figure.
+
+    Without a base only the latter: a bundle splits what its components grant, whose pools keep back what the policies say.
+    """
+    terms: list[Term] = []
+    if base is not None:
+        pooled = replace(policy, max=None, min_to_list=0)
+        terms = [term for term in offer_terms(base, pooled, 1, 0, velocity)[:-2] if term.name != "min_to_list"]
     chain = _Chain()
     chain.step("quota = inc", START, quota, "gross units given to this listing: raise to this when below (R9)")
     chain.step("dec", AT_LEAST, taken, "a decrease stops at 0 on offer: lower to this when above")

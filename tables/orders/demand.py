@@ -84,6 +84,8 @@ def _demand(
         taken_from=line.taken_from,
         taken_to=line.taken_to,
         restocked_at=line.restocked_at,
+        ordered_at=listing.id if line.tracked or line.unguarded else "",
+        unguarded=line.unguarded,
     )
 
 

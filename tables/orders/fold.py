@@ -287,6 +287,8 @@ def _line(row: OrderRow, line_id: str, demand: Demand) -> DemandLine:
         taken_from=demand.taken_from,
         taken_to=demand.taken_to,
         restocked_at=demand.restocked_at,
+        ordered_at=demand.ordered_at,
+        unguarded=demand.unguarded,
     )
 
 

@@ -19,6 +19,8 @@ class Demand(msgspec.Struct, array_like=True):
     taken_from: int
     taken_to: int
     restocked_at: int | None = None
+    ordered_at: str = ""
+    unguarded: str = ""
 
 
 class OpenException(msgspec.Struct, array_like=True):

@@ -4,7 +4,7 @@ A bundle's row lies in another partition than its components' rows, so a compone
 demand they already contain (finding 16).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from schemas.records import ComponentStock
 from tables.catalogue import Catalogue, Product
@@ -19,12 +19,25 @@ def component_stock(row: SkuRow, bundle: Product, catalogue: Catalogue) -> Compo
     pools = {w: pool(row.free, row.demand, [w]) for w in singles}
     joint = {key: pool(row.free, row.demand, key.split("+")) for key in sorted(sets)}
     taken = {listing.id: row.lowered.get(listing.id, 0) for listing in bundle.listings}
+    quotas = row.grants.get(bundle.sku, {})
+    granted = {key: quota.target for key, quota in quotas.items()}
     last = row.told.get(bundle.sku)
-    if last is not None and (last.pools, last.joint, last.taken) == (pools, joint, taken):
+    if last is not None and (last.pools, last.joint, last.taken, last.granted) == (pools, joint, taken, granted):
         return None
-    version = last.version + 1 if last else row.read_no
-    row.told[bundle.sku] = ComponentSent(version, pools, joint, taken)
-    return ComponentStock(sku=bundle.sku, component=row.sku, version=version, pools=pools, joint=joint, taken=taken)
+    version = next_version(row, bundle.sku)
+    if last is None or last.granted != granted:
+        for quota in quotas.values():
+            quota.issued[version] = quota.target
+    row.told[bundle.sku] = ComponentSent(version, pools, joint, taken, granted)
+    return ComponentStock(
+        sku=bundle.sku, component=row.sku, version=version, pools=pools, joint=joint, taken=taken, granted=granted
+    )
+
+
+def next_version(row: SkuRow, bundle: str) -> int:
+    """Of this component's next word to the bundle."""
+    last = row.told.get(bundle)
+    return last.version + 1 if last else row.read_no
 
 
 def fold(row: SkuRow, told: ComponentStock) -> bool:
@@ -33,7 +46,10 @@ def fold(row: SkuRow, told: ComponentStock) -> bool:
     if known is not None and told.version <= known.version:
         return False
     ahead = known.ahead if known else {x: max(0, row.lowered.get(x, 0) - n) for x, n in told.taken.items()}
-    row.components[told.component] = Component(told.version, told.pools, told.joint, told.taken, ahead)
+    at = told.version if known is None or known.granted != told.granted else known.granted_at
+    row.components[told.component] = Component(
+        told.version, told.pools, told.joint, told.taken, ahead, told.granted, at
+    )
     return True
 
 
@@ -48,10 +64,12 @@ def base(bundle: Mapping[str, int], row: SkuRow, warehouses: tuple[str, ...]) ->
     jointly = min(row.components[c].joint[key] // n for c, n in bundle.items())
     if jointly < 0:
         return jointly
-    single = sum(
-        min(max(0, row.components[c].pools.get(w, 0)) // n for c, n in bundle.items()) for w in set(warehouses)
-    )
-    return min(single, jointly)
+    return min(single(bundle, row, warehouses), jointly)
+
+
+def single(bundle: Mapping[str, int], row: SkuRow, warehouses: Iterable[str]) -> int:
+    """Complete bundles, each packed in one of these warehouses. Every component has spoken."""
+    return sum(min(max(0, row.components[c].pools.get(w, 0)) // n for c, n in bundle.items()) for w in set(warehouses))
 
 
 def taken(listing: str, row: SkuRow) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from schemas.records import (
     Baseline,
+    BundleHold,
     ComponentStock,
     Correction,
     DemandLine,
@@ -17,9 +18,11 @@ from schemas.records import (
     StockTarget,
     Watermark,
 )
-from tables.stock import bundles, drift, escrow, judge, levels, lines, takes
+from tables.catalogue import Listing
+from tables.reconciliation import Cause
+from tables.stock import bundles, drift, escrow, grants, guarantee, judge, levels, lines, takes
 from tables.stock.judge import Judgement
-from tables.stock.policy import SPEED_MS
+from tables.stock.policy import follows
 from tables.stock.rows import (
     Effect,
     ListingState,
@@ -31,6 +34,7 @@ from tables.stock.rows import (
     WaitingOutcome,
     WaitingRead,
 )
+from tables.stock.speed import SPEED_MS
 
 READS_KEPT = 8
 """Read-backs of one listing that may wait for their judgement at a time."""
@@ -43,6 +47,8 @@ class Folded:
     effects: list[Effect] = field(default_factory=list)
     touched: dict[str, str] = field(default_factory=dict)
     superseded: bool = False  # something at least as new was folded before
+    judged: list[tuple[str, Cause]] = field(default_factory=list)
+    """Read-backs that were judged: channel and cause."""
 
 
 def apply(state: StockState, rules: Rules, body: InventoryEventBody, occurred_at: int) -> Folded:
@@ -60,6 +66,8 @@ def apply(state: StockState, rules: Rules, body: InventoryEventBody, occurred_at
             return baseline(state, rules, body)
         case ComponentStock():
             return component_stock(state, body)
+        case BundleHold():
+            return bundle_hold(state, body)
         case StockOutcome():
             return outcome(state, rules, body)
 
@@ -75,11 +83,15 @@ def demand_line(state: StockState, rules: Rules, body: DemandLine, occurred_at: 
     lowered = lines.upsert(row, order, body, occurred_at)
     if lowered is None:
         return Folded(superseded=True)
+    seller = rules.catalogue.listings.get(body.ordered_at)
+    if seller is not None and seller.product == row.sku:
+        guarantee.heard(row.listing(seller.id), body)
+    told: list[Effect] = []
     for change in lowered:
-        _count(state, rules, row, change.listing, change.take)
+        told += _count(state, rules, row, change.listing, change.take)
     state.put_lines(body.sku, body.reference, order)
     state.put_sku(row)
-    return Folded(touched={body.sku: _cause(body)})
+    return Folded(told, {body.sku: _cause(body)})
 
 
 def _cause(body: DemandLine) -> str:
@@ -88,17 +100,23 @@ def _cause(body: DemandLine) -> str:
     return "order" if body.state == "OPEN" else "cancel"
 
 
-def _count(state: StockState, rules: Rules, row: SkuRow, listing_id: str, take: Take) -> None:
+def _count(state: StockState, rules: Rules, row: SkuRow, listing_id: str, take: Take) -> list[Effect]:
     """A bundle's sale is counted in its own row since its baseline; a component's row only keeps how much of it has arrived there."""
-    row.lowered[listing_id] = row.lowered.get(listing_id, 0) + take.units
     listing = rules.catalogue.listings.get(listing_id)
-    if listing is None or listing.product != row.sku:
-        return
-    channel = listing.channel
-    reached = rules.watermark(state.watermark(channel))
-    takes.add(row.listing(listing_id), take, rules.bound(channel).order_slack, reached)
-    if rules.catalogue.policy(listing).velocity or row.listing(listing_id).quota is not None:
+    if listing is not None and listing.product == row.sku:
+        grants.join(row, rules.catalogue.products[row.sku])
+    row.lowered[listing_id] = row.lowered.get(listing_id, 0) + take.units
+    if listing is None or (listing.product != row.sku and not follows(rules, listing, row.sku)):
+        return []
+    channel, known = listing.channel, row.listing(listing_id)
+    slack = rules.bound(channel).order_slack
+    takes.add(known, take, slack, state.watermark(channel).reached)
+    told: list[Effect] = []
+    if listing.product == row.sku and known.unexplained and takes.counts(known, take, slack):
+        told += drift.explained(state, channel, listing_id, known, take)
+    if _moves_with_time(rules, row, listing):
         _wait(state, rules, row, channel)
+    return told
 
 
 def stock_level(state: StockState, body: StockLevel) -> Folded:
@@ -122,6 +140,15 @@ def component_stock(state: StockState, body: ComponentStock) -> Folded:
     return Folded(touched={body.sku: "component"})
 
 
+def bundle_hold(state: StockState, body: BundleHold) -> Folded:
+    """A bundle's word in its component's row."""
+    row = _row(state, body.sku)
+    if not grants.hold(row, body):
+        return Folded()
+    state.put_sku(row)
+    return Folded(touched={body.sku: "component"})
+
+
 def baseline(state: StockState, rules: Rules, body: Baseline) -> Folded:
     """R7: counting starts at this read; the first command waits until the orders up to it are known."""
     row = _row(state, body.sku)
@@ -130,6 +157,7 @@ def baseline(state: StockState, rules: Rules, body: Baseline) -> Folded:
     if body.epoch <= known.epoch or listing is None:
         return Folded(superseded=True)
     slack = rules.bound(listing.channel).order_slack
+    known.unguarded = body.unguarded
     takes.rebase(known, body.epoch, body.at_from, body.at_to, body.quantity, slack)
     found = _reach(state, rules, row, listing.channel)
     state.put_sku(row)
@@ -145,17 +173,22 @@ def read_back(state: StockState, rules: Rules, body: ReadBack) -> Folded:
         return Folded(superseded=True)
     if body.epoch > known.epoch:
         return Folded(effects=[_baseline_needed(body, listing.channel)])
-    read = WaitingRead(body.pver, body.quantity, body.at_from, body.at_to, body.published, body.verify)
+    changed: dict[str, str] = {}
+    read = WaitingRead(body.pver, body.quantity, body.at_from, body.at_to, body.published, body.verify, body.shadow)
+    if known.unguarded != body.unguarded:
+        known.unguarded = body.unguarded
+        changed = {row.sku: "policy"}
     known.reads = [r for r in known.reads if r.pver == body.pver]
-    found = Folded()
+    found = Folded(touched=changed)
     judgement = judge.at_once(known, read, rules.bound(listing.channel))
     if judgement is not None:
-        found.effects += _judged(row, listing.channel, body.listing, known, read, judgement)
+        _judged(state, found, row.sku, listing.channel, body.listing, known, read, judgement)
     elif len(known.reads) < READS_KEPT:
         known.reads.append(read)
     later = _reach(state, rules, row, listing.channel)
     found.effects += later.effects
     found.touched |= later.touched
+    found.judged += later.judged
     state.put_sku(row)
     return found
 
@@ -192,12 +225,12 @@ def outcome(state: StockState, rules: Rules, body: StockOutcome) -> Folded:
 def watermark(state: StockState, rules: Rules, body: Watermark) -> Folded:
     """All orders of the channel up to here, of one order partition, are folded. What waited for their minimum goes on."""
     row = state.watermark(body.channel)
-    before = rules.watermark(row)
+    before = row.reached
     if body.up_to <= row.marks.get(body.order_partition, -1):
         return Folded(superseded=True)
     row.marks[body.order_partition] = body.up_to
+    row.reached = after = rules.reached(row)
     state.put_watermark(body.channel, row)
-    after = rules.watermark(row)
     found = Folded()
     if after <= before:
         return found
@@ -208,6 +241,7 @@ def watermark(state: StockState, rules: Rules, body: Watermark) -> Folded:
         reached = _reach(state, rules, waiting, body.channel)
         found.effects += reached.effects
         found.touched |= reached.touched
+        found.judged += reached.judged
         state.put_sku(waiting)
     return found
 
@@ -215,10 +249,14 @@ def watermark(state: StockState, rules: Rules, body: Watermark) -> Folded:
 def _reach(state: StockState, rules: Rules, row: SkuRow, channel: str) -> Folded:
     """Everything of the SKU at this channel for which the watermark is reached now; the rest waits on."""
     found = Folded()
-    reached, bounds = rules.watermark(state.watermark(channel)), rules.bound(channel)
+    reached, bounds = state.watermark(channel).reached, rules.bound(channel)
     for listing_id, known in row.listings.items():
         listing = rules.catalogue.listings.get(listing_id)
-        if listing is None or listing.channel != channel or not known.epoch:
+        if listing is None or listing.channel != channel:
+            continue
+        if _moves_with_time(rules, row, listing):
+            found.touched.setdefault(row.sku, "policy")
+        if not known.epoch:
             continue
         if not known.ready and known.base_to + bounds.order_slack <= reached:
             known.ready = True
@@ -226,18 +264,23 @@ def _reach(state: StockState, rules: Rules, row: SkuRow, channel: str) -> Folded
         for read in [r for r in known.reads if judge.due(r, bounds) <= reached]:
             known.reads.remove(read)
             judgement = judge.at_watermark(known, read, bounds)
-            found.effects += _judged(row, channel, listing_id, known, read, judgement)
+            _judged(state, found, row.sku, channel, listing_id, known, read, judgement)
         if known.quota is not None and escrow.settle(known.quota, reached):
             found.touched[row.sku] = "outcome"
-        if rules.catalogue.policy(listing).velocity or known.quota is not None:
-            found.touched.setdefault(row.sku, "policy")
     _wait(state, rules, row, channel)
     return found
 
 
+def _moves_with_time(rules: Rules, row: SkuRow, listing: Listing) -> bool:
+    """Do the figures of the SKU depend on how fast this listing sells?"""
+    if listing.product != row.sku or row.listing(listing.id).quota is not None:
+        return True
+    return any(rules.catalogue.policy(x).velocity for x in rules.catalogue.products[row.sku].listings)
+
+
 def _wait(state: StockState, rules: Rules, row: SkuRow, channel: str) -> None:
     """The earliest watermark of the channel at which something of this SKU goes on."""
-    reached, bounds = rules.watermark(state.watermark(channel)), rules.bound(channel)
+    reached, bounds = state.watermark(channel).reached, rules.bound(channel)
     dues: list[int] = []
     for listing_id, known in row.listings.items():
         listing = rules.catalogue.listings.get(listing_id)
@@ -248,24 +291,38 @@ def _wait(state: StockState, rules: Rules, row: SkuRow, channel: str) -> None:
         dues += [judge.due(read, bounds) for read in known.reads]
         if known.quota is not None:
             dues += [waiting.at for waiting in known.quota.waiting[:1]]
-        by_speed = known.quota is not None or any(
-            rules.catalogue.policy(x).velocity for x in rules.catalogue.products[listing.product].listings
-        )
-        if by_speed:
+        if _moves_with_time(rules, row, listing):
             dues += [x.at_to + SPEED_MS for x in known.takes if x.units > 0 and x.at_to + SPEED_MS > reached]
-    state.wait(channel, row.sku, min(dues, default=None))
+    due = min(dues, default=None)
+    if due == row.waits.get(channel):
+        return
+    if due is None:
+        del row.waits[channel]
+    else:
+        row.waits[channel] = due
+    state.wait(channel, row.sku, due)
 
 
 def _judged(
-    row: SkuRow, channel: str, listing: str, known: ListingState, read: WaitingRead, judgement: Judgement
-) -> list[Effect]:
+    state: StockState,
+    found: Folded,
+    sku: str,
+    channel: str,
+    listing: str,
+    known: ListingState,
+    read: WaitingRead,
+    judgement: Judgement,
+) -> None:
     correction = Correction(
         channel=channel,
-        sku=row.sku,
+        sku=sku,
         listing=listing,
         epoch=known.epoch,
         pver=read.pver,
         drift=judgement.drift,
         final=judgement.final,
     )
-    return [correction, *drift.report(listing, known, read, judgement)]
+    cause, told = drift.report(state, channel, listing, known, read, judgement)
+    found.effects += [correction, *told]
+    if cause is not None:
+        found.judged.append((channel, cause))

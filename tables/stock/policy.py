@@ -3,20 +3,15 @@
 `escrow` always splits; `auto` splits a pool that is small (`escrow_floor`) and shares a large one. What cannot be split is shared, and `notes` says why.
 """
 
-from collections.abc import Collection
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from decimal import Decimal
 
-from tables.catalogue import Catalogue, Listing, Mode, Policy, Product
-from tables.stock import bundles, escrow
+from tables.catalogue import Catalogue, Listing, Mode, Product
+from tables.stock import bundles, escrow, grants, guarantee, speed
 from tables.stock.escrow import Seller
-from tables.stock.pool import key_of, pool
+from tables.stock.pool import Region, pool, regions, set_of
 from tables.stock.rows import Rules, SkuRow, StockState
-from tables.stock.takes import sold_since
 from tables.stock.target import Offer, offer, units_of
-
-SPEED_MS = 30_000
-"""The present selling speed is what was sold in so many milliseconds of storefront time; takes are kept longer than that."""
 
 WIDE = 2
 """Under `auto` a split pool is shared again above so many times its floor, so that it does not switch to and fro."""
@@ -24,25 +19,36 @@ WIDE = 2
 
 def offers(state: StockState, rules: Rules, row: SkuRow, product: Product) -> dict[str, Offer]:
     """The figures of every listing whose product is known well enough: read at the warehouse, or with a word from every component."""
-    mode = mode_of(rules, product)
-    if mode is not Mode.SHARED and row.read_no:
-        policy = rules.catalogue.policy(product.listings[0])
-        base = pool(row.free, row.demand, policy.warehouses)
-        if mode is Mode.ESCROW or base <= policy.escrow_floor * (WIDE if _is_split(row) else 1):
-            return split(state, rules, row, product, base)
-    if _is_split(row):
+    if product.bundle:
+        if grants.is_split(row, product):
+            return _split_bundle(state, rules, row, product)
+    elif splits(rules, row, product):
+        return _split(state, rules, row, product)
+    if is_split(row):
         for known in row.listings.values():
             known.quota = None
+        row.grants = {}
         state.put_sku(row)
     return shared(state, rules, row, product)
 
 
-def _is_split(row: SkuRow) -> bool:
-    return any(known.quota is not None for known in row.listings.values())
+def is_split(row: SkuRow) -> bool:
+    """Are there quotas, of its listings or of bundles?"""
+    return bool(row.grants) or any(known.quota is not None for known in row.listings.values())
+
+
+def splits(rules: Rules, row: SkuRow, product: Product) -> bool:
+    """Is the pool of this product to be split now? The seller with the smallest pool decides; a bundle's pool is its components'."""
+    mode = mode_of(rules, product) if row.read_no else Mode.SHARED
+    if mode is Mode.AUTO:
+        policies = [rules.catalogue.policy(listing) for listing in sellers_of(rules.catalogue, product)]
+        least = min(pool(row.free, row.demand, warehouses) for warehouses in {p.warehouses for p in policies})
+        return least <= policies[0].escrow_floor * (WIDE if is_split(row) else 1)
+    return mode is Mode.ESCROW
 
 
 def mode_of(rules: Rules, product: Product) -> Mode:
-    """How the product's pool is treated: `shared` where it has one listing only, one of them is shared, or it cannot be split."""
+    """How the product's pool is treated: `shared` where it has one seller only, one of them is shared, or it cannot be split."""
     known = rules.modes.get(product.sku)
     if known is None:
         known = wanted_mode(rules.catalogue, product)
@@ -52,70 +58,120 @@ def mode_of(rules: Rules, product: Product) -> Mode:
     return known
 
 
+def follows(rules: Rules, listing: Listing, sku: str) -> bool:
+    """Is the speed of a bundle's listing followed in this component's row?"""
+    product = rules.catalogue.products.get(sku)
+    return product is not None and listing.product != sku and mode_of(rules, product) is not Mode.SHARED
+
+
+def sellers_of(catalogue: Catalogue, product: Product) -> list[Listing]:
+    """Every listing that sells from the product's pool: its own, and those of bundles that use it."""
+    return [*product.listings, *(x for bundle in catalogue.bundles_of(product.sku) for x in bundle.listings)]
+
+
 def wanted_mode(catalogue: Catalogue, product: Product) -> Mode:
-    """What the policies ask for; `shared` where nobody else sells from the pool."""
-    modes = {catalogue.policy(listing).mode for listing in product.listings}
-    bundled = any(bundle.listings for bundle in catalogue.bundles_of(product.sku))
-    if not product.listings or (len(product.listings) == 1 and not bundled and not product.bundle):
+    """What the policies ask for; `shared` where nobody else sells from the pool, and for a bundle: it has no pool, its components have."""
+    sellers = sellers_of(catalogue, product)
+    if product.bundle or len(sellers) < 2:
         return Mode.SHARED
+    modes = {catalogue.policy(listing).mode for listing in sellers}
     if Mode.ESCROW in modes:
         return Mode.ESCROW
-    return Mode.SHARED if Mode.SHARED in modes or product.bundle else Mode.AUTO
+    return Mode.SHARED if Mode.SHARED in modes else Mode.AUTO
 
 
 def obstacle(catalogue: Catalogue, product: Product) -> str | None:
     """Why the product's pool cannot be split, and what would have to be otherwise; None: it can."""
-    if product.bundle:
-        return "it is a bundle; a bundle's components cannot be split yet"
-    if bundle := next((b for b in catalogue.bundles_of(product.sku) if b.listings), None):
-        return f"the listed bundle {bundle.sku} sells from the same pool"
-    policies = [catalogue.policy(listing) for listing in product.listings]
+    sellers = sellers_of(catalogue, product)
+    policies = [catalogue.policy(listing) for listing in sellers]
+    bundled = sorted({listing.product for listing in sellers if listing.product != product.sku})
+    all_of = f"all its listings and those of {', '.join(bundled)}" if bundled else "all its listings"
     if any(policy.mode is Mode.SHARED for policy in policies):
-        return "one of its listings is shared; mode must be the same on all of them"
+        return f"one of its listings is shared; mode must be the same on {all_of}"
     if any(policy.share != 1 for policy in policies):
-        return "share must be 1 on all its listings; quotas are moved by need"
+        return f"share must be 1 on {all_of}; quotas are moved by need"
     if any(policy.min_to_list for policy in policies):
-        return "min_to_list must be 0 on all its listings"
-    if len({key_of(policy.warehouses) for policy in policies}) > 1:
-        return "warehouses must be the same on all its listings"
+        return f"min_to_list must be 0 on {all_of}"
     for name in ("percent", "buffer", "velocity", "escrow_floor"):
         if len({getattr(policy, name) for policy in policies}) > 1:
-            return f"{name} belongs to the pool and must be the same on all its listings"
+            return f"{name} belongs to the pool and must be the same on {all_of}"
     return None
 
 
-def split(state: StockState, rules: Rules, row: SkuRow, product: Product, base: int) -> dict[str, Offer]:
-    """Every listing is offered its own part of the pool (R9); nothing before all of them are adopted (R7).
+def _split(state: StockState, rules: Rules, row: SkuRow, product: Product) -> dict[str, Offer]:
+    """Every listing is offered its own part of the pool (R9), every bundle is granted its own; nothing before all of them are known (R7).
 
-    Percent, buffer and velocity are the pool's and count once; `max` limits a listing.
+    Percent, buffer and velocity are kept back once wherever sellers are limited together; `max` limits a listing.
     """
-    states = {listing.id: row.listing(listing.id) for listing in product.listings}
-    if not all(known.ready for known in states.values()):
+    takers = grants.takers(rules.catalogue, row.sku)
+    for taker in takers:
+        grants.begin(row, taker, pool(row.free, row.demand, set_of(taker.key)))
+    state.put_sku(row)
+    sellers = _sellers(state, rules, row, product)
+    for taker in takers:
+        sold = sum(speed.sold(state, rules, row, rules.catalogue.listings[x]) for x in taker.listings)
+        sellers.append(grants.seller(row, taker, sold))
+    known = [seller for seller in sellers if seller is not None]
+    if len(known) < len(sellers):
         return {}
-    sellers: dict[str, Seller] = {}
-    for listing in product.listings:
-        known, policy = states[listing.id], rules.catalogue.policy(listing)
+    escrow.divide(known, pool_limits(state, rules, row, product))
+    return _quota_offers(rules, product, known)
+
+
+def pool_limits(state: StockState, rules: Rules, row: SkuRow, product: Product) -> list[Region]:
+    """What may be split among the product's listings and then `grants.takers`, by their places: R2 less what the pool's policy keeps back."""
+    common = replace(rules.catalogue.policy(sellers_of(rules.catalogue, product)[0]), max=None)
+    kept = speed.cover(state, rules, row, common)
+    sets = [frozenset(rules.catalogue.policy(listing).warehouses) for listing in product.listings]
+    sets += [set_of(taker.key) for taker in grants.takers(rules.catalogue, row.sku)]
+    limits = regions(row.free, row.demand, sets)
+    return [replace(limit, left=units_of(limit.left, common, 1, kept)) for limit in limits]
+
+
+def _split_bundle(state: StockState, rules: Rules, row: SkuRow, product: Product) -> dict[str, Offer]:
+    """Every listing of the bundle is offered its part of what the components grant (R9)."""
+    grants.join(row, product)
+    sellers = _sellers(state, rules, row, product)
+    state.put_sku(row)
+    known = [seller for seller in sellers if seller is not None]
+    limits = grants.limits(row, product, rules.catalogue)
+    if limits is None or len(known) < len(sellers):
+        return {}
+    escrow.divide(known, limits)
+    return _quota_offers(rules, product, known)
+
+
+def _sellers(state: StockState, rules: Rules, row: SkuRow, product: Product) -> list[Seller | None]:
+    """The product's own listings in their order; None for one that is not adopted. All get a quota once all are adopted."""
+    states = [row.listing(listing.id) for listing in product.listings]
+    if not all(known.ready for known in states):
+        return [None for _ in states]
+    found: list[Seller | None] = []
+    for listing, known in zip(product.listings, states, strict=True):
         if known.quota is None:
             known.quota = escrow.begin(known.inc, known.version, known.sent)
             known.sent = False
-        sold = sold_since(known, clock(state, rules, row, listing) - SPEED_MS)
-        most = None if policy.max is None else policy.max // listing.eaches
-        sellers[listing.id] = Seller(known.quota, known.taken, listing.eaches, sold, most)
-    common = replace(rules.catalogue.policy(product.listings[0]), max=None)
-    escrow.divide(list(sellers.values()), units_of(base, common, 1, cover(state, rules, row, product, common)))
-    state.put_sku(row)
+        most = rules.catalogue.policy(listing).max
+        units = None if most is None else most // listing.eaches
+        sold = speed.sold(state, rules, row, listing)
+        found.append(Seller(known.quota, known.taken, listing.eaches, sold, units))
+    return found
+
+
+def _quota_offers(rules: Rules, product: Product, sellers: Sequence[Seller]) -> dict[str, Offer]:
     return {
-        listing.id: _quota_offer(sellers[listing.id], listing.channel not in rules.decrementless)
-        for listing in product.listings
+        listing.id: quota_offer(seller.quota.target, seller.taken, listing.channel not in rules.decrementless)
+        for listing, seller in zip(product.listings, sellers, strict=False)
     }
 
 
-def _quota_offer(seller: Seller, decrements: bool) -> Offer:
-    target, shown = seller.quota.target, max(0, seller.quota.target - seller.taken)
+def quota_offer(target: int, taken: int, decrements: bool) -> Offer:
+    """R9: the figures of a listing that has a quota of its own."""
+    shown = max(0, target - taken)
     if not decrements:
         return Offer(shown, shown, shown == 0, shown)
-    dec = max(target, seller.taken)
-    return Offer(target, dec, dec <= seller.taken, shown)
+    dec = max(target, taken)
+    return Offer(target, dec, dec <= taken, shown)
 
 
 def shared(state: StockState, rules: Rules, row: SkuRow, product: Product) -> dict[str, Offer]:
@@ -131,43 +187,42 @@ def shared(state: StockState, rules: Rules, row: SkuRow, product: Product) -> di
             taken = row.listing(listing.id).taken
         if base is None:
             continue
-        velocity = cover(state, rules, row, product, policy)
+        velocity = speed.cover(state, rules, row, policy)
         decrements = listing.channel not in rules.decrementless
         found[listing.id] = offer(base, policy, listing.eaches, taken, velocity, decrements)
     return found
 
 
-def cover(state: StockState, rules: Rules, row: SkuRow, product: Product, policy: Policy) -> Decimal:
-    """Eaches that the policy keeps back for its seconds of cover at the present speed."""
-    if not policy.velocity:
-        return Decimal(0)
-    return Decimal(policy.velocity * sold_lately(state, rules, row, product) * 1000) / SPEED_MS
+def no_guarantee(rules: Rules, row: SkuRow, product: Product) -> list[str]:
+    """Every seller of a split pool by which nothing is guaranteed, with its reason; empty where the pool is shared, or keeps its promise."""
+    if not is_split(row):
+        return []
+    found: list[str] = []
+    for listing in product.listings if product.bundle else sellers_of(rules.catalogue, product):
+        if listing.product == row.sku:
+            why = guarantee.reason(rules, listing.id, row.listing(listing.id))
+        else:
+            word = row.holds.get(listing.product)
+            why = word.unguarded.get(listing.id, "") if word is not None else ""
+        if why:
+            found.append(f"no guarantee: {listing.id}: {why}")
+    return found
 
 
-def sold_lately(state: StockState, rules: Rules, row: SkuRow, product: Product) -> int:
-    """Eaches sold through all listings of the product in the last `SPEED_MS` of each storefront's time."""
-    return sum(
-        sold_since(row.listing(listing.id), clock(state, rules, row, listing) - SPEED_MS) * listing.eaches
-        for listing in product.listings
-    )
+def notes(catalogue: Catalogue, unguarded: Mapping[str, str]) -> list[str]:
+    """One line for every product with several sellers whose last units may be sold twice though its policy is not `shared`.
 
-
-def clock(state: StockState, rules: Rules, row: SkuRow, listing: Listing) -> int:
-    """The newest storefront time the log speaks of: driven by records, so that a replay gives the same result."""
-    newest = max((take.at_to for take in row.listing(listing.id).takes), default=0)
-    return max(newest, rules.watermark(state.watermark(listing.channel)))
-
-
-def notes(catalogue: Catalogue, decrementless: Collection[str] = ()) -> list[str]:
-    """One line for every product with several listings whose last units may be sold twice though its policy is not `shared`."""
+    `unguarded`: channels by whose configuration nothing can be promised, with the reason.
+    """
     found: list[str] = []
     for product in catalogue.products.values():
         mode = wanted_mode(catalogue, product)
         if mode is Mode.SHARED:
             continue
-        weak = sorted({listing.channel for listing in product.listings} & set(decrementless))
+        weak = sorted({listing.channel for listing in sellers_of(catalogue, product)} & unguarded.keys())
         if why := obstacle(catalogue, product):
             found.append(f"{product.sku}: no guarantee, mode {mode} shares its pool: {why}")
         elif weak:
-            found.append(f"{product.sku}: no guarantee, {', '.join(weak)} does not lower its own quantities")
+            reasons = "; ".join(f"{channel}: {unguarded[channel]}" for channel in weak)
+            found.append(f"{product.sku}: no guarantee, {reasons}")
     return found

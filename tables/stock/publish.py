@@ -5,6 +5,7 @@ Called once for a SKU after any number of events: only what differs from what wa
 
 from schemas.records import AvailableToSell, StockTarget
 from tables.catalogue import Listing
+from tables.stock import grants
 from tables.stock.bundles import component_stock
 from tables.stock.policy import offers
 from tables.stock.rows import Effect, ListingState, Rules, StockState
@@ -30,6 +31,8 @@ def publish(state: StockState, rules: Rules, sku: str, cause: str) -> list[Effec
             told = component_stock(row, bundle, rules.catalogue) if bundle.listings else None
             if told is not None:
                 effects.append(told)
+    if product.bundle:
+        effects += grants.words(row, product, rules)
     if effects:
         state.put_sku(row)
     return effects

@@ -9,11 +9,20 @@ from typing import Protocol
 
 import msgspec
 
-from schemas.records import AvailableToSell, ComponentStock, Correction, ExceptionState, LineState, StockTarget
+from schemas.records import (
+    AvailableToSell,
+    BundleHold,
+    ComponentStock,
+    Correction,
+    ExceptionState,
+    LineState,
+    StockTarget,
+)
 from tables.catalogue import Catalogue, Mode
 from tables.deliveries.peers import Bounds
+from tables.reconciliation import DifferenceRow, SweepRow
 
-Effect = StockTarget | Correction | ComponentStock | AvailableToSell | ExceptionState
+Effect = StockTarget | Correction | ComponentStock | BundleHold | AvailableToSell | ExceptionState
 """What folding an event asks others to do or to know."""
 
 RING_MS = 15 * 60 * 1000
@@ -37,6 +46,7 @@ class WaitingRead(msgspec.Struct, array_like=True):
     at_to: int
     published: int
     verify: bool
+    shadow: bool = False
 
 
 class WaitingOutcome(msgspec.Struct, array_like=True):
@@ -48,7 +58,7 @@ class WaitingOutcome(msgspec.Struct, array_like=True):
 
 
 class Quota(msgspec.Struct, array_like=True):
-    """Escrow state of one listing on the gross scale (R9); absent while its pool is shared."""
+    """Escrow state of one listing, or of a bundle in a component's row, on the gross scale (R9); absent while the pool is shared."""
 
     target: int = 0
     conf: int = 0
@@ -77,6 +87,12 @@ class ListingState(msgspec.Struct, array_like=True):
     drift: str = ""  # what people were told of drift that is still open
     drift_at: int = 0  # since when, 0: none
     checked: bool = False  # a read-back since the baseline was judged for good
+    unguarded: str = ""  # why the storefront may sell beyond what it shows, by the newest read; empty: it refuses at 0
+    sold_unguarded: str = ""  # the same by the newest order
+    guard_at: int = 0  # storefront time of that order
+    unexplained: int = 0  # units of the newest drift whose cause is not known
+    unexplained_at: int = 0  # the time of its read
+    late: int = 0  # drift to come: what explained a drift after it was corrected is counted now
 
 
 class Component(msgspec.Struct, array_like=True):
@@ -87,6 +103,8 @@ class Component(msgspec.Struct, array_like=True):
     joint: dict[str, int]
     taken: dict[str, int]
     ahead: dict[str, int] = {}
+    granted: dict[str, int] = {}
+    granted_at: int = 0  # the version that last changed `granted`
 
 
 class ComponentSent(msgspec.Struct, array_like=True):
@@ -96,6 +114,18 @@ class ComponentSent(msgspec.Struct, array_like=True):
     pools: dict[str, int] = {}
     joint: dict[str, int] = {}
     taken: dict[str, int] = {}
+    granted: dict[str, int] = {}
+
+
+class Hold(msgspec.Struct, array_like=True):
+    """What a bundle last told one of its components: what its listings hold of that component's grants (`tables.stock.grants`)."""
+
+    version: int
+    seen: int  # newest word of the component that it follows
+    sure: bool  # everything sent before the pool was split is settled
+    bounds: dict[str, int]  # listing id to the most units it will ever have lowered
+    most: dict[str, int]  # warehouse set to the units worth granting, for what all components have
+    unguarded: dict[str, str] = {}  # listing id to why its storefront may sell beyond what it shows
 
 
 class LineRead(msgspec.Struct, array_like=True):
@@ -122,10 +152,20 @@ class SkuRow(msgspec.Struct, array_like=True):
     lowered: dict[str, int] = {}  # listing id to units it ever lowered by itself, whatever its baseline
     components: dict[str, Component] = {}
     told: dict[str, ComponentSent] = {}
+    grants: dict[
+        str, dict[str, Quota]
+    ] = {}  # of a component under escrow: by bundle and warehouse set, in bundle units
+    holds: dict[str, Hold] = {}  # of a component: the newest word of each bundle
+    said: dict[str, Hold] = {}  # of a bundle: what it last told each component
+    joined: dict[str, dict[str, int]] = {}  # of a bundle: `lowered` when a component was added to it
+    waits: dict[str, int] = {}  # channel to its earliest watermark at which something goes on
 
     def listing(self, listing: str) -> ListingState:
         """The listing's state, made where there is none."""
-        return self.listings.setdefault(listing, ListingState())
+        known = self.listings.get(listing)
+        if known is None:
+            known = self.listings[listing] = ListingState()
+        return known
 
 
 class Line(msgspec.Struct, array_like=True):
@@ -155,6 +195,7 @@ class WatermarkRow(msgspec.Struct, array_like=True):
 
     marks: dict[int, int] = {}
     due: int = 0
+    reached: int = 0  # the minimum over all order partitions, 0 while one is missing
 
 
 class StockState(Protocol):
@@ -167,6 +208,11 @@ class StockState(Protocol):
     def watermark(self, channel: str) -> WatermarkRow: ...
     def put_watermark(self, channel: str, row: WatermarkRow) -> None: ...
 
+    def sweep(self, channel: str) -> SweepRow: ...
+    def put_sweep(self, channel: str, row: SweepRow) -> None: ...
+    def difference(self, key: str) -> DifferenceRow | None: ...
+    def put_difference(self, row: DifferenceRow) -> None: ...
+
     def waiting(self, channel: str) -> Iterable[tuple[str, int]]:
         """SKUs with something that waits for the channel's watermark, each with the earliest watermark that matters."""
         ...
@@ -178,12 +224,16 @@ class StockState(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the configuration says: products and policies, the number of order partitions, time bounds by channel, channels that do not decrement."""
+    """What the configuration says: products and policies, the number of order partitions, time bounds by channel, channels that do not decrement.
+
+    `unguarded`: channels by whose configuration nothing can be promised (R9), with the reason.
+    """
 
     catalogue: Catalogue
     partitions: int
     bounds: dict[str, Bounds]
     decrementless: frozenset[str] = field(default=frozenset())
+    unguarded: dict[str, str] = field(default_factory=dict)
     modes: dict[str, Mode] = field(default_factory=dict, init=False, compare=False)
     """What `tables.stock.policy.mode_of` found out, by product."""
 
@@ -191,6 +241,6 @@ class Rules:
         """The channel's time bounds; nothing is assumed to lag at a channel that is configured no more."""
         return self.bounds.get(channel, Bounds(0, 0, 0, 0))
 
-    def watermark(self, row: WatermarkRow) -> int:
+    def reached(self, row: WatermarkRow) -> int:
         """All orders of the channel up to this time are folded: the minimum over all order partitions, 0 while one is missing."""
         return min((row.marks.get(p, 0) for p in range(self.partitions)), default=0)

@@ -64,6 +64,7 @@ def rebase(state: ListingState, epoch: int, at_from: int, at_to: int, quantity: 
     state.taken = sum(take.units for take in state.takes)
     state.inc = state.dec = quantity
     state.sent, state.reads, state.checked, state.quota = False, [], False, None
+    state.unexplained = state.late = 0
 
 
 def sold_since(state: ListingState, time: int) -> int:

@@ -425,7 +425,7 @@ class TestProbe:
             shop.simulator.notify_to("http://127.0.0.1:9/")
             findings = await shop.connector.probe()
             assert [f.check for f in findings] == ["token", "restock", "stock moment", "location", "webhooks"]
-            assert all(f.ok for f in findings)
+            assert all(f.ok and not f.unguarded for f in findings)
 
     async def test_what_is_set_otherwise_is_named_with_its_remedy(self) -> None:
         async with store(restock_on_cancel=True) as shop:
@@ -433,6 +433,7 @@ class TestProbe:
             shop.simulator.inventory.locations[1] = False
             found = {f.check: f for f in await shop.connector.probe()}
             assert not any(found[name].ok for name in ("restock", "stock moment", "location", "webhooks"))
+            assert "by itself" in found["restock"].unguarded
             assert all(found[name].remedy for name in ("restock", "stock moment", "location", "webhooks"))
             assert [name for name, f in found.items() if f.blocking and not f.ok] == ["stock moment", "location"]
 

@@ -47,6 +47,17 @@ def test_a_worker_that_leaves_in_order(rig: Rig) -> None:
     finish(rig, feed, first)
 
 
+def test_a_worker_that_leaves_in_order_and_is_back_before_its_session_ended(rig: Rig) -> None:
+    feed = Feed(rig.broker).start()
+    first, second = two_workers(rig)
+    assert second.terminate() == 0
+    rig.until(lambda: len(first.owned) == PARTITIONS, "the first has all again", 5)
+    again = rig.worker("worker-1")
+    rig.until(lambda: bool(again.owned) and len(first.owned) + len(again.owned) == PARTITIONS, "both have some again")
+    time.sleep(1)
+    finish(rig, feed, first, again)
+
+
 def test_a_worker_that_dies(rig: Rig) -> None:
     feed = Feed(rig.broker).start()
     first, second = two_workers(rig)

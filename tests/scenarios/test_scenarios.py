@@ -89,3 +89,23 @@ def test_split_pools_survive_lost_webhooks_lost_answers_and_a_fresh_worker(tmp_p
     report = drill("late-and-duplicate.yaml", tmp_path)
     assert report["oversold"] == 0
     assert report["orders"]["placed"] > 100
+
+
+def test_split_pools_of_several_warehouses_and_with_bundles_are_sold_once(tmp_path: Path) -> None:
+    report = drill("split-pools.yaml", tmp_path)
+    assert (report["oversold"], report["failures"]) == (0, [])
+    assert report["orders"]["placed"] > 20
+
+
+@pytest.mark.parametrize("name", ["bundles", "killed-while-answers-are-lost"])
+def test_a_file_ends_as_it_expects(name: str, tmp_path: Path) -> None:
+    report = drill(f"{name}.yaml", tmp_path)
+    assert report["checks"]["as_expected"]["checked"] >= 3
+
+
+def test_a_channel_in_shadow_gets_no_write_and_the_right_figures_when_it_goes_live(tmp_path: Path) -> None:
+    report = drill("shadow-then-live.yaml", tmp_path)
+    assert all(step["ok"] for step in report["steps"])
+    live, shadowed = (report["channels"][name]["stock"] for name in ("ct", "bc"))
+    assert live == shadowed
+    assert [one for one in report["exceptions"] if one["type"] == "stock_drift"] == []

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from tables.reconciliation import DifferenceRow, SweepRow
 from tables.stock.rows import OrderLines, SkuRow, WatermarkRow
 
 
@@ -12,6 +13,8 @@ class Memory:
         self.skus: dict[str, SkuRow] = {}
         self.orders: dict[tuple[str, str], OrderLines] = {}
         self.marks: dict[str, WatermarkRow] = {}
+        self.sweeps: dict[str, SweepRow] = {}
+        self.differences: dict[str, DifferenceRow] = {}
         self.waits: dict[tuple[str, str], int] = {}
 
     def sku(self, sku: str) -> SkuRow | None:
@@ -31,6 +34,18 @@ class Memory:
 
     def put_watermark(self, channel: str, row: WatermarkRow) -> None:
         self.marks[channel] = row
+
+    def sweep(self, channel: str) -> SweepRow:
+        return self.sweeps.get(channel) or SweepRow()
+
+    def put_sweep(self, channel: str, row: SweepRow) -> None:
+        self.sweeps[channel] = row
+
+    def difference(self, key: str) -> DifferenceRow | None:
+        return self.differences.get(key)
+
+    def put_difference(self, row: DifferenceRow) -> None:
+        self.differences[row.key] = row
 
     def waiting(self, channel: str) -> Iterable[tuple[str, int]]:
         return [(sku, due) for (one, sku), due in self.waits.items() if one == channel]

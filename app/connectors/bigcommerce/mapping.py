@@ -151,6 +151,7 @@ def _line(
         taken_to=modified,
         restocked_at=restocked_at if keeps_stock else None,
         shippable=line.get("type", "physical") == "physical",
+        unguarded="" if keeps_stock else "its inventory is not tracked",
     )
 
 

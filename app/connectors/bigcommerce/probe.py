@@ -58,6 +58,9 @@ class Probe:
                 else "only the warehouse restocks",
                 "turn refund_order_stock_adjustment off: returned units may be gone or not sellable" if restock else "",
                 blocking=False,
+                unguarded="the store puts units back on sale by itself (refund_order_stock_adjustment)"
+                if restock
+                else "",
             ),
             Finding(
                 "stock moment",

@@ -11,6 +11,11 @@ class BigCommerceSettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     system: Literal["bigcommerce"]
+    mode: Literal["live", "shadow"] = Field(
+        "live",
+        description="Where the channel starts. shadow: figures are computed and compared, nothing is written there; ended by `clarus-stream go-live`, after"
+        " which this setting has no say.",
+    )
     api_url: str = Field("https://api.bigcommerce.com", description="API host.")
     store_hash: str = Field("", description="Store hash.")
     access_token: SecretStr = Field(SecretStr(""), description="X-Auth-Token of the API account.")

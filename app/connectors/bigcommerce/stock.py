@@ -123,4 +123,10 @@ def _judge(
     if level is not None and level.get("location_enabled") is False:
         return missing(f"location {location} is disabled: enable it, its stock cannot be changed")
     quantity = 0 if level is None else int(level.get("total_inventory_onhand") or 0)
-    return StockReading(listing.id, quantity, at_from, at_to, peer_id=address)
+    return StockReading(listing.id, quantity, at_from, at_to, peer_id=address, unguarded=unguarded(level))
+
+
+def unguarded(level: Mapping[str, Any] | None) -> str:
+    """Why the store may sell more than it has there (3.10): the limit of back-orders is a setting of the item at its location."""
+    limit = {**(level or {}), **((level or {}).get("settings") or {})}.get("backorder_limit")
+    return f"back-orders are accepted (backorder_limit {limit})" if limit else ""

@@ -10,6 +10,11 @@ class ClarusSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    mode: Literal["live", "shadow"] = Field(
+        "live",
+        description="Where the channel starts. shadow: orders are neither released nor cancelled there; ended by `clarus-stream go-live`, after"
+        " which this setting has no say.",
+    )
     base_url: str = Field("https://clarus-api.com", description="Base URL of API, GraphQL and token endpoint.")
     subdomain: str = Field("", description="Tenant slug, sent as X-Clarus-Subdomain.")
     client_id: str = Field("", description="OAuth client id.")

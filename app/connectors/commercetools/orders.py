@@ -10,6 +10,12 @@ from schemas.records import Address, OrderLine, OrderSnapshot
 Doc = Mapping[str, Any]
 
 _LOWERS_STOCK = frozenset({"TrackOnly", "ReserveOnOrder", "ReserveOnCart"})
+UNGUARDED_MODES = {
+    "None": "orders in inventory mode None do not lower its quantity",
+    "TrackOnly": "orders in inventory mode TrackOnly are not refused at 0",
+    "ReserveOnCart": "reservations of carts (inventory mode ReserveOnCart) outlive a decrease",
+}
+"""Modes by which a storefront may sell beyond what it shows; ReserveOnOrder refuses."""
 _NUMBER_FIRST = frozenset({"AU", "CA", "FR", "GB", "IE", "LU", "NZ", "US"})
 
 
@@ -70,8 +76,14 @@ def _snapshot(channel: str, settings: CommercetoolsSettings, order: Doc, locatio
     )
 
 
+def mode_of(line: Doc, whole: str) -> str:
+    """The inventory mode of a line: its own, or else the order's (fact sheet 3.6)."""
+    return str(line.get("inventoryMode", whole))
+
+
 def _line(line: Doc, mode: str, lowers: bool, created: int, locations: Mapping[str, str]) -> OrderLine:
     """Stock falls when the order is placed (fact sheet 3.7): the take's time is the order's creation, exactly. Gift lines ship like all others."""
+    effective = mode_of(line, mode)
     supplier = (line.get("supplyChannel") or {}).get("id", "")
     return OrderLine(
         line_id=line["id"],
@@ -79,9 +91,10 @@ def _line(line: Doc, mode: str, lowers: bool, created: int, locations: Mapping[s
         location=locations.get(supplier, supplier),
         quantity=line["quantity"],
         name=_text(line.get("name")),
-        tracked=lowers and line.get("inventoryMode", mode) in _LOWERS_STOCK,
+        tracked=lowers and effective in _LOWERS_STOCK,
         taken_from=created,
         taken_to=created,
+        unguarded=UNGUARDED_MODES.get(effective, "") if lowers else "",
     )
 
 

@@ -1,16 +1,19 @@
 """Start-up checks of a commercetools project: may we do what we need, is our custom type there, does the shop refuse what it does not have."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
 from urllib.parse import quote
 
 from app.connectors.commercetools.client import Client, Doc
+from app.connectors.commercetools.orders import UNGUARDED_MODES, mode_of
 from app.connectors.contract import Finding, Priority
-from app.connectors.errors import PeerError, Refused, Unauthorised
+from app.connectors.errors import PeerError, ReadOnly, Refused, Unauthorised
 
 _PRIORITY = Priority.SWEEP
 _READS = {"inventory": "view_products", "orders": "view_orders", "channels": "view_channels"}
 _NAMED = 5
+_ORDERS = 20
 
 
 class Probe:
@@ -29,6 +32,7 @@ class Probe:
         findings.append(self._may_write())
         findings.append(await self._guarded("marker type", self._marker_type, "manage_types"))
         findings.append(await self._guarded("out-of-stock guard", self._guard, "view_products"))
+        findings.append(await self._guarded("inventory mode", self._modes, "view_orders"))
         return findings
 
     async def _reached(self) -> Finding:
@@ -42,6 +46,8 @@ class Probe:
     async def _guarded(self, check: str, look: Callable[[], Awaitable[Finding]], scope: str) -> Finding:
         try:
             return await look()
+        except ReadOnly:
+            return Finding(check, True, "not as needed yet; a worker puts it right when it starts")
         except Unauthorised as error:
             return Finding(check, False, str(error), f"give the API client the scope {scope}:{self._project}")
         except PeerError as error:
@@ -100,6 +106,24 @@ class Probe:
             # Another worker may have made it a moment ago.
             if error.status != 409 and "DuplicateField" not in error.detail:
                 raise
+
+    async def _modes(self) -> Finding:
+        """How the newest orders were sold. Every order tells the ledger of its own listings; this is for people, before anything is sold."""
+        page = await self._client.get(
+            "orders", _PRIORITY, {"limit": _ORDERS, "sort": "createdAt desc", "withTotal": "false"}
+        )
+        orders = (page or {}).get("results", [])
+        found = Counter(
+            mode_of(line, order.get("inventoryMode", "None")) for order in orders for line in order.get("lineItems", [])
+        )
+        weak = sorted(found.keys() & UNGUARDED_MODES.keys())
+        if not weak:
+            return Finding("inventory mode", True, "the newest orders are ReserveOnOrder" if found else "no orders yet")
+        text = "; ".join(f"{UNGUARDED_MODES[mode]} ({found[mode]} lines)" for mode in weak)
+        remedy = "let carts use inventory mode ReserveOnOrder: by another one a split pool promises nothing"
+        return Finding(
+            "inventory mode", False, f"among the newest {len(orders)} orders: {text}", remedy, blocking=False
+        )
 
     async def _guard(self) -> Finding:
         """An entry with `restockableInDays`, even 0, accepts orders beyond its stock (fact sheet 3.6): the shop oversells by itself."""

@@ -55,6 +55,16 @@ def predicates(wanted: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, int]]
             yield f"{one_of('sku', part)} and {place}", len(part)
 
 
+def unguarded(entry: Doc, quantity: int) -> str:
+    """Why the storefront may sell more of it than it shows, as far as the entry tells (fact sheet 3.6, 3.7)."""
+    if "restockableInDays" in entry:
+        return "its inventory entry has restockableInDays: orders are accepted beyond its stock"
+    reserved = quantity - int(entry.get("availableQuantity", quantity))
+    if reserved > 0:
+        return f"{reserved} units are reserved by carts, whose reservations outlive a decrease"
+    return ""
+
+
 class Stock:
     """Reads and writes of one project's inventory. Keeps which custom type an entry has, as a look-up cache."""
 
@@ -105,7 +115,9 @@ class Stock:
                 f" add a String field {self._field} to that type, or remove the type from the entry"
             )
         quantity, version = entry["quantityOnStock"], entry["version"]
-        return StockReading(listing.id, quantity, before, after, entry["id"], version, marker, missing)
+        return StockReading(
+            listing.id, quantity, before, after, entry["id"], version, marker, missing, unguarded(entry, quantity)
+        )
 
     async def _takes_marker(self, type_id: str, priority: Priority) -> bool:
         if not self._has_field.get(type_id, False):

@@ -1,11 +1,11 @@
 """What a partition's store must do, and the mark that is written with every batch. It knows neither tables nor Kafka."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
 
-Rows = Iterable[tuple[bytes, bytes | None]]
+Rows = Sequence[tuple[bytes, bytes | None]]
 """Key and value in the order to apply; None deletes."""
 
 

@@ -117,6 +117,7 @@ def test_an_order_to_several_addresses_is_excluded_by_name() -> None:
 def test_only_lines_with_stock_count_as_taken() -> None:
     seen = snap(None, line(), line(id=2, product_id=78), line(id=3, product_id=0), line(id=4, quantity=0))
     assert [(x.line_id, x.tracked) for x in seen.lines] == [("5001", True), ("2", False), ("3", False)]
+    assert [bool(x.unguarded) for x in seen.lines] == [False, True, True]
 
 
 def test_digital_goods_and_gift_certificates_do_not_leave_a_warehouse() -> None:

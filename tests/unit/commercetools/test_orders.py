@@ -74,6 +74,20 @@ def test_a_line_lowered_the_stock_by_its_own_mode_or_else_the_orders(
 
 
 @pytest.mark.parametrize(
+    ("mode", "word"),
+    [("ReserveOnOrder", ""), ("TrackOnly", "not refused at 0"), ("None", "do not lower"), ("ReserveOnCart", "outlive")],
+)
+def test_a_mode_by_which_more_than_is_shown_may_be_sold_has_its_reason(mode: str, word: str) -> None:
+    (found,) = snapshot("ct", settings(), order(lineItems=[line(inventoryMode=mode)]), {}).lines
+    assert bool(found.unguarded) is bool(word) and word in found.unguarded
+
+
+def test_an_imported_order_says_nothing_of_how_the_storefront_sells() -> None:
+    given = order(lineItems=[line(inventoryMode="None")], completedAt=CREATED)
+    assert snapshot("ct", settings(), given, {}).lines[0].unguarded == ""
+
+
+@pytest.mark.parametrize(
     ("changed", "fields", "tracked"),
     [
         ({}, {"completedAt": CREATED}, False),

@@ -132,3 +132,15 @@ async def test_entries_that_take_orders_beyond_their_stock_are_named_and_do_not_
     assert (finding.ok, finding.blocking) == (False, False)
     assert "S0, S1, S2, S3, S4" in finding.detail
     assert "S5" not in finding.detail
+
+
+async def test_modes_by_which_more_than_is_shown_may_be_sold_are_named_and_do_not_block() -> None:
+    project = Project()
+    lines = [{"inventoryMode": "ReserveOnOrder"}, {}]
+    orders = [{"inventoryMode": "TrackOnly", "lineItems": lines}, {"lineItems": [{}]}]
+    project.answers["orders"] = fixed(200, {"results": orders})
+    finding = (await project.probe())["inventory mode"]
+    assert (finding.ok, finding.blocking) == (False, False)
+    assert "TrackOnly are not refused at 0 (1 lines)" in finding.detail
+    assert "None do not lower its quantity (1 lines)" in finding.detail
+    assert "ReserveOnOrder" not in finding.detail and "ReserveOnOrder" in finding.remedy

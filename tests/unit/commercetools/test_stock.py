@@ -9,7 +9,7 @@ import pytest
 
 from app.connectors.commercetools import CommercetoolsStorefront, client
 from app.connectors.commercetools.settings import CommercetoolsSettings
-from app.connectors.commercetools.stock import predicates, read_marker, write_marker
+from app.connectors.commercetools.stock import predicates, read_marker, unguarded, write_marker
 from app.connectors.contract import AnswerKind, Marker, Priority, StockReading, StockRequest
 from app.connectors.http import DirectTransport
 from app.simulators.commercetools import CommercetoolsSimulator
@@ -74,6 +74,19 @@ async def project() -> AsyncIterator[Project]:
     yield project
     await project.transport.close()
     await project.simulator.stop()
+
+
+@pytest.mark.parametrize(
+    ("entry", "word"),
+    [
+        ({}, ""),
+        ({"restockableInDays": 0}, "restockableInDays"),
+        ({"availableQuantity": 7}, "3 units are reserved by carts"),
+    ],
+)
+def test_an_entry_that_may_be_sold_beyond_what_it_shows_has_its_reason(entry: dict[str, Any], word: str) -> None:
+    found = unguarded({"quantityOnStock": 10, "availableQuantity": 10} | entry, 10)
+    assert bool(found) is bool(word) and word in found
 
 
 def test_the_marker_survives_the_way_there_and_back() -> None:

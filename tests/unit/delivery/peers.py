@@ -45,6 +45,7 @@ class ScriptedStorefront:
         self.fates: dict[str, deque[Fate]] = {}
         self.lands = True
         self.missing: set[str] = set()
+        self.unguarded: dict[str, str] = {}
         self.away: PeerError | None = None
         self.writes: list[tuple[Priority, list[StockRequest]]] = []
         self.reads: list[tuple[Priority, list[str]]] = []
@@ -68,7 +69,16 @@ class ScriptedStorefront:
     def _reading(self, key: str, at: int) -> StockReading:
         if key in self.missing:
             return StockReading(key, 0, at, at, missing="no such SKU")
-        return StockReading(key, self.quantities[key], at, at, f"id-{key}", self.versions[key], self.markers.get(key))
+        return StockReading(
+            key,
+            self.quantities[key],
+            at,
+            at,
+            f"id-{key}",
+            self.versions[key],
+            self.markers.get(key),
+            unguarded=self.unguarded.get(key, ""),
+        )
 
     async def write_stock(self, requests: Sequence[StockRequest], priority: Priority) -> Mapping[str, StockAnswer]:
         self.writes.append((priority, list(requests)))

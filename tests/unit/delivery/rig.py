@@ -16,12 +16,14 @@ from schemas.codec import Codecs
 from schemas.records import Correction, Event, Record, StockTarget
 from tables.deliveries.fetches import FetchRow
 from tables.deliveries.listing import ListingRow
+from tables.deliveries.modes import ModeRow
 from tables.deliveries.pauses import PauseRow
 from tables.deliveries.peers import PeerKind
 from tables.deliveries.polls import PollRow
 from tables.deliveries.reads import ReadRow
 from tables.deliveries.releases import ReleaseRow
 from tables.deliveries.troubles import TroubleRow
+from tables.reconciliation import DifferenceRow, SweepRow
 from tests.support.engine import MemoryEngine, MemoryRecord, MemoryTable
 from tests.unit.delivery.peers import ScriptedStorefront, ScriptedWarehouse
 
@@ -69,6 +71,9 @@ class Rig:
             MemoryTable("polls", PollRow),
             MemoryTable("troubles", TroubleRow),
             MemoryTable("pauses", PauseRow),
+            MemoryTable("modes", ModeRow),
+            MemoryTable("sweeps", SweepRow),
+            MemoryTable("differences", DifferenceRow),
         )
         self.storefront = ScriptedStorefront(kind, {f"shop//c{n}": 10 for n in range(skus)}, now_ms)
         self.warehouse = ScriptedWarehouse()

@@ -13,7 +13,7 @@ import uvicorn
 
 from app.connectors.contract import Priority, RateHint
 from app.connectors.errors import NotSent, OutcomeUnknown, Throttled, Unauthorised, Unavailable
-from app.connectors.http import make_client
+from app.connectors.http import READ, make_client
 from app.delivery.breaker import Breaker
 from app.delivery.bucket import Bucket
 from app.delivery.gate import SERVICE_LEVELS, Gate
@@ -294,3 +294,20 @@ async def test_nothing_goes_out_after_the_gate_is_closed(server: Server) -> None
     with pytest.raises(Unavailable):
         await send(out, server.url)
     assert not server.paths
+
+
+async def test_a_channel_in_shadow_lets_only_reads_out(server: Server) -> None:
+    asked: list[str] = []
+
+    async def answer(path: str) -> tuple[int, dict[str, str]]:
+        asked.append(path)
+        return 200, {}
+
+    server.answer = answer
+    async with gate() as out:
+        out.read_only = True
+        with pytest.raises(NotSent, match="in shadow"):
+            await send(out, f"{server.url}/write", method="POST")
+        await out.request("POST", f"{server.url}/query", priority=Priority.SWEEP, extensions=dict(READ))
+        await send(out, f"{server.url}/read")
+        assert asked == ["/query", "/read"]

@@ -263,6 +263,32 @@ async def test_listings_are_read_back_within_the_sweep() -> None:
         assert {priority for priority, _ in rig.storefront.reads} == {Priority.INCREASE, Priority.SWEEP}
 
 
+async def test_why_a_storefront_may_sell_beyond_what_it_shows_is_told_with_every_read_and_counted() -> None:
+    rig = Rig(skus=2, sweeps={"listings": "150ms"})
+    rig.storefront.unguarded = {"shop//c1": "back-orders are accepted"}
+    async with rig.running():
+        await rig.adopted()
+        told = {one.listing: one.unguarded for one in rig.sent(Baseline)}
+        assert told == {"shop//c0": "", "shop//c1": "back-orders are accepted"}
+        assert rig.runtime.status()["shop"]["unguarded"] == 1
+        rig.storefront.unguarded = {}
+        rig.tell(*(rig.target(1, 10, key=key) for key in rig.catalogue.listings))
+        await until(lambda: "shop//c1" in {one.listing for one in rig.sent(ReadBack) if not one.unguarded})
+        await until(lambda: rig.runtime.status()["shop"]["unguarded"] == 0)
+
+
+async def test_a_setting_of_the_whole_storefront_is_a_reason_of_each_listing() -> None:
+    rig = Rig(skus=2, sweeps={"listings": "150ms"})
+    why = "the store puts units back by itself"
+    rig.storefront.findings = [Finding("restock", False, why, "switch it off", blocking=False, unguarded=why)]
+    async with rig.running():
+        await rig.adopted()
+        rig.tell(*(rig.target(1, 10, key=key) for key in rig.catalogue.listings))
+        await until(
+            lambda: {one.listing for one in rig.sent(ReadBack) if one.unguarded == why} == set(rig.catalogue.listings)
+        )
+
+
 async def test_nothing_is_written_before_the_start_check_agrees() -> None:
     rig = Rig()
     rig.storefront.findings = [Finding("restock", False, "the store restocks by itself", "switch it off")]

@@ -18,6 +18,7 @@ products:
   - {sku: A, units: {each: 1, case: 6}, channels: {ct: A, bc: {sku: A-CASE, unit: case}}, stock: {MAIN: 20, NORTH: 4}}
   - {sku: B, channels: {ct: B}, stock: {MAIN: {available: 9, held: 2}}}
   - {sku: BOX, bundle: {A: 2, B: 1}, channels: {ct: BOX}}
+policies: [{mode: shared}]
 """
 
 

@@ -110,9 +110,10 @@ def test_a_listing_off_by_one_fails_with_both_figures_and_their_reason() -> None
     assert "open demand 2" in failure["why"]
 
 
-def escrowed(shown: dict[str, int], **policy: Any) -> Check:
+def escrowed(shown: dict[str, int], bundle: bool = False, **policy: Any) -> Check:
     file = drill_file()
-    file.policies = [PolicySettings.model_validate({"match": {"sku": "A"}, "mode": "escrow", **policy})]
+    file.products = [one for one in file.products if bundle or not one.bundle]
+    file.policies = [PolicySettings.model_validate({"match": {}, "mode": "escrow", **policy})]
     return stock_equals_model(evidence(file=file, shown=shown))
 
 
@@ -129,6 +130,28 @@ def test_escrow_offers_at_most_the_pool_and_keeps_no_unit_back_that_fits() -> No
     assert not escrowed({"ct:A": 13, "bc:A-CASE": 2}).ok
     assert not escrowed({"ct:A": 11, "bc:A-CASE": 2}).ok  # one each is on offer nowhere
     assert escrowed({"ct:A": 6, "bc:A-CASE": 2}, buffer=6).ok
+
+
+def test_escrow_counts_what_bundles_offer_of_their_components() -> None:
+    assert escrowed({"ct:A": 10, "bc:A-CASE": 1, "ct:BOX": 4, "ct:B": 5}, bundle=True).ok  # 10 + 6 + 2 * 4 = 24
+    assert not escrowed({"ct:A": 11, "bc:A-CASE": 1, "ct:BOX": 4, "ct:B": 5}, bundle=True).ok
+    assert escrowed(
+        {"ct:A": 10, "bc:A-CASE": 1, "ct:BOX": 0}, bundle=True
+    ).ok  # kept for the bundle, which another component limits
+
+
+def test_escrow_limits_listings_of_different_warehouses_where_they_meet() -> None:
+    listed = {"sku": "A", "channels": {"ct": "A", "bc": "A"}}
+    north = {"match": {"channel": "bc"}, "warehouses": ["NORTH"]}
+    file = drill_file(products=[listed], policies=[{"mode": "escrow"}, north])
+
+    def ok(both: int, north: int) -> bool:
+        stock = {"A": {"MAIN": 10, "NORTH": 5}}
+        return stock_equals_model(evidence(file=file, stock=stock, shown={"ct:A": both, "bc:A": north})).ok
+
+    assert ok(10, 5) and ok(12, 3)
+    assert not ok(9, 6)  # more of NORTH than is there
+    assert not ok(12, 4) and not ok(9, 5)
 
 
 def test_under_auto_the_floor_decides_and_between_once_and_twice_either_is_right() -> None:

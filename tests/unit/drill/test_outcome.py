@@ -168,3 +168,12 @@ async def test_what_stays_undone_is_named_when_the_time_is_over() -> None:
 
 def test_a_check_that_found_nothing_to_check_holds() -> None:
     assert Check().as_dict() == {"ok": True, "checked": 0, "failed": []}
+
+
+async def test_a_product_counts_as_selling_only_where_a_velocity_buffer_does() -> None:
+    plain = await filled()
+    assert plain.selling() == 0
+    paced = Peers(drill_file(policies=[{"velocity": 5}]), RealPeers())
+    assert paced.selling() == 0
+    await paced.storefronts["ct"].place(NewOrder("1", (NewLine("GHOST", 1),)))
+    assert 30 < paced.selling() <= 36

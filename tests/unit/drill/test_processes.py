@@ -3,13 +3,14 @@
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from app.drill.processes import Process, ProcessFailed, clean_environment, free_port
+from app.drill.processes import PROGRAM, Process, ProcessFailed, clean_environment, free_port
 
 SERVER = """
 import http.server, os, sys
@@ -25,8 +26,8 @@ class Served(Process):
     """A process that is no part of the product but behaves like one."""
 
     def __init__(self, folder: Path, port: int) -> None:
-        super().__init__("served", [], f"http://127.0.0.1:{port}/ready", folder, folder / "disk")
-        self._command = [self._command[0], "-c", SERVER, str(port)]
+        command = [sys.executable, "-c", SERVER, str(port)]
+        super().__init__("served", command, f"http://127.0.0.1:{port}/ready", folder, folder / "disk")
 
 
 @pytest.fixture
@@ -94,7 +95,7 @@ async def test_a_process_that_ends_by_itself_is_a_failure_and_comes_back(
 
 
 async def test_a_process_that_cannot_start_shows_the_end_of_its_log(tmp_path: Path, client: httpx.AsyncClient) -> None:
-    process = Process("ingress", ["ingress", "--config", "none.yaml"], "http://127.0.0.1:1/ready", tmp_path)
+    process = Process("ingress", [*PROGRAM, "ingress", "--config", "none.yaml"], "http://127.0.0.1:1/ready", tmp_path)
     await process.start()
     with pytest.raises(ProcessFailed, match=r"(?s)ingress ended while starting, exit status 2.*none.yaml"):
         await process.ready(client)

@@ -185,15 +185,12 @@ def test_commercetools_edits_untracked_lines_only() -> None:
 
 
 def test_escrow_is_accepted_where_the_pool_can_be_split_and_refused_by_name_elsewhere() -> None:
-    said = faults(drill_text(policies=[{"mode": "escrow"}]))
+    said = faults(drill_text(policies=[{"mode": "escrow", "share": 0.5}]))
     assert [line.split(" has mode escrow")[0].split(": ", 1)[1] for line in said] == [
         "products[0]: 'A'",
         "products[1]: 'B'",
-        "products[2]: 'BOX'",
     ]
-    listed = {"sku": "A", "channels": {"ct": "A", "bc": "A"}, "stock": {"MAIN": 20}}
-    file = parse_drill(drill_text(products=[listed], policies=[{"mode": "escrow"}]), "f.yaml").file
-    assert file.policies[0].mode == "escrow"
+    assert parse_drill(drill_text(policies=[{"mode": "escrow"}]), "f.yaml").file.policies[0].mode == "escrow"
 
 
 def test_what_is_no_yaml_or_no_file_is_one_line_with_its_place(tmp_path: Path) -> None:
@@ -210,3 +207,10 @@ def test_the_shipped_files_are_right() -> None:
     assert files
     for path in files:
         assert read_drill(path).file.steps, path
+
+
+def test_only_a_channel_that_starts_in_shadow_goes_live() -> None:
+    text = drill_text(steps=[{"at": 1, "go_live": {"channel": "ct"}}])
+    assert "there is no channel that starts in shadow 'ct'; allowed: none is there" in fault(text)
+    channels = {"ct": {"system": "commercetools", "shadow": True}, "bc": {"system": "bigcommerce"}}
+    assert drill_file(channels=channels, steps=[{"at": 1, "go_live": {"channel": "ct"}}]).steps[0].go_live

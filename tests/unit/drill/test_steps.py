@@ -9,6 +9,7 @@ from app.drill.model import Offers
 from app.drill.peers import Peers
 from app.drill.simulators import RealPeers
 from app.drill.steps import Player, StepResult
+from app.simulators.base import Call
 from app.simulators.contract import StepRefused, StorefrontOrder
 from tests.unit.drill.support import drill_file
 
@@ -17,6 +18,9 @@ KILLED: list[KillStep] = []
 
 async def _kill(step: KillStep) -> None:
     KILLED.append(step)
+
+
+async def _live(channel: str) -> None: ...
 
 
 async def _freeze(seconds: float) -> None:
@@ -38,7 +42,7 @@ async def play(file: DrillFile, filled: bool = True) -> tuple[Peers, Player]:
             if stock.held:
                 peers.clarus.hold(product.sku, warehouse, stock.held)
     peers.opening = len(peers.clarus.journal.entries)
-    player = Player(file, peers, _kill, _freeze)
+    player = Player(file, peers, _kill, _freeze, _live)
     await player.play(time.monotonic())
     return peers, player
 
@@ -162,3 +166,30 @@ def test_zipf_prefers_the_first_products_and_lines_are_distinct() -> None:
     assert {len(basket) for _, basket in drawn} == {2, 3, 4}
     count = [sum(offer.sku == f"P{n}" for _, basket in drawn for offer, _ in basket) for n in (0, 9, 49)]
     assert count[0] > 4 * count[1] > 4 * count[2]
+
+
+async def test_going_live_fails_where_the_peer_was_written_to_before() -> None:
+    channels = {"ct": {"system": "commercetools", "shadow": True}, "bc": {"system": "bigcommerce", "shadow": True}}
+    peers, player = await play(drill_file(channels=channels, steps=[{"at": 0, "go_live": {"channel": "ct"}}]))
+    assert [result.ok for result in by_index(player)] == [True]
+    assert peers.in_shadow == {"bc"}
+    peers.storefronts["bc"].journal.calls.append(Call(0, "stock", "PUT", "/inventory/adjustments/relative", 200))
+    peers.storefronts["bc"].journal.calls.append(Call(0, "other", "GET", "/v2/store", 200))
+    peers.storefronts["bc"].journal.calls.append(Call(0, "other", "POST", "/oauth/token", 200))
+    again = Player(
+        drill_file(channels=channels, steps=[{"at": 0, "go_live": {"channel": "bc"}}]), peers, _kill, _freeze, _live
+    )
+    await again.play(time.monotonic())
+    [failed] = by_index(again)
+    assert (
+        not failed.ok
+        and failed.detail == "bc got 1 writes while in shadow, the first: PUT /inventory/adjustments/relative"
+    )
+
+
+async def test_a_listing_in_shadow_need_not_show_the_right_figure_at_time_zero() -> None:
+    channels = {"ct": {"system": "commercetools"}, "bc": {"system": "bigcommerce", "shadow": True}}
+    peers, _ = await play(drill_file(channels=channels), filled=False)
+    assert {name.split(":")[0] for name in peers.wrong()} == {"ct"}
+    peers.in_shadow.clear()
+    assert "bc" in {name.split(":")[0] for name in peers.wrong()}

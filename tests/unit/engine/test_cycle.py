@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.engine import EngineConfig, EngineConfigError, create_app
-from app.engine.cycle import Cycle, EngineBatch, Naming, Output, ScopeContext, Trial
+from app.engine.cycle import Cycle, EngineBatch, Naming, Output, OutputRun, ScopeContext, Trial
 from app.engine.store import Mark
 from app.engine.store.memory import MemoryStore
 
@@ -51,6 +51,21 @@ def test_rows_are_those_of_the_store_until_they_are_put(context: ScopeContext) -
     context.put(ITEMS, "a", row)
     assert context.get(ITEMS, "a") == Item(100)
     assert context.get(OTHERS, "a") == Item(9)
+
+
+def test_many_rows_and_outputs_at_once_are_as_one_by_one(cycle: Cycle, context: ScopeContext) -> None:
+    context.put(ITEMS, "b", Item(20))
+    context.delete(ITEMS, "c")
+    assert context.get_many(ITEMS, ["a", "b", "c", "d"]) == [Item(1), Item(20), None, None]
+    context.put_many(ITEMS, {"a": Item(10), "d": Item(40)})
+    assert context.get_many(ITEMS, ["d", "a"]) == [Item(40), Item(10)]
+    context.send_many("out", [("k", b"v"), ("l", None)], headers={"h": "é"})
+    context.send_many("out", [])
+    sealed = cycle.seal({5: {}})
+    assert sealed.outputs == [OutputRun("pre.out", [(b"k", b"v"), (b"l", None)], (("h", "é".encode()),))]
+    assert dict(sealed.rows[5])[ITEMS.key("d")] == ITEMS.encode(Item(40))
+    with pytest.raises(TypeError, match="use delete"):
+        context.put_many(ITEMS, {"a": None})  # type: ignore[dict-item]
 
 
 def test_a_deleted_row_is_gone_and_can_come_back(context: ScopeContext) -> None:

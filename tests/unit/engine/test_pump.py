@@ -31,7 +31,7 @@ def pump(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pump:
     made = Pump(EngineConfig(bootstrap="nowhere:1", store="memory", data_dir=tmp_path, partitions=4))
     monkeypatch.setattr(made, "_consumer", StillConsumer(), raising=False)
     monkeypatch.setattr(RestoreRound, "run", lambda self: None)
-    made.partitions = {number: OwnedPartition(number, MemoryStore()) for number in range(4)}
+    made.ownership.partitions = {number: OwnedPartition(number, MemoryStore()) for number in range(4)}
     return made
 
 
@@ -41,15 +41,15 @@ def restored(number: int, *, foreign: bool = False) -> Restored:
 
 async def turn(pump: Pump) -> None:
     """What a turn does with restored partitions, then whatever waits on the loop."""
-    await pump._let_restored_run()
+    await pump.ownership.let_restored_run(pump._consumer, pump._committer, 0)
     await asyncio.sleep(0)
 
 
 async def test_a_partition_reported_while_a_turn_takes_the_others_is_not_forgotten(pump: Pump) -> None:
     ready: list[int] = []
     pump.on_ready(ready.append)
-    pump._restore(range(4))
-    this: Any = pump._awaited
+    pump.ownership._restore(range(4))
+    this: Any = pump.ownership._awaited
 
     def report_all() -> None:
         for number in range(4):
@@ -66,9 +66,9 @@ async def test_a_partition_reported_while_a_turn_takes_the_others_is_not_forgott
 
 
 async def test_what_a_cancelled_round_reports_late_does_not_count(pump: Pump) -> None:
-    pump._restore(range(4))
-    old: Any = pump._awaited
-    pump._restore(range(4))
+    pump.ownership._restore(range(4))
+    old: Any = pump.ownership._awaited
+    pump.ownership._restore(range(4))
     old._report(restored(0))
     await turn(pump)
     await turn(pump)
@@ -80,8 +80,8 @@ async def test_a_partition_somebody_else_wrote_to_is_lost_before_it_is_ready_aga
     pump.on_ready(lambda number: told.append(("ready", number)))
     pump.on_lost(lambda number: told.append(("lost", number)))
     for foreign in (False, False, True):
-        pump._restore([1])
-        this: Any = pump._awaited
+        pump.ownership._restore([1])
+        this: Any = pump.ownership._awaited
         this._report(restored(1, foreign=foreign))
         await turn(pump)
         await turn(pump)

@@ -35,6 +35,14 @@ def test_rows_and_mark_are_applied_together(store: Store) -> None:
     assert store.mark == MARK
 
 
+def test_rows_are_right_however_many_were_written_since(store: Store) -> None:
+    for number in range(5):
+        store.apply([(b"k%05d" % key, b"%d" % number) for key in range(number, 10_000, 5 - number)], MARK)
+    store.apply([(b"k%05d" % key, None) for key in range(9_000, 10_000)], MARK)
+    assert [store.get(b"k%05d" % key) for key in range(9_000)] == [value for _, value in store.scan(b"k")]
+    assert store.get(b"k09999") is None
+
+
 def test_a_scan_is_in_byte_order_and_stops_at_its_prefix(store: Store) -> None:
     store.apply([(b"t\x00b", b"2"), (b"s\x00z", b"0"), (b"t\x00a\xc3\xa9", b"1"), (b"u\x00a", b"3")], MARK)
     assert list(store.scan(b"t\x00")) == [(b"t\x00a\xc3\xa9", b"1"), (b"t\x00b", b"2")]

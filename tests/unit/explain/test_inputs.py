@@ -5,6 +5,7 @@ from typing import get_args
 import pytest
 
 from schemas.records import (
+    BundleHold,
     ComponentStock,
     InventoryEventBody,
     Record,
@@ -25,6 +26,14 @@ SAID: list[tuple[Record, list[str]]] = [
     (
         ComponentStock(sku="BOX", component="MUG", version=3, pools={}, joint={"A+B": 4}, taken={}),
         ["component MUG v3", "A+B 4"],
+    ),
+    (
+        ComponentStock(sku="BOX", component="MUG", version=3, pools={}, joint={}, taken={}, granted={"A": 7}),
+        ["grants A 7"],
+    ),
+    (
+        BundleHold(sku="MUG", bundle="BOX", version=5, seen=3, sure=True, bounds={"a//b": 6}, most={"A": 9}),
+        ["bundle BOX v5", "knows v3", "a//b 6"],
     ),
 ]
 

@@ -2,12 +2,12 @@
 
 from decimal import Decimal
 
-from schemas.records import StockTarget
-from tables.catalogue import PolicyRule
+from schemas.records import StockTarget, Watermark
+from tables.catalogue import Catalogue, Listing, Mode, PolicyRule, Product
 from tables.deliveries.peers import Bounds
 from tables.explain.ledger import explain, open_lines
 from tables.explain.report import Ledger as Explained
-from tables.explain.report import Target
+from tables.explain.report import Split, Target
 from tables.stock.rows import Quota, Rules, SkuRow, WaitingOutcome
 from tests.unit.stock.memory import (
     BOX,
@@ -25,6 +25,7 @@ from tests.unit.stock.memory import (
     targets,
     watermark,
 )
+from tests.unit.stock.network import Network
 
 HALF = PolicyRule("shop", "MUG", {"share": Decimal("0.5"), "buffer": 1})
 
@@ -135,3 +136,98 @@ def test_a_listing_that_does_not_decrement_has_one_figure() -> None:
     one = target(adopted(given))
     assert one.inc == one.dec == 10
     assert one.terms[-1].name == "inc = dec"
+
+
+# ---- a split pool ----
+
+
+def split(network: Network, sku: str) -> Split:
+    found = explained(network.ledgers[sku], sku).split
+    assert found is not None
+    return found
+
+
+def listing(network: Network, sku: str, key: str) -> Target:
+    return next(one for one in explained(network.ledgers[sku], sku).targets if one.listing == key)
+
+
+def begun(**quantities: int) -> Network:
+    """MUG with a listing at each of two channels, and BOX of two MUG at one of them."""
+    shop, mall, box = Listing("shop", "M", "MUG"), Listing("mall", "M", "MUG"), Listing("mall", "B", "BOX")
+    products = [Product("MUG", listings=(shop, mall)), Product("BOX", bundle={"MUG": 2}, listings=(box,))]
+    network = Network(Catalogue(products, [PolicyRule("*", "*", {"mode": Mode.ESCROW})], ["MAIN"]), {"MUG": quantities})
+    network.start()
+    return network
+
+
+def test_a_shared_pool_is_not_said_to_be_split() -> None:
+    assert explained(adopted(rules())).split is None
+
+
+def test_a_split_pool_shows_who_is_limited_together_and_what_bundles_were_granted() -> None:
+    network = begun(MAIN=20)
+    found = split(network, "MUG")
+    [limit] = found.limits
+    assert limit.sellers == ["shop//M", "mall//M", "BOX (MAIN)"]
+    assert (limit.left, limit.aimed, limit.reserved) == (20, 20, 20)
+    [granted] = found.granted
+    assert granted.reserved == granted.high - granted.taken > 0
+    own = explained(network.ledgers["MUG"], "MUG").targets
+    assert granted.target * 2 + sum(x.available or 0 for x in own) == 20
+    assert (found.no_guarantee, found.awaits) == ([], [])
+
+
+def test_a_bundle_shows_what_it_may_split_and_its_part_without_the_pools_own_terms() -> None:
+    network = begun(MAIN=20)
+    [limit] = split(network, "BOX").limits
+    one = listing(network, "BOX", "mall//B")
+    assert limit.sellers == ["mall//B"] and limit.left == limit.aimed == one.available
+    assert [term.name for term in one.terms] == ["quota = inc", "dec"]
+    assert explained(network.ledgers["BOX"], "BOX").bundles[0].granted == {"MAIN": limit.left}
+
+
+def test_an_issued_quota_is_shown_until_its_outcome_is_settled() -> None:
+    network = begun(MAIN=20)
+    network.receive("MUG", "MAIN", 10)
+    network.fold("MUG")
+    quota = listing(network, "MUG", "shop//M").quota
+    assert quota is not None and list(quota.issued.values()) == [quota.target] and quota.conf < quota.target
+    network.write("shop//M")
+    network.fold("MUG")
+    quota = listing(network, "MUG", "shop//M").quota
+    [wait] = listing(network, "MUG", "shop//M").awaits
+    assert quota is not None and quota.issued and wait.what == "watermark" and wait.until == network.now
+    network.settle()
+    quota = listing(network, "MUG", "shop//M").quota
+    assert quota is not None and quota.issued == {} and quota.conf == quota.target
+    assert listing(network, "MUG", "shop//M").awaits == []
+
+
+def test_why_a_split_pool_promises_nothing_or_waits_is_said() -> None:
+    network = begun(MAIN=20)
+    network.adopt("mall//B", "back-orders are accepted")
+    network.settle()
+    assert split(network, "MUG").no_guarantee == ["no guarantee: mall//B: back-orders are accepted"]
+    shop, mall = Listing("shop", "M", "MUG"), Listing("mall", "M", "MUG")
+    given = Catalogue([Product("MUG", listings=(shop, mall))], [PolicyRule("*", "*", {"mode": Mode.ESCROW})], ["MAIN"])
+    ledger = Ledger(Rules(given, 1, {"shop": EXACT, "mall": EXACT}))
+    ledger(level(1, 10), baseline(listing=shop), watermark(4000))
+    found = explained(ledger).split
+    assert found is not None and [x.what for x in found.awaits] == ["adoption"] and mall.id in found.awaits[0].detail
+    assert [x.what for x in explained(ledger).targets[1].awaits] == ["baseline"]
+
+
+def test_a_pool_that_was_shared_until_now_says_which_outcome_grants_wait_for() -> None:
+    shop, mall = Listing("shop", "M", "MUG"), Listing("mall", "M", "MUG")
+    auto = PolicyRule("*", "*", {"mode": Mode.AUTO, "escrow_floor": 10})
+    ledger = Ledger(
+        Rules(Catalogue([Product("MUG", listings=(shop, mall))], [auto], ["MAIN"]), 1, {"shop": EXACT, "mall": EXACT})
+    )
+    marks = [Watermark(channel=name, order_partition=0, up_to=4000) for name in ("shop", "mall")]
+    ledger(level(1, 50), baseline(listing=shop), baseline(listing=mall), *marks)
+    assert explained(ledger).split is None
+    ledger(level(2, 8))
+    found = explained(ledger).split
+    assert found is not None and [x.what for x in found.awaits] == ["switch", "switch"]
+    quota = target(ledger, shop.id).quota
+    assert quota is not None and quota.unsure == 2

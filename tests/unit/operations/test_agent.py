@@ -6,7 +6,7 @@ from agents.operations import Operations
 from app.engine.murmur import partition_of
 from schemas import catalogue as topics
 from schemas.codec import Codecs
-from schemas.records import Event, OperatorCommand, OperatorState, ReadListing, ReadStock, Record
+from schemas.records import ChannelMode, Event, OperatorCommand, OperatorState, ReadListing, ReadStock, Record
 from tables.catalogue import Catalogue, Listing, Product
 from tests.support.engine import MemoryBatch, MemoryEngine, MemoryRecord
 
@@ -100,3 +100,17 @@ def test_what_cannot_be_done_is_set_aside_and_the_rest_goes_on(command: tuple[st
     [(_, why)] = batch.dead
     assert reason in why
     assert len(found) == 1
+
+
+@pytest.mark.parametrize(("action", "shadow"), [("go_live", False), ("go_shadow", True)])
+@pytest.mark.parametrize("channel", ["bc", "clarus"])
+def test_a_channels_mode_is_one_command_in_its_partition(action: str, shadow: bool, channel: str) -> None:
+    found, _ = fold((action, channel))
+    mode = ChannelMode(channel=channel, shadow=shadow, actor="kim", reason="stocktake")
+    assert found == [(partition_of(channel, 4), f"mode/{channel}", mode)]
+
+
+def test_a_sku_has_no_mode() -> None:
+    found, batch = fold(("go_live", "MUG"))
+    assert found == []
+    assert "only a channel" in batch.dead[0][1]

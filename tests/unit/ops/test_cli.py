@@ -21,7 +21,20 @@ def run(*words: str, **environ: str) -> "subprocess.CompletedProcess[str]":
 def test_help_names_every_command_with_examples_and_no_import_of_heavy_parts() -> None:
     done = run("--help")
     assert done.returncode == 0
-    for command in ("demo", "drill", "config", "topics", "worker", "ingress", "why", "pause", "resume", "resync"):
+    for command in (
+        "demo",
+        "drill",
+        "config",
+        "topics",
+        "worker",
+        "ingress",
+        "doctor",
+        "why",
+        "replay",
+        "pause",
+        "resume",
+        "resync",
+    ):
         assert f"\n  {command} " in done.stdout
     assert "clarus-stream config check --config shop.yaml" in done.stdout
 

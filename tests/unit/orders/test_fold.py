@@ -115,6 +115,19 @@ def test_a_bundle_is_demand_of_its_components_and_a_line_of_nothing_under_its_ow
     assert {(x.sku, x.eaches) for x in of(ReleaseOrder, effects)[0].lines} == {("MUG", 6), ("CARD", 3)}
 
 
+@pytest.mark.parametrize(
+    ("tracked", "unguarded", "at"),
+    [(True, "", "shop//B1"), (True, "mode TrackOnly", "shop//B1"), (False, "mode None", "shop//B1"), (False, "", "")],
+    ids=["refuses at 0", "does not refuse", "does not lower", "imported: says nothing"],
+)
+def test_how_its_storefront_sold_it_goes_with_the_line_to_its_listing(tracked: bool, unguarded: str, at: str) -> None:
+    given = line("B1", 3, unguarded=unguarded)
+    given.tracked = tracked
+    _, effects = play(order(given))
+    told = {(d.sku, d.ordered_at, d.unguarded, d.listing is not None) for d in of(DemandLine, effects)}
+    assert told == {(sku, at, unguarded, tracked) for sku in ("MUG", "CARD", "BOX")}
+
+
 def test_lines_with_one_common_warehouse_bind_the_order_to_it() -> None:
     _, effects = play(order(line("M1", 1), line("C1", 1, "2")))
     assert of(ReleaseOrder, effects)[0].warehouse == "NORTH"

@@ -14,7 +14,7 @@ from schemas.records import (
     StockTarget,
     Watermark,
 )
-from tables.catalogue import Catalogue, Listing, PolicyRule, Product
+from tables.catalogue import Catalogue, Listing, Mode, PolicyRule, Product
 from tables.deliveries.peers import Bounds
 from tables.stock import fold
 from tables.stock.publish import publish
@@ -41,7 +41,7 @@ def rules(
             Product("CARD", listings=(CARD,)),
             Product("BOX", bundle={"MUG": 2, "CARD": 1}, listings=(BOX,)),
         ],
-        policies,
+        [PolicyRule("*", "*", {"mode": Mode.SHARED}), *policies],
         ["MAIN", "NORTH"],
     )
     return Rules(catalogue, partitions, {"shop": bounds}, frozenset(decrementless))

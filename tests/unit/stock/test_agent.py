@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from agents.availability import Availability
+from agents.availability import Availability, StockTables
 from schemas import catalogue as topics
 from schemas.codec import Codecs
 from schemas.records import Event, Record, StockTarget
@@ -80,8 +80,8 @@ class Worker:
     def __init__(self) -> None:
         self.rows: dict[str, dict[str, Any]] = {}
         self.offset = 0
-        stock, lines, watermarks = Table("stock"), Table("stock_lines"), Table("watermarks")
-        self.agent = Availability(rules(), CODECS, stock, lines, watermarks, {"shop": 7}.__getitem__)
+        names = ("stock", "stock_lines", "watermarks", "sweeps", "differences")
+        self.agent = Availability(rules(), CODECS, StockTables(*map(Table, names)), {"shop": 7}.__getitem__)
 
     def __call__(self, *bodies: Record | bytes) -> OneBatch:
         records = []
@@ -116,6 +116,16 @@ def test_a_target_goes_to_the_channels_partition_under_its_listing() -> None:
     assert (topic, key, partition) == ("channel.commands", f"stock/{MUG.id}", 7)
     assert isinstance(event.body, StockTarget) and event.body.inc == 10
     assert (event.occurred_at, event.trace, event.source) == (5, "00-aa-bb-01", "availability")
+
+
+def test_a_product_is_found_by_its_channels_watermark_only_while_it_waits() -> None:
+    worker = Worker()
+    worker(level(1, 10), baseline())
+    (waits,) = (key for key in worker.rows["watermarks"] if key.startswith("wait/"))
+    assert worker.rows["watermarks"][waits].due == worker.rows["stock"]["MUG"].waits["shop"] > 0
+    worker(watermark(4000))
+    assert waits not in worker.rows["watermarks"]
+    assert worker.rows["stock"]["MUG"].waits == {}
 
 
 def test_a_batch_sends_one_target_a_listing() -> None:

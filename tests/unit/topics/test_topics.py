@@ -175,3 +175,18 @@ def test_a_broker_that_takes_no_settings_at_creation_gets_the_topics_all_the_sam
 def test_no_broker_is_one_line_that_says_what_to_look_at() -> None:
     with pytest.raises(Problem, match=r"localhost:9092 cannot be asked: .*; check settings\.kafka\.bootstrap"):
         topics.check(settings(), Cluster(list=KafkaError._TRANSPORT))
+
+
+def test_a_broker_that_learns_late_of_a_new_topic_is_waited_for() -> None:
+    class Late(Cluster):
+        looks = 0
+
+        def list_topics(self, timeout: float = -1) -> Any:
+            self.looks += 1
+            return super().list_topics(timeout) if self.looks > 4 else SimpleNamespace(topics={})
+
+    late = Late()
+    report = topics.ensure(settings(), late)
+    assert report.ok
+    assert {finding.state for finding in report.topics} == {"created"}
+    assert late.looks > 4

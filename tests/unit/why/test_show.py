@@ -9,7 +9,7 @@ from app.why.show import show
 from tables.explain.inputs import Input
 from tables.explain.ledger import open_lines
 from tables.explain.report import Answer
-from tests.unit.explain.test_ledger import HALF, explained, orders
+from tests.unit.explain.test_ledger import HALF, begun, explained, orders
 from tests.unit.stock.memory import adopted, line, rules
 
 
@@ -35,6 +35,24 @@ def test_terms_lines_and_inputs_are_on_the_screen() -> None:
         "2023-11-14 22:13:20.000Z",
     ):
         assert words in shown
+
+
+def test_a_split_pool_is_on_the_screen_with_its_promise_or_why_there_is_none() -> None:
+    network = begun(MAIN=20)
+    row = explained(network.ledgers["MUG"], "MUG")
+    shown = printed(Answer("MUG", "w1", 1, [], row))
+    for words in (
+        "Pool split (escrow): what is sold is at most what is there",
+        "shop//M, mall//M, BOX (MAIN)",
+        "granted to BOX from MAIN (2 eaches a unit): 3",
+        "quota: target 7, confirmed 7",
+    ):
+        assert words in shown
+    network.adopt("mall//B", "back-orders are accepted")
+    network.settle()
+    shown = printed(Answer("MUG", "w1", 1, [], explained(network.ledgers["MUG"], "MUG")))
+    assert "Pool split (escrow): no guarantee" in shown
+    assert "no guarantee: mall//B: back-orders are accepted" in shown
 
 
 def test_what_is_not_known_is_said() -> None:

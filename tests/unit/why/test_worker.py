@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from starlette.applications import Starlette
 
+from agents.availability import StockTables
 from agents.delivery import DeliveryTables
 from app.engine.murmur import partition_of
 from app.errors import Problem
@@ -21,6 +22,7 @@ from schemas.records import Correction
 from tables.catalogue import Catalogue, Listing, Product
 from tables.deliveries.fetches import FetchRow
 from tables.deliveries.listing import ListingRow
+from tables.deliveries.modes import ModeRow
 from tables.deliveries.pauses import PauseRow
 from tables.deliveries.peers import Bounds, PeerKind
 from tables.deliveries.polls import PollRow
@@ -28,6 +30,7 @@ from tables.deliveries.reads import ReadRow
 from tables.deliveries.releases import ReleaseRow
 from tables.deliveries.troubles import TroubleRow
 from tables.explain.report import Answer
+from tables.reconciliation import DifferenceRow, SweepRow
 from tables.stock.rows import Line, ListingState, OrderLines, Rules, SkuRow, WatermarkRow
 from tests.support.engine import MemoryEngine, MemoryTable
 
@@ -41,9 +44,13 @@ CATALOGUE = Catalogue(
     ["MAIN"],
 )
 TABLES = ExplainedTables(
-    MemoryTable("stock", SkuRow),
-    MemoryTable("stock_lines", OrderLines),
-    MemoryTable("watermarks", WatermarkRow),
+    StockTables(
+        MemoryTable("stock", SkuRow),
+        MemoryTable("stock_lines", OrderLines),
+        MemoryTable("watermarks", WatermarkRow),
+        MemoryTable("sweeps", SweepRow),
+        MemoryTable("differences", DifferenceRow),
+    ),
     DeliveryTables(
         MemoryTable("listings", ListingRow),
         MemoryTable("corrections", Correction),
@@ -53,6 +60,9 @@ TABLES = ExplainedTables(
         MemoryTable("polls", PollRow),
         MemoryTable("troubles", TroubleRow),
         MemoryTable("pauses", PauseRow),
+        MemoryTable("modes", ModeRow),
+        MemoryTable("sweeps", SweepRow),
+        MemoryTable("differences", DifferenceRow),
     ),
 )
 BOUNDS: Mapping[str, Bounds] = MappingProxyType({"ct": Bounds(0, 0, 0, 0), "bc": Bounds(0, 0, 0, 0)})
@@ -76,12 +86,12 @@ def engine() -> MemoryEngine:
     row = SkuRow("MUG", read_no=5, free={"MAIN": 10}, demand={"MAIN": 3}, listings=states)
 
     def stock(context: Any) -> None:
-        context.put(TABLES.stock, "MUG", row)
-        context.put(TABLES.lines, "MUG/ct:1", order(1))
-        context.put(TABLES.lines, "MUG/ct:2", order(2))
+        context.put(TABLES.stock.stock, "MUG", row)
+        context.put(TABLES.stock.lines, "MUG/ct:1", order(1))
+        context.put(TABLES.stock.lines, "MUG/ct:2", order(2))
 
     def other(context: Any) -> None:
-        context.put(TABLES.lines, "MUG/RED/ct:9", order(8))
+        context.put(TABLES.stock.lines, "MUG/RED/ct:9", order(8))
 
     engine.run(place("MUG"), stock)
     engine.run(place("MUG"), other)

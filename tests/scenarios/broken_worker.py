@@ -1,0 +1,81 @@
+"""A worker with one rule taken out, for drills that show which check then fails: `python broken_worker.py RULE --config FILE`. Only tests start it."""
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+import app.main  # noqa: F401  (every module that holds a rule is loaded before one is taken out)
+from app.cli import main
+from app.delivery.bucket import Bucket
+from schemas.records import OrderSnapshot, ReleaseOrder, StockLevel
+from tables.deliveries import releases
+from tables.orders import fold as orders
+from tables.stock import levels, pool
+from tables.stock.rows import LineRead, SkuRow
+
+
+def _everywhere(rule: Callable[..., Any], instead: Callable[..., Any]) -> None:
+    """Put another function in its place wherever it was imported."""
+    for module in list(sys.modules.values()):
+        for name, value in list(vars(module).items()):
+            if value is rule:
+                setattr(module, name, instead)
+
+
+def orders_are_not_released() -> None:
+    snapshot = orders.snapshot
+
+    def silent(row: orders.OrderRow, seen: OrderSnapshot, rules: orders.Rules, now: int) -> list[orders.Effect]:
+        return [effect for effect in snapshot(row, seen, rules, now) if not isinstance(effect, ReleaseOrder)]
+
+    _everywhere(snapshot, silent)
+
+
+def nobody_looks_before_sending_again() -> None:
+    next_step = releases.next_step
+
+    def blind(row: releases.ReleaseRow, now: int) -> releases.Step:
+        step = next_step(row, now)
+        if isinstance(step, releases.LookUp) and row.order is not None and not row.cancel:
+            return releases.Create(row.order)
+        return step
+
+    _everywhere(next_step, blind)
+
+
+def open_orders_do_not_count() -> None:
+    whole = pool.pool
+    _everywhere(whole, lambda free, demand, warehouses: whole(free, {}, warehouses))
+
+
+def only_the_first_level_counts() -> None:
+    collect = levels.collect
+
+    def first(row: SkuRow, level: StockLevel) -> list[LineRead] | None:
+        return None if row.read_no else collect(row, level)
+
+    _everywhere(collect, first)
+
+
+def budgets_do_not_bind() -> None:
+    Bucket.wait = lambda self, now, *, urgent: 0.0  # type: ignore[method-assign]
+
+
+RULES: Mapping[str, Callable[[], None]] = {
+    rule.__name__: rule
+    for rule in (
+        orders_are_not_released,
+        nobody_looks_before_sending_again,
+        open_orders_do_not_count,
+        only_the_first_level_counts,
+        budgets_do_not_bind,
+    )
+}
+
+if __name__ == "__main__":
+    RULES[sys.argv[1]]()
+    sys.argv[1:2] = ["worker"]
+    main()
