@@ -81,6 +81,7 @@ def test_labels_are_of_few_values() -> None:
         "cause",
         "status",
         "reason",
+        "result",
     }
     assert {label for d in metrics.DEFINITIONS for label in d.labels} <= bounded
 
@@ -103,7 +104,7 @@ def test_every_record_is_done_superseded_or_failed() -> None:
     def fold(agent: Intake | Orders, topic: str, values: list[bytes | None], aborted: bool = False) -> None:
         records = [MemoryRecord(b"shop:1", value, n, timestamp=1) for n, value in enumerate(values)]
         batch = engine.fold(agent.fold, 1, topic, records)
-        measures.folded(topic, records, len(batch.dead))
+        measures.folded(topic, len(records), records[0].timestamp, len(batch.dead))
         measures.aborted(certain=True) if aborted else measures.committed(0.01)
 
     before = samples("worker", "records_in_total"), samples("worker", "records_total")
