@@ -4,17 +4,29 @@ Every rule is in `tables/stock`; here is only how the rules reach the rows of a 
 listing whose figure moved up and down again within it costs nothing.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from agents.emit import Emitter, Place
+from agents.watch import Unwatched, Watch
 from app.engine.api import Batch, Context, Record, Table
 from schemas import catalogue as topics
 from schemas.codec import Codecs, UndecodableRecord
-from schemas.records import AvailableToSell, BundleHold, ComponentStock, Correction, Event, ExceptionState, StockTarget
+from schemas.records import (
+    AvailableToSell,
+    BundleHold,
+    ComponentStock,
+    Correction,
+    Event,
+    ExceptionState,
+    StockOutcome,
+    StockTarget,
+    Watermark,
+)
 from schemas.records import Record as Body
-from tables.reconciliation import Cause, DifferenceRow, SweepRow
+from tables.reconciliation import DifferenceRow, SweepRow
 from tables.stock import fold
+from tables.stock.figures import figures
 from tables.stock.publish import publish
 from tables.stock.rows import Effect, OrderLines, Rules, SkuRow, WatermarkRow
 
@@ -88,15 +100,8 @@ class PartitionState:
             self._context.put(self._watermarks, key, WatermarkRow(due=due))
 
 
-def uncounted(channel: str, cause: Cause) -> None:
-    """A `judged` for who counts nothing."""
-
-
 class Availability:
-    """One worker's AVAILABILITY agent.
-
-    `judged` is told of every read-back that was judged: for metrics, the rows are what counts.
-    """
+    """One worker's AVAILABILITY agent."""
 
     def __init__(
         self,
@@ -104,33 +109,51 @@ class Availability:
         codecs: Codecs,
         tables: StockTables,
         place: Place,
-        judged: Callable[[str, Cause], None] = uncounted,
+        watch: Watch | None = None,
     ) -> None:
         self._rules, self._codecs, self._place = rules, codecs, place
-        self._tables, self._judged = tables, judged
+        self._tables, self._watch = tables, watch or Unwatched()
 
     def fold(self, batch: Batch) -> None:
         """All records of one partition of one poll, then every SKU they touched."""
         state = PartitionState(batch, self._tables)
         codec = self._codecs[topics.INVENTORY_EVENTS]
         touched: dict[str, tuple[str, Record, Event[Body]]] = {}
+        moved: set[str] = set()  # what the SKU adds to sums may have changed
+        superseded = failed = first = 0
         for record in batch.records:
             try:
                 event = codec.decode(record.value)
             except UndecodableRecord as error:
                 batch.dead_letter(record, str(error))
+                failed += 1
                 continue
+            first = first or event.occurred_at
             folded = fold.apply(state, self._rules, event.body, event.occurred_at)
+            superseded += folded.superseded
             if folded.effects:
                 self._send(self._emitter(batch, record, event, ""), folded.effects)
+                moved.update(effect.sku for effect in folded.effects if isinstance(effect, Correction))
             for channel, found in folded.judged:
-                self._judged(channel, found)
+                self._watch.judged(channel, found)
+            if isinstance(event.body, StockOutcome):
+                moved.add(event.body.sku)
+            elif isinstance(event.body, Watermark):
+                self._watch.watermark(batch.partition, event.body.channel, state.watermark(event.body.channel).reached)
             for sku, cause in folded.touched.items():
                 touched[sku] = cause, record, event
         for sku, (cause, record, event) in touched.items():
             effects = publish(state, self._rules, sku, cause)
             if effects:
                 self._send(self._emitter(batch, record, event, f":{sku}"), effects)
+            if effects or cause in ("outcome", "baseline"):
+                moved.add(sku)
+        for sku in moved:
+            row = state.sku(sku)
+            if row is not None:
+                self._watch.adds(batch.partition, sum_key(sku), figures(row, self._rules.catalogue))
+        done = len(batch.records) - superseded - failed
+        self._watch.batch(batch.topic, first, done, superseded, failed)
 
     def _emitter(self, batch: Batch, record: Record, event: Event[Body], suffix: str) -> Emitter:
         origin = f"{batch.topic}:{batch.partition}:{record.offset}{suffix}"
@@ -151,3 +174,8 @@ class Availability:
                     emit.send(topics.INVENTORY_EVENTS, effect.sku, effect)
                 case ExceptionState():
                     emit.send(topics.INTEGRATION_EXCEPTIONS, effect.exception_id, effect)
+
+
+def sum_key(sku: str) -> str:
+    """The name of a SKU's row among all that add to sums."""
+    return f"stock/{sku}"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from agents.watch import Unwatched, Watch
 from app.engine.api import Batch, Table
 from schemas import catalogue as topics
 from schemas.codec import Codecs, UndecodableRecord
@@ -61,54 +62,70 @@ def silent(channel: str, kind: Kind, key: str) -> None:
 class Delivery:
     """One worker's DELIVERY agent. `on_change` is set by whoever owns the channels."""
 
-    def __init__(self, codecs: Codecs, tables: DeliveryTables) -> None:
-        self._codecs, self._tables = codecs, tables
+    def __init__(self, codecs: Codecs, tables: DeliveryTables, watch: Watch | None = None) -> None:
+        self._codecs, self._tables, self._watch = codecs, tables, watch or Unwatched()
         self.on_change: OnChange = silent
 
     def fold(self, batch: Batch) -> None:
         """All commands of one partition of one poll."""
         codec = self._codecs[topics.CHANNEL_COMMANDS]
+        superseded = failed = first = 0
         for record in batch.records:
             try:
                 event = codec.decode(record.value)
             except UndecodableRecord as error:
                 batch.dead_letter(record, str(error))
+                failed += 1
                 continue
             body, occurred = event.body, event.occurred_at
+            first = first or occurred
             match body:
                 case StockTarget():
-                    self._target(batch, body, occurred)
+                    superseded += not self._target(batch, body, occurred)
                 case Correction():
                     batch.put(self._tables.corrections, body.listing, body)
                     self.on_change(body.channel, "listing", body.listing)
                 case ReadStock():
                     read = batch.get(self._tables.reads, body.sku) or ReadRow(body.sku)
+                    self._accepted(body.channel, "read", occurred, read.dirty)
                     reads.want(read, occurred)
                     batch.put(self._tables.reads, body.sku, read)
                     self.on_change(body.channel, "read", body.sku)
                 case FetchOrder():
                     fetch = FetchRow(body.channel, body.order_id)
                     fetch = batch.get(self._tables.fetches, fetch.key) or fetch
+                    self._accepted(body.channel, "fetch", occurred, fetch.wanted > 0)
                     fetches.want(fetch, batch.now_ms)
                     batch.put(self._tables.fetches, fetch.key, fetch)
                     self.on_change(body.channel, "fetch", fetch.key)
                 case ReleaseOrder() | CancelOrder():
-                    self._order(batch, body, occurred)
+                    superseded += not self._order(batch, body, occurred)
                 case ReadListing():
                     self._read_back(batch, body)
                 case OperatorState():
                     self._pause(batch, body)
                 case ChannelMode():
                     self._mode(batch, body)
+        done = len(batch.records) - superseded - failed
+        self._watch.batch(batch.topic, first, done, superseded, failed)
 
-    def _target(self, batch: Batch, target: StockTarget, occurred: int) -> None:
+    def _accepted(self, channel: str, kind: str, occurred: int, replaces: bool) -> None:
+        """A wanted state is accepted, perhaps in the place of one that is not confirmed."""
+        self._watch.command(channel, kind, occurred)
+        if replaces:
+            self._watch.superseded(channel, kind)
+
+    def _target(self, batch: Batch, target: StockTarget, occurred: int) -> bool:
         row = batch.get(self._tables.listings, target.listing)
         if row is None:
             row = ListingRow(target.listing, target.channel, target.sku)
-        if listing.want(row, target, batch.now_ms):
+        accepted = listing.want(row, target, batch.now_ms)
+        if accepted:
+            self._accepted(target.channel, "stock", occurred, row.caused_at > 0)
             row.caused_at = row.caused_at or occurred
         batch.put(self._tables.listings, target.listing, row)
         self.on_change(target.channel, "listing", target.listing)
+        return accepted
 
     def _read_back(self, batch: Batch, command: ReadListing) -> None:
         table = self._tables.listings
@@ -141,16 +158,19 @@ class Delivery:
                 batch.put(table, key, known)
         self.on_change(command.channel, "pause", pauses.WHOLE)
 
-    def _order(self, batch: Batch, command: ReleaseOrder | CancelOrder, occurred: int) -> None:
+    def _order(self, batch: Batch, command: ReleaseOrder | CancelOrder, occurred: int) -> bool:
         row = batch.get(self._tables.releases, command.reference)
         if row is None:
             row = ReleaseRow(command.reference, command.order_key)
+        replaces = row.answered < row.version
         match command:
             case ReleaseOrder():
                 changed = releases.want_release(row, command, batch.now_ms)
             case CancelOrder():
                 changed = releases.want_cancel(row, command, batch.now_ms)
         if changed:
+            self._accepted(command.channel, "order", occurred, replaces)
             row.caused_at = occurred if isinstance(command, ReleaseOrder) else 0
             batch.put(self._tables.releases, command.reference, row)
             self.on_change(command.channel, "release", command.reference)
+        return changed

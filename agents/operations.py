@@ -6,6 +6,7 @@ A target is a channel (`clarus` too) or a SKU; where both have the same name it 
 from collections.abc import Iterable
 
 from agents.emit import Emitter, Place
+from agents.watch import Unwatched, Watch
 from app.engine.api import Batch
 from schemas import catalogue as topics
 from schemas.codec import Codecs, UndecodableRecord
@@ -20,25 +21,36 @@ class Operations:
     """One worker's OPERATIONS agent. `channels` are the storefronts, `warehouse` is the warehouse's channel."""
 
     def __init__(
-        self, catalogue: Catalogue, channels: Iterable[str], warehouse: str, codecs: Codecs, place: Place
+        self,
+        catalogue: Catalogue,
+        channels: Iterable[str],
+        warehouse: str,
+        codecs: Codecs,
+        place: Place,
+        watch: Watch | None = None,
     ) -> None:
         self._catalogue, self._channels, self._warehouse = catalogue, frozenset(channels), warehouse
-        self._codecs, self._place = codecs, place
+        self._codecs, self._place, self._watch = codecs, place, watch or Unwatched()
 
     def fold(self, batch: Batch) -> None:
         """All records of one partition of one poll."""
         codec = self._codecs[topics.OPERATIONS_COMMANDS]
+        done = failed = first = 0
         for record in batch.records:
             try:
                 event = codec.decode(record.value)
                 commands = self._commands(event.body)
             except (UndecodableRecord, ValueError) as error:
                 batch.dead_letter(record, str(error))
+                failed += 1
                 continue
+            done += 1
+            first = first or event.occurred_at
             origin = f"{batch.topic}:{batch.partition}:{record.offset}"
             emit = Emitter(self._codecs, batch, origin, event, "operator", event.received_at)
             for key, command in commands:
                 emit.send(topics.CHANNEL_COMMANDS, key, command, partition=self._place(command.channel))
+        self._watch.batch(batch.topic, first, done, 0, failed)
 
     def _commands(self, body: OperatorCommand) -> list[tuple[str, Command]]:
         """What follows, by key. ValueError where nothing can."""

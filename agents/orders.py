@@ -4,6 +4,7 @@ Every rule is in `tables/orders`; here is only where each effect goes.
 """
 
 from agents.emit import Emitter, Place
+from agents.watch import Unwatched, Watch
 from app.engine.api import Batch, Table
 from schemas import catalogue as topics
 from schemas.codec import Codecs, UndecodableRecord
@@ -20,25 +21,38 @@ from schemas.records import (
 from tables.orders import fold
 from tables.orders.fold import Effect, Rules
 from tables.orders.rows import OrderRow
+from tables.stock.figures import EXCEPTIONS, Parts
 
 
 class Orders:
     """One worker's ORDERS agent. `order_of` finds the order key of a reference in a warehouse's answer: the record's own key."""
 
-    def __init__(self, rules: Rules, codecs: Codecs, table: Table[OrderRow], place: Place, partitions: int) -> None:
+    def __init__(
+        self,
+        rules: Rules,
+        codecs: Codecs,
+        table: Table[OrderRow],
+        place: Place,
+        partitions: int,
+        watch: Watch | None = None,
+    ) -> None:
         self._rules, self._codecs, self._table, self._place, self._partitions = rules, codecs, table, place, partitions
+        self._watch = watch or Unwatched()
 
     def fold(self, batch: Batch) -> None:
         """All records of one partition of one poll."""
         codec = self._codecs[topics.ORDERS_EVENTS]
+        done = superseded = failed = first = 0
         for record in batch.records:
             try:
                 event = codec.decode(record.value)
                 key = record.key.decode()
             except (UndecodableRecord, UnicodeDecodeError) as error:
                 batch.dead_letter(record, str(error))
+                failed += 1
                 continue
             body = event.body
+            first = first or event.occurred_at
             emit = Emitter(
                 self._codecs,
                 batch,
@@ -51,16 +65,23 @@ class Orders:
                 passed = Watermark(channel=body.channel, order_partition=batch.partition, up_to=body.up_to)
                 for partition in range(self._partitions):
                     emit.send(topics.INVENTORY_EVENTS, f"watermark/{body.channel}", passed, partition=partition)
+                done += 1
                 continue
             channel, _, order_id = key.partition(":")
             row = batch.get(self._table, key) or fold.new_row(channel, order_id)
+            before = exceptions(row)
             if isinstance(body, OrderSnapshot):
                 effects = fold.snapshot(row, body, self._rules, event.received_at)
+                superseded += row.snapshot is not body
             else:
                 effects = fold.warehouse(row, body, event.received_at)
+            done += 1
             batch.put(self._table, key, row)
+            if exceptions(row) != before:
+                self._watch.adds(batch.partition, sum_key(key), exceptions(row))
             for effect in effects:
                 self._send(emit, row, effect)
+        self._watch.batch(batch.topic, first, done - superseded, superseded, failed)
 
     def _send(self, emit: Emitter, row: OrderRow, effect: Effect) -> None:
         match effect:
@@ -74,3 +95,13 @@ class Orders:
                 emit.send(topics.ORDERS_STATUS, row.key, effect)
             case ExceptionState():
                 emit.send(topics.INTEGRATION_EXCEPTIONS, effect.exception_id, effect)
+
+
+def exceptions(row: OrderRow) -> Parts:
+    """What an order adds to the sum of open exceptions."""
+    return tuple(((EXCEPTIONS, kind), 1) for kind in row.exceptions)
+
+
+def sum_key(order: str) -> str:
+    """The name of an order's row among all that add to sums."""
+    return f"orders/{order}"

@@ -9,18 +9,17 @@ from typing import Any
 
 import structlog
 import uvloop
-from prometheus_client import Counter
 
 from agents.availability import Availability, StockTables
 from agents.delivery import Delivery, DeliveryTables
 from agents.intake import Intake
 from agents.operations import Operations
 from agents.orders import Orders
-from app import metrics
 from app.connectors import CLARUS, intake_for, storefront_type, unguarded
 from app.delivery.runtime import DeliveryRuntime
 from app.engine import Batch, EngineApp, EngineError, create_app, partition_of
 from app.errors import Problem
+from app.measures import WorkerGauges, WorkerMeasures
 from app.ops import OpsServer
 from app.reconciliation.worker import Reconciliation
 from app.registry import codecs_for
@@ -43,7 +42,7 @@ from tables.deliveries.releases import ReleaseRow
 from tables.deliveries.troubles import TroubleRow
 from tables.orders import fold as orders
 from tables.orders.rows import OrderRow
-from tables.reconciliation import Cause, DifferenceRow, SweepRow, result_of
+from tables.reconciliation import DifferenceRow, SweepRow
 from tables.stock.policy import notes
 from tables.stock.rows import OrderLines, SkuRow, WatermarkRow
 
@@ -83,11 +82,13 @@ class Worker:
             method: orders.CarrierService(given.carrier, given.service) for method, given in settings.shipping.items()
         }
         parsers = {name: intake_for(name, settings).parse for name in (CLARUS, *settings.channels)}
-        delivery = Delivery(codecs, delivery_tables)
-        self._agent(topics.INGRESS_WEBHOOKS, Intake(parsers, codecs, place).fold)
+        measures = WorkerMeasures()
+        delivery = Delivery(codecs, delivery_tables, measures)
+        self._agent(topics.INGRESS_WEBHOOKS, Intake(parsers, codecs, place, measures).fold)
+        order_rows = table("orders", row=OrderRow)
         self._agent(
             topics.ORDERS_EVENTS,
-            Orders(orders.Rules(catalogue, carriers), codecs, table("orders", row=OrderRow), place, partitions).fold,
+            Orders(orders.Rules(catalogue, carriers), codecs, order_rows, place, partitions, measures).fold,
         )
         rules = stock_rules(settings)
         stock = StockTables(
@@ -97,12 +98,12 @@ class Worker:
             sweeps,
             differences,
         )
-        availability = Availability(rules, codecs, stock, place, _judged)
-        self._agent(topics.INVENTORY_EVENTS, availability.fold)
+        self._agent(topics.INVENTORY_EVENTS, Availability(rules, codecs, stock, place, measures).fold)
         self._agent(topics.CHANNEL_COMMANDS, delivery.fold)
-        operations = Operations(catalogue, settings.channels, CLARUS, codecs, place)
+        operations = Operations(catalogue, settings.channels, CLARUS, codecs, place, measures)
         self._agent(topics.OPERATIONS_COMMANDS, operations.fold)
         self.delivery = DeliveryRuntime(self.app, delivery, catalogue, settings, codecs, delivery_tables, place)
+        self._gauges = WorkerGauges(self.app, self.delivery, measures, rules, stock, order_rows)
         kinds = {name: storefront_type(given).kind for name, given in settings.channels.items()}
         explained = ExplainedTables(stock, delivery_tables)
         explainer = Explainer(self.app, rules, explained, kinds, settings.settings.engine.instance, place)
@@ -117,10 +118,9 @@ class Worker:
             self._live,
             self._ready,
             self.status,
-            self._measure,
+            self._gauges.measure,
             [*explainer.routes(), *shadows.routes(), *checked.routes()],
         )
-        self._counted: dict[Counter, float] = {}
 
     def _agent(self, topic: Topic, fold: Fold) -> None:
         """One agent: every batch of its topic goes through `fold`, all or nothing."""
@@ -130,7 +130,6 @@ class Worker:
             async for batch in stream:
                 with batch:
                     fold(batch)
-                    metrics.RECORDS_IN.labels(name).inc(len(batch.records))
 
         run.__name__ = name.replace(".", "_")
         self.app.agent(self.app.topic(name), name=run.__name__)(run)
@@ -151,26 +150,6 @@ class Worker:
             "channels": self.delivery.status(),
         }
 
-    def _measure(self) -> None:
-        """Bring the metrics up to date that the engine and delivery only keep as figures."""
-        stats = self.app.stats
-        self._count(metrics.CYCLES, stats.cycles)
-        self._count(metrics.COMMITS, stats.commits)
-        self._count(metrics.COMMIT_SECONDS, stats.commit_seconds)
-        self._count(metrics.ABORTS, stats.aborts)
-        self._count(metrics.RESTORED_ROWS, stats.restored_rows)
-        self._count(metrics.DEAD_LETTERS, stats.dead_letters)
-        metrics.PARTITIONS_OWNED.set(len(self.app.owned))
-        restoring = stats.restoring.values()
-        metrics.RESTORE_REMAINING.set(sum(max(0, progress.target - progress.offset) for progress in restoring))
-        for topic, lag in stats.lag.items():
-            metrics.LAG.labels(topic).set(lag)
-        self.delivery.measure()
-
-    def _count(self, counter: Counter, total: float) -> None:
-        counter.inc(max(0.0, total - self._counted.get(counter, 0.0)))
-        self._counted[counter] = total
-
     async def run(self) -> None:
         """Until a signal, or until the engine cannot go on: its error is raised."""
         stop = asyncio.Event()
@@ -185,14 +164,11 @@ class Worker:
             await self.app.start()
             await _first(self.app.finished(), stop.wait())
         finally:
+            await self._gauges.close()
             await self.delivery.close()
             with contextlib.suppress(asyncio.CancelledError):
                 await self.app.stop()
             await self.ops.stop()
-
-
-def _judged(channel: str, cause: Cause) -> None:
-    metrics.RECONCILED.labels(channel, result_of(cause)).inc()
 
 
 async def _first(*works: Any) -> None:

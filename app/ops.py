@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from app import metrics
+from app.exposition import Process
 from app.httpserver import BackgroundServer
 from app.settings import OpsSettings
 
@@ -17,6 +18,7 @@ log = structlog.get_logger(__name__)
 
 
 def ops_routes(
+    process: Process,
     live: Callable[[], bool],
     ready: Callable[[], bool],
     status: Callable[[], dict[str, Any]] | None = None,
@@ -30,7 +32,7 @@ def ops_routes(
     async def show_metrics(_: Request) -> Response:
         if measure is not None:
             measure()
-        return Response(metrics.render(), media_type=metrics.CONTENT_TYPE)
+        return Response(metrics.render(process), media_type=metrics.CONTENT_TYPE)
 
     async def show_live(_: Request) -> Response:
         return PlainTextResponse("live") if live() else PlainTextResponse("not live", 503)
@@ -58,7 +60,7 @@ class OpsServer:
         more: Sequence[Route] = (),
     ) -> None:
         self._host = settings.host
-        app = Starlette(routes=[*ops_routes(live, ready, status, measure), *more])
+        app = Starlette(routes=[*ops_routes("worker", live, ready, status, measure), *more])
         self._server = BackgroundServer(app, settings.host, settings.port, what="ops.port")
 
     async def start(self) -> int:

@@ -6,11 +6,13 @@ It makes no calls and knows no rules of stock or orders.
 import asyncio
 import heapq
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TypeVar
 
 import structlog
+from prometheus_client import Histogram
 
 from agents.delivery import DeliveryTables
 from agents.emit import Emitter
@@ -33,6 +35,7 @@ from tables.reconciliation import SweepRow
 Result = TypeVar("Result")
 Work = Callable[[Context, Emitter], Result]
 """Runs inside a cycle, perhaps more than once: everything it does is derived from its context, and what it found is its result."""
+Note = Callable[[], None]
 
 
 class Desk:
@@ -65,7 +68,7 @@ class Desk:
         self._alarms: list[Alarm] = []
         self._codecs, self._clock = codecs, clock
         self._open: set[str] = set()
-        self._causes: list[int] = []
+        self._notes: list[Note] = []
 
     def now(self) -> int:
         """Our wall clock, milliseconds."""
@@ -74,22 +77,46 @@ class Desk:
     async def commit(self, work: Work[Result]) -> Result:
         """Run `work` in the next cycle and return its result when that cycle is committed. Raises `PartitionLost`."""
         origin = f"{self.channel}:{self.rng.getrandbits(64):016x}"
-        results: list[tuple[Result, list[int]]] = []
+        results: list[tuple[Result, list[Note]]] = []
 
         def run(context: Context) -> None:
-            self._causes = []
+            self._notes = []
             result = work(context, Emitter(self._codecs, context, origin, None, self.channel, context.now_ms))
-            results.append((result, self._causes))
+            results.append((result, self._notes))
 
         await self.engine.submit(self.partition, run)
-        result, causes = results[-1]
-        for occurred in causes:
-            metrics.CAUSE_TO_CONFIRMED.labels(self.channel).observe(max(0, self.now() - occurred) / 1000)
+        result, notes = results[-1]
+        for note in notes:
+            note()
         return result
 
-    def confirmed(self, occurred_at: int) -> None:
-        """Inside `work`: what follows from something that occurred then is confirmed at the peer. Counted when the cycle is committed."""
-        self._causes.append(occurred_at)
+    # ---- measuring: inside `work`, counted when its cycle is committed ----
+
+    def confirmed(self, kind: str, occurred_at: int) -> None:
+        """A wanted state that follows from something that occurred then is confirmed at the peer; 0: nothing is said of its age."""
+        self.ended(kind, "done")
+        if occurred_at:
+            self._aged(metrics.CAUSE_TO_CONFIRMED, occurred_at)
+
+    def sent(self, occurred_at: int) -> None:
+        """The first request for something that occurred then is about to leave."""
+        if occurred_at:
+            self._aged(metrics.CAUSE_TO_SENT, occurred_at)
+
+    def began(self, kind: str) -> None:
+        """A wanted state that no command asked for came to be."""
+        self._notes.append(lambda: metrics.COMMANDS_IN.labels(self.channel, kind).inc())
+
+    def ended(self, kind: str, outcome: str) -> None:
+        """What became of a wanted state: done, superseded or failed."""
+        self._notes.append(lambda: metrics.COMMANDS.labels(self.channel, kind, outcome).inc())
+
+    def healed(self) -> None:
+        """A judgement of drift was taken over."""
+        self._notes.append(lambda: metrics.DRIFT_HEALED.labels(self.channel).inc())
+
+    def _aged(self, histogram: Histogram, occurred_at: int) -> None:
+        self._notes.append(lambda: histogram.labels(self.channel).observe(max(0, self.now() - occurred_at) / 1000))
 
     def alarm(self) -> "Alarm":
         """An alarm of this owner; it rings when writing is allowed."""
@@ -198,6 +225,10 @@ class Desk:
     def is_open(self, kind: str, entity: str) -> bool:
         """Is (or was a moment ago) this exception open? Keys go when they are found resolved, so that an aborted cycle forgets none."""
         return self._trouble_key(kind, entity) in self._open
+
+    def open_by_type(self) -> Counter[str]:
+        """How many exceptions are open, by type."""
+        return Counter(key.removeprefix(f"{self.channel}/").partition(":")[0] for key in self._open)
 
     def _trouble_key(self, kind: str, entity: str) -> str:
         return f"{self.channel}/{kind}:{entity}"

@@ -6,9 +6,10 @@ It decides when and in which order, never what: requests come from the connector
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 
 import httpx
 
@@ -31,8 +32,30 @@ SERVICE_LEVELS: Final[Mapping[Priority, float]] = {
 URGENT: Final = Priority.RELEASE
 """Up to this priority the bucket's reserve may be used."""
 
-Observer = Callable[[Priority, str, float], None]
-"""Told of each call: priority, outcome, seconds from leaving to answer."""
+Result = TypeVar("Result")
+SIGN_IN: Final = "sign_in"
+_purpose: ContextVar[str] = ContextVar("purpose", default="other")
+
+
+async def doing(purpose: str, work: Awaitable[Result]) -> Result:
+    """Await work whose requests are counted under this purpose; one of the few words of the code, never an entity."""
+    before = _purpose.set(purpose)
+    try:
+        return await work
+    finally:
+        _purpose.reset(before)
+
+
+class Observer(Protocol):
+    """Told of each request of a channel."""
+
+    def waited(self, priority: Priority, seconds: float) -> None:
+        """It got its turn after so long."""
+        ...
+
+    def called(self, purpose: str, outcome: str, seconds: float | None) -> None:
+        """It ended, so long after it left; None: it never did."""
+        ...
 
 
 @dataclass(slots=True)
@@ -76,12 +99,19 @@ class Gate:
     async def request(
         self, method: str, url: str, *, priority: Priority, authorise: bool = True, **options: Any
     ) -> httpx.Response:
-        """As `Transport.request`. Credentials are the connector's business: `authorise` is not looked at here."""
+        """As `Transport.request`. Credentials are the connector's business: `authorise` only says under which purpose the request is counted."""
         request = http.describe(method, url)
         if self.read_only and not http.is_read(method, options):
-            self.calls["not_sent"] += 1
+            self._ended("not_sent", authorise, None)
             raise NotSent(self.channel, request, "not sent, the channel is in shadow: nothing is written to it")
-        await self._turn(priority, request)
+        asked = self._steady()
+        try:
+            await self._turn(priority, request)
+        except NotSent:
+            self._ended("not_sent", authorise, None)
+            raise
+        if self._observer is not None:
+            self._observer.waited(priority, self._steady() - asked)
         began, outcome = self._steady(), "cancelled"
         try:
             response = await self._send(method, url, request, options)
@@ -94,9 +124,7 @@ class Gate:
             self.under_way -= 1
             if outcome == "cancelled":
                 self.breaker.abandoned()
-            self.calls[outcome] += 1
-            if self._observer is not None:
-                self._observer(priority, outcome, self._steady() - began)
+            self._ended(outcome, authorise, self._steady() - began)
             self._pump()
 
     def peer_time(self) -> tuple[int, int]:
@@ -110,7 +138,11 @@ class Gate:
 
     def waiting(self) -> int:
         """Requests that wait for their turn."""
-        return sum(len(queue) for queue in self._queues.values())
+        return sum(self.waiting_by_priority().values())
+
+    def waiting_by_priority(self) -> dict[Priority, int]:
+        """The same for each class."""
+        return {priority: len(queue) for priority, queue in self._queues.items()}
 
     async def close(self) -> None:
         """Nobody gets a turn any more; close the pool."""
@@ -119,6 +151,11 @@ class Gate:
             self._timer.cancel()
         self._reject("the channel's owner stops", None)
         await self._client.aclose()
+
+    def _ended(self, outcome: str, authorise: bool, seconds: float | None) -> None:
+        self.calls[outcome] += 1
+        if self._observer is not None:
+            self._observer.called(_purpose.get() if authorise else SIGN_IN, outcome, seconds)
 
     # ---- sending ----
 
@@ -155,7 +192,6 @@ class Gate:
     async def _turn(self, priority: Priority, request: str) -> None:
         wait = self.breaker.wait(self._steady())
         if self._closed or wait > 0:
-            self.calls["not_sent"] += 1
             reason = "the channel's owner stops" if self._closed else "not sent, the peer failed repeatedly"
             raise NotSent(self.channel, request, reason, retry_after=wait)
         turn = asyncio.get_running_loop().create_future()
@@ -170,7 +206,6 @@ class Gate:
                 self._pump()
             raise
         except _NoTurnError as error:
-            self.calls["not_sent"] += 1
             raise NotSent(self.channel, request, error.reason, retry_after=error.retry_after) from None
 
     def _pump(self) -> None:

@@ -47,13 +47,22 @@ class Reading:
     began: int
 
 
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A wanted state that is not confirmed: since when (our milliseconds), and the priority of what is next for it."""
+
+    since: int
+    priority: Priority
+
+
 @dataclass(slots=True)
 class Round:
     """What one look at the rows found: what is due now or later, and what was begun."""
 
     waits: dict[str, int] = field(default_factory=dict)
     due: list[Due] = field(default_factory=list)
-    pending: dict[str, int | None] = field(default_factory=dict)  # since when; None: nothing
+    pending: dict[str, Pending | None] = field(default_factory=dict)  # None: nothing
+    uncertain: dict[str, int] = field(default_factory=dict)  # units the listing may have beyond those it certainly has
     writes: list[tuple[Priority, list[StockRequest]]] = field(default_factory=list)
     reads: list[tuple[Priority, list[Reading]]] = field(default_factory=list)
 
@@ -90,13 +99,15 @@ class ListingRows:
         tables, now, at = self._desk.tables, context.now_ms, self._desk.gate.peer_time()[1]
         row = context.get(tables.listings, key)
         if row is None or key not in self._desk.catalogue.listings:
-            found.pending[key] = None
+            found.pending[key], found.uncertain[key] = None, 0
             return None
         correction = context.get(tables.corrections, key)
         if correction is not None:
             context.delete(tables.corrections, key)
-            high = row.high
+            high, pver = row.high, row.pver
             self._emit(emit, row, rules.corrected(row, correction, self._kind, self._bounds, now, at), high)
+            if correction.drift and row.pver != pver:
+                self._desk.healed()
         free = self._desk.may_change(context, row.sku)
         step = rules.next_step(row, self._kind, self._bounds, now, sweep, free)
         told = False
@@ -105,13 +116,14 @@ class ListingRows:
             step, told = rules.next_step(row, self._kind, self._bounds, now, sweep, free), True
         if correction is not None or told:
             context.put(tables.listings, key, row)
+        due = None if isinstance(step, Wait) else _due(row, step, now)
+        priority = due.priority if due is not None else Priority.INCREASE
         waits = rules.pending(row, not self._desk.in_shadow(context))
-        found.pending[key] = row.changed_at or now if waits else None
-        if isinstance(step, Wait):
-            if step.until is not None:
-                found.waits[key] = step.until
-            return None
-        return _due(row, step, now)
+        found.pending[key] = Pending(row.changed_at or now, priority) if waits else None
+        found.uncertain[key] = row.high - row.published
+        if isinstance(step, Wait) and step.until is not None:
+            found.waits[key] = step.until
+        return due
 
     def begin_write(self, context: Context, due: Due) -> StockRequest | None:
         """The request of one write, its intent committed with this cycle; None where the row wants something else by now."""
@@ -123,6 +135,8 @@ class ListingRows:
         step = rules.next_step(row, self._kind, self._bounds, now, False, free)
         if not isinstance(step, Write) or step.zero is not due.zero:
             return None
+        if row.sent != row.version:
+            self._desk.sent(row.caused_at)
         intent = rules.begin(row, step, now)
         context.put(tables.listings, due.listing, row)
         return StockRequest(
@@ -267,7 +281,7 @@ class ListingRows:
             if row.escrow and row.high <= high:
                 self._known(outcome.at)
             if outcome.version == row.version and row.caused_at:
-                self._desk.confirmed(row.caused_at)
+                self._desk.confirmed("stock", row.caused_at)
                 row.caused_at = 0
             emit.send(topics.INVENTORY_EVENTS, outcome.sku, outcome)
 

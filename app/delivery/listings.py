@@ -15,7 +15,9 @@ from agents.emit import Emitter
 from app.connectors.contract import AnswerKind, Finding, Priority, StockAnswer, StockRequest, Storefront
 from app.connectors.errors import PeerError
 from app.delivery.desk import Desk
-from app.delivery.listing_rows import Due, ListingRows, Reading, Round
+from app.delivery.gate import doing
+from app.delivery.listing_rows import Due, ListingRows, Pending, Reading, Round
+from app.delivery.queues import Queues
 from app.engine.api import Context
 from tables.deliveries.peers import Bounds
 
@@ -79,7 +81,8 @@ class Listings:
         self._reading: set[str] = set()
         self._held: set[str] = set()  # backing off
         self._failures: dict[str, int] = {}
-        self._pending: dict[str, int] = {}  # since when
+        self._pending: dict[str, Pending] = {}
+        self._uncertain: dict[str, int] = {}
         self._missing: set[str] = set()
         self._write_tasks = self._read_tasks = 0
         self._sweep_at = self._sweep_next = 0
@@ -101,9 +104,17 @@ class Listings:
         """Listings whose wanted state is not confirmed. What the storefront cannot manage has an exception and does not count."""
         return len((self._pending.keys() | self._writing | self._touched.keys()) - self._missing)
 
-    def oldest(self) -> int | None:
-        """Since when the longest waiting of them waits, our milliseconds."""
-        return min((since for key, since in self._pending.items() if key not in self._missing), default=None)
+    def queues(self) -> Queues:
+        """The pending ones by priority; what was not looked at yet counts as an increase."""
+        found = Queues("stock")
+        for key in (self._pending.keys() | self._writing | self._touched.keys()) - self._missing:
+            one = self._pending.get(key)
+            found.add(*((one.priority, one.since) if one is not None else (Priority.INCREASE, None)))
+        return found
+
+    def uncertain(self) -> int:
+        """Units that listings of the channel may show beyond those they certainly have."""
+        return sum(self._uncertain.values())
 
     def unguarded(self) -> int:
         """As `Owner.unguarded`."""
@@ -177,10 +188,14 @@ class Listings:
         )
         for key, at in found.waits.items():
             self._alarm.set(key, at)
-        for key, since in found.pending.items():
+        for key, one in found.pending.items():
             self._pending.pop(key, None)
-            if since is not None:
-                self._pending[key] = since
+            if one is not None:
+                self._pending[key] = one
+        for key, units in found.uncertain.items():
+            self._uncertain.pop(key, None)
+            if units:
+                self._uncertain[key] = units
         for due in found.due:
             if due.listing not in self._held:
                 (self._to_read if due.purpose else self._to_write).put(due)
@@ -246,7 +261,7 @@ class Listings:
     async def _write(self, requests: list[StockRequest], priority: Priority) -> None:
         keys = [request.listing.id for request in requests]
         try:
-            answers = await self._connector.write_stock(requests, priority)
+            answers = await doing("write_stock", self._connector.write_stock(requests, priority))
             waits = await self._desk.commit(lambda context, emit: self._rows.answered(context, emit, requests, answers))
         finally:
             self._write_tasks -= 1
@@ -262,7 +277,7 @@ class Listings:
         keys = [reading.listing for reading in readings]
         listings = [self._desk.catalogue.listings[key] for key in keys]
         try:
-            answers = await self._connector.read_stock(listings, priority)
+            answers = await doing("read_stock", self._connector.read_stock(listings, priority))
             missing, times = await self._desk.commit(
                 lambda context, emit: self._rows.was_read(context, emit, readings, answers)
             )

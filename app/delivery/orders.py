@@ -15,6 +15,8 @@ from agents.emit import Emitter
 from app.connectors.contract import Priority, Storefront
 from app.connectors.errors import Malformed, PeerError
 from app.delivery.desk import Desk
+from app.delivery.gate import doing
+from app.delivery.queues import Queues
 from app.engine.api import Context
 from schemas import catalogue as topics
 from schemas.records import OrderSnapshot, OrderWatermark
@@ -73,6 +75,7 @@ class OrderIntake:
         self._again: set[str] = set()
         self._fetch_failures: dict[str, int] = {}
         self._backlog: dict[str, None] = {}
+        self._since: dict[str, int] = {}
 
     # ---- seen from outside ----
 
@@ -87,24 +90,33 @@ class OrderIntake:
         if key in self._fetching:
             self._again.add(key)
         self._backlog.setdefault(key)
+        self._since.setdefault(key, self._desk.now())
         self._alarm.ring()
 
     def pending(self) -> int:
         """Orders still to be fetched."""
         return len(self._backlog.keys() | self._fetching)
 
+    def queues(self) -> Queues:
+        """Orders still to be fetched."""
+        found = Queues("fetches")
+        for since in self._since.values():
+            found.add(Priority.RELEASE, since)
+        return found
+
     async def load(self) -> None:
         """Take over where the last owner stood."""
         desk = self._desk
 
-        def read(context: Context, _: Emitter) -> tuple[PollRow, list[str]]:
+        def read(context: Context, _: Emitter) -> tuple[PollRow, dict[str, int]]:
             row = context.get(desk.tables.polls, desk.channel) or PollRow(desk.channel)
-            return row, [key for key, _ in context.scan(desk.tables.fetches, f"{desk.channel}/")]
+            return row, {key: one.asked_at for key, one in context.scan(desk.tables.fetches, f"{desk.channel}/")}
 
         row, waiting = await desk.commit(read)
         self._row = msgspec.structs.replace(row)
-        for key in waiting:
+        for key, asked_at in waiting.items():
             self._backlog.setdefault(key)
+            self._since[key] = asked_at
 
     # ---- polls ----
 
@@ -117,7 +129,7 @@ class OrderIntake:
             if whole:
                 self._next_whole = self._last + self._desk.settings.sweeps.orders
             try:
-                await self._poll(whole)
+                await doing("poll_orders", self._poll(whole))
             except PeerError as error:
                 self._failures += 1
                 wait = self._desk.backoff(self._failures, error.retry_after)
@@ -202,7 +214,7 @@ class OrderIntake:
         desk = self._desk
         order_id = key.removeprefix(f"{desk.channel}/")
         try:
-            order = await self._connector.fetch_order(order_id, Priority.RELEASE)
+            order = await doing("fetch_order", self._connector.fetch_order(order_id, Priority.RELEASE))
             news = self._sent.news([order] if order is not None else [])
             await desk.commit(lambda context, emit: self._fetched(context, emit, key, news))
         except PeerError as error:
@@ -212,6 +224,8 @@ class OrderIntake:
         else:
             self._sent.remember(news)
             self._fetch_failures.pop(key, None)
+            if key not in self._again:
+                self._since.pop(key, None)
             await desk.worked()
         finally:
             self._fetching.discard(key)
@@ -220,8 +234,10 @@ class OrderIntake:
 
     def _fetched(self, context: Context, emit: Emitter, key: str, news: Sequence[OrderSnapshot]) -> None:
         """Hand the order on; the row goes unless a notification came since the fetch began."""
-        if key not in self._again:
-            context.delete(self._desk.tables.fetches, key)
+        table = self._desk.tables.fetches
+        if key not in self._again and context.get(table, key) is not None:
+            context.delete(table, key)
+            self._desk.confirmed("fetch", 0)
         _send_orders(emit, news)
         self._desk.resolve_trouble(context, emit, "delivery_failed", _entity(key))
 

@@ -12,6 +12,8 @@ from agents.delivery import Kind
 from app.connectors.contract import Finding
 from app.connectors.errors import PeerError
 from app.delivery.desk import Desk
+from app.delivery.gate import doing
+from app.delivery.queues import Queues
 from app.engine.api import Context
 
 
@@ -29,8 +31,12 @@ class Owner(Protocol):
         """Wanted states not yet confirmed, by kind."""
         ...
 
-    def oldest(self) -> int | None:
-        """Since when (our milliseconds) the longest waiting of them waits; None for none."""
+    def queues(self) -> list[Queues]:
+        """What waits, by kind and priority; sweeps too."""
+        ...
+
+    def uncertain(self) -> int:
+        """Units that its listings may show beyond those they certainly have."""
         ...
 
     def unguarded(self) -> int:
@@ -55,7 +61,7 @@ async def prove(desk: Desk, probe: Callable[[], Awaitable[list[Finding]]], findi
     while True:
         wait, silent = None, False
         try:
-            findings[:] = await probe()
+            findings[:] = await doing("probe", probe())
         except PeerError as error:
             remedy = "check address and credentials"
             findings[:] = [Finding("reachable", False, f"{error.request}: {error.detail}", remedy)]

@@ -13,6 +13,8 @@ from agents.emit import Emitter
 from app.connectors.contract import GoodsOut, Priority, Warehouse
 from app.connectors.errors import Malformed, OutcomeUnknown, PeerError, Refused
 from app.delivery.desk import Desk
+from app.delivery.gate import doing
+from app.delivery.queues import Queues
 from app.delivery.stock import mark_dirty
 from app.engine.api import Context
 from schemas import catalogue as topics
@@ -99,11 +101,13 @@ class Releases:
         held = self._parked.keys() if self._desk.shadow else set()
         return len((self._pending.keys() - held) | self._todo.keys() | self._busy)
 
-    def oldest(self) -> int | None:
-        """Since when the longest waiting of them waits, our milliseconds."""
-        if self._desk.shadow:
-            return min((since for key, since in self._pending.items() if key not in self._parked), default=None)
-        return min(self._pending.values(), default=None)
+    def queues(self) -> Queues:
+        """Orders whose release or cancel is not answered; in shadow what is held back does not count."""
+        held = self._parked.keys() if self._desk.shadow else set()
+        found = Queues("orders")
+        for key in (self._pending.keys() - held) | self._todo.keys() | self._busy:
+            found.add(Priority.RELEASE, self._pending.get(key))
+        return found
 
     async def load(self) -> None:
         """Take the rows over: intents found in them are unknown outcomes."""
@@ -180,7 +184,7 @@ class Releases:
                 case LookUp():
                     found.looks.append(key)
                 case Report():
-                    self._answer(context, emit, row, rules.report(row, ""))
+                    self._answer(context, emit, row, rules.report(row, ""), opened=True)
                     found.pending[key] = None
                 case Idle():
                     if step.until is not None:
@@ -197,6 +201,8 @@ class Releases:
                     else:
                         unseen = GoodsOut(row.wms_id, key, row.status, row.warehouse, {})
                         found.cancels.append(self._shown.get(key, unseen))
+                    if row.attempts == 0:
+                        self._desk.sent(row.caused_at)
                     rules.begin(row, step, context.now_ms)
                     context.put(self._desk.tables.releases, key, row)
         return found
@@ -206,7 +212,7 @@ class Releases:
     async def _create(self, order: ReleaseOrder) -> None:
         made: GoodsOut | PeerError
         try:
-            made = await self._connector.create_order(order, Priority.RELEASE)
+            made = await doing("create_order", self._connector.create_order(order, Priority.RELEASE))
         except PeerError as error:
             made = error
 
@@ -222,7 +228,7 @@ class Releases:
     async def _cancel(self, goods_out: GoodsOut) -> None:
         answer: str | PeerError
         try:
-            answer = await self._connector.cancel_order(goods_out, Priority.RELEASE)
+            answer = await doing("cancel_order", self._connector.cancel_order(goods_out, Priority.RELEASE))
         except PeerError as error:
             answer = error
 
@@ -253,11 +259,8 @@ class Releases:
             row = context.get(desk.tables.releases, reference)
             if row is None or row.intent is None:
                 return None
-            self._answer(context, emit, row, fold(row, context.now_ms))
-            if row.wms_id and row.caused_at:
-                desk.confirmed(row.caused_at)
-                row.caused_at = 0
-                context.put(desk.tables.releases, reference, row)
+            opened = row.answered < row.version
+            self._answer(context, emit, row, fold(row, context.now_ms), opened)
             if isinstance(answer, PeerError) and row.attempts >= desk.settings.delivery.attempts and not desk.away:
                 desk.open_trouble(context, emit, "delivery_failed", row.order_key, f"{answer.request}: {answer.detail}")
             return Settled(tuple(row.skus), True, rules.at_work(row))
@@ -273,14 +276,25 @@ class Releases:
         else:
             await desk.worked()
 
-    def _answer(self, context: Context, emit: Emitter, row: ReleaseRow, answers: Sequence[WarehouseOrder]) -> None:
-        """Commit the row, tell ORDERS, have the SKUs read again."""
+    def _answer(
+        self, context: Context, emit: Emitter, row: ReleaseRow, answers: Sequence[WarehouseOrder], opened: bool
+    ) -> None:
+        """Commit the row, tell ORDERS, have the SKUs read again. `opened`: an answer to the newest command was owed before."""
+        if opened and row.answered >= row.version:
+            self._ended(row, answers)
         context.put(self._desk.tables.releases, row.reference, row)
         for answer in answers:
             emit.send(topics.ORDERS_EVENTS, row.order_key, answer)
         if answers:
             mark_dirty(self._desk, context, row.skus, row.reference if rules.moves_stock(row) else "")
             self._desk.resolve_trouble(context, emit, "delivery_failed", row.order_key)
+
+    def _ended(self, row: ReleaseRow, answers: Sequence[WarehouseOrder]) -> None:
+        if any(answer.status in ("REFUSED", "CANCEL_REFUSED") for answer in answers):
+            self._desk.ended("order", "failed")
+        else:
+            self._desk.confirmed("order", row.caused_at if row.wms_id else 0)
+            row.caused_at = 0 if row.wms_id else row.caused_at
 
     def _settled(self, reference: str, settled: Settled | None) -> None:
         self._note(reference, settled.skus if settled is not None and settled.at_work else ())
@@ -313,7 +327,7 @@ class Releases:
     async def _look_up(self, names: Sequence[str]) -> None:
         began = self._desk.now()
         try:
-            orders = await self._connector.find_orders(names, Priority.RELEASE)
+            orders = await doing("find_orders", self._connector.find_orders(names, Priority.RELEASE))
             await self._found(names, orders, began)
         except PeerError as error:
             for name in names:
@@ -345,8 +359,9 @@ class Releases:
             row = context.get(self._desk.tables.releases, name)
             if row is None:
                 continue
+            opened = row.answered < row.version
             answers = rules.found(row, [_seen(one) for one in there], began, self._create_unknown, context.now_ms)
-            self._answer(context, emit, row, answers)
+            self._answer(context, emit, row, answers, opened)
             result[name] = Settled(tuple(row.skus), bool(answers), rules.at_work(row))
         return result
 
@@ -386,7 +401,7 @@ class Releases:
         self._to_check.difference_update(names)
         began = self._desk.now()
         try:
-            orders = await self._connector.find_orders(names, Priority.SWEEP)
+            orders = await doing("find_orders", self._connector.find_orders(names, Priority.SWEEP))
         except PeerError as error:
             self._to_check.update(names)
             await self._desk.failed(error)

@@ -6,6 +6,7 @@ The only code that knows gates, connectors and owners together. What an owner do
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -29,7 +30,24 @@ from app.engine.api import Engine, PartitionLost
 from app.settings import Settings
 from schemas.codec import Codecs
 from tables.catalogue import Catalogue
+from tables.deliveries import pauses
 
+_OF_CHANNELS: Final = (
+    metrics.BACKLOG,
+    metrics.OLDEST_PENDING,
+    metrics.WAITING,
+    metrics.UNDER_WAY,
+    metrics.BUDGET_LEFT,
+    metrics.BUDGET_BURST,
+    metrics.BUDGET_RATE,
+    metrics.BUDGET_LIMIT,
+    metrics.BREAKER,
+    metrics.WRITES_ALLOWED,
+    metrics.PAUSED,
+    metrics.SHADOW,
+    metrics.UNCERTAIN,
+    metrics.UNGUARDED,
+)
 _BREAKER_STATE: Final = {"closed": 0, "trial": 1, "open": 2}
 
 
@@ -123,18 +141,39 @@ class DeliveryRuntime:
         return report
 
     def measure(self) -> None:
-        """Set the gauges; called before metrics are read."""
+        """Set the gauges; called before metrics are read. Channels that have gone to another worker are shown no more."""
+        for gauge in _OF_CHANNELS:
+            gauge.clear()
         for channel, owner in self._owners.items():
-            gate = owner.desk.gate
-            for kind, pending in owner.backlog().items():
-                metrics.BACKLOG.labels(channel, kind).set(pending)
+            desk, gate = owner.desk, owner.desk.gate
+            self._measure_queues(channel, owner)
             metrics.UNGUARDED.labels(channel).set(owner.unguarded())
-            oldest = owner.oldest()
-            age = 0.0 if oldest is None else max(0.0, self._clock() - oldest / 1000)
-            metrics.OLDEST_PENDING.labels(channel).set(age)
+            metrics.SHADOW.labels(channel).set(desk.shadow)
+            metrics.UNDER_WAY.labels(channel).set(gate.under_way)
             metrics.BUDGET_LEFT.labels(channel).set(gate.bucket.left(time.monotonic()))
+            metrics.BUDGET_BURST.labels(channel).set(gate.bucket.burst)
             metrics.BUDGET_RATE.labels(channel).set(gate.bucket.rate)
+            metrics.BUDGET_LIMIT.labels(channel).set(gate.bucket.ceiling)
             metrics.BREAKER.labels(channel).set(_BREAKER_STATE[gate.breaker.state])
+            metrics.WRITES_ALLOWED.labels(channel).set(desk.may_write)
+            whole = pauses.WHOLE in desk.pauses
+            metrics.PAUSED.labels(channel, "channel").set(whole)
+            metrics.PAUSED.labels(channel, "sku").set(len(desk.pauses) - whole)
+            metrics.UNCERTAIN.labels(channel).set(owner.uncertain())
+
+    def _measure_queues(self, channel: str, owner: Owner) -> None:
+        for queues in owner.queues():
+            for priority, queue in queues.classes.items():
+                labels = channel, queues.kind, priority.name.lower()
+                age = 0.0 if queue.oldest is None else max(0.0, self._clock() - queue.oldest / 1000)
+                metrics.BACKLOG.labels(*labels).set(queue.count)
+                metrics.OLDEST_PENDING.labels(*labels).set(age)
+        for priority, waiting in owner.desk.gate.waiting_by_priority().items():
+            metrics.WAITING.labels(channel, priority.name.lower()).set(waiting)
+
+    def open_exceptions(self) -> Counter[str]:
+        """How many exceptions of the channels owned here are open, by type."""
+        return sum((owner.desk.open_by_type() for owner in self._owners.values()), Counter())
 
     async def close(self) -> None:
         """End all owners and wait for them."""
@@ -204,7 +243,7 @@ class DeliveryRuntime:
             breaker=Breaker(common.delivery.breaker_failures, common.delivery.breaker_pause / 1000),
             parallel=common.delivery.parallel,
             timeout=timeout,
-            observer=_observer(channel),
+            observer=_CallObserver(channel),
         )
         desk = Desk(
             channel,
@@ -242,10 +281,16 @@ def _handed_over(error: Exception) -> bool:
     return isinstance(error, PartitionLost)
 
 
-def _observer(channel: str) -> Callable[[Priority, str, float], None]:
-    def observe(priority: Priority, outcome: str, seconds: float) -> None:
-        kind = priority.name.lower()
-        metrics.API_CALLS.labels(channel, kind, outcome).inc()
-        metrics.API_SECONDS.labels(channel, kind).observe(seconds)
+class _CallObserver:
+    """Counts the requests of one channel (`app.delivery.gate.Observer`)."""
 
-    return observe
+    def __init__(self, channel: str) -> None:
+        self._channel = channel
+
+    def waited(self, priority: Priority, seconds: float) -> None:
+        metrics.API_WAIT.labels(self._channel, priority.name.lower()).observe(seconds)
+
+    def called(self, purpose: str, outcome: str, seconds: float | None) -> None:
+        metrics.API_CALLS.labels(self._channel, purpose, outcome).inc()
+        if seconds is not None:
+            metrics.API_SECONDS.labels(self._channel, purpose).observe(seconds)

@@ -13,6 +13,8 @@ from agents.emit import Emitter
 from app.connectors.contract import GoodsOut, JointRead, Priority, Warehouse
 from app.connectors.errors import PeerError
 from app.delivery.desk import Desk
+from app.delivery.gate import doing
+from app.delivery.queues import Queues
 from app.engine.api import Context
 from schemas import catalogue as topics
 from tables.deliveries import reads
@@ -57,6 +59,7 @@ class WarehouseStock:
         self._looked_up, self._moved, self._unseen = looked_up, moved, unseen
         self._alarm = desk.alarm()
         self._dirty: dict[str, Priority] = {}
+        self._since: dict[str, int] = {}
         self._reading: dict[str, Priority] = {}
         self._failures: dict[str, int] = {}
         self._missing: set[str] = set()
@@ -80,7 +83,17 @@ class WarehouseStock:
         }
         return len((asked | self._failures.keys()) - self._missing)
 
+    def queues(self) -> Queues:
+        """SKUs that are to be read, sweeps among them; what the warehouse does not know has an exception and does not count."""
+        found = Queues("reads")
+        waiting = {**dict.fromkeys(self._failures, Priority.RELEASE), **self._dirty, **self._reading}
+        for sku, priority in waiting.items():
+            if sku not in self._missing:
+                found.add(priority, self._since.get(sku))
+        return found
+
     def _mark(self, sku: str, priority: Priority) -> None:
+        self._since.setdefault(sku, self._desk.now())
         self._dirty[sku] = min(priority, self._dirty.get(sku, priority))
         self._alarm.ring()
 
@@ -141,7 +154,7 @@ class WarehouseStock:
     async def _read(self, skus: Sequence[str], priority: Priority) -> None:
         began = self._desk.now()
         try:
-            joints = await self._connector.read_stock(skus, priority)
+            joints = await doing("read_stock", self._connector.read_stock(skus, priority))
             found = await self._look_up_absent(joints, priority)
             told = await self._desk.commit(lambda context, emit: self._told(context, emit, joints, found, began))
         except PeerError as error:
@@ -171,7 +184,8 @@ class WarehouseStock:
         names = await self._desk.commit(absent)
         found: dict[str, list[GoodsOut]] = {}
         for start in range(0, len(names), self._connector.max_read):
-            found.update(await self._connector.find_orders(names[start : start + self._connector.max_read], priority))
+            part = names[start : start + self._connector.max_read]
+            found.update(await doing("find_orders", self._connector.find_orders(part, priority)))
         return {name: found.get(name, []) for name in names}
 
     def _told(
@@ -194,7 +208,7 @@ class WarehouseStock:
                 continue
             desk.resolve_trouble(context, emit, "unmapped_sku", sku)
             row = context.get(desk.tables.reads, sku) or ReadRow(sku)
-            before, occurred = dict(row.lines), row.asked_at or began
+            before, occurred, dirty = dict(row.lines), row.asked_at or began, row.dirty
             seen = {name: SeenLine(line.out, line.warehouse, line.closed) for name, line in joint.lines.items()}
             levels = reads.tell(
                 row,
@@ -205,6 +219,10 @@ class WarehouseStock:
                 clean=sku not in self._dirty,
             )
             context.put(desk.tables.reads, sku, row)
+            if dirty and not row.dirty:
+                desk.confirmed("read", 0)
+            elif row.dirty and not dirty:
+                desk.began("read")
             for level in levels:
                 emit.send(topics.INVENTORY_EVENTS, sku, level, occurred_at=occurred)
             told.moved.update(ref for ref in row.lines.keys() | before.keys() if row.lines.get(ref) != before.get(ref))
@@ -232,6 +250,7 @@ class WarehouseStock:
         for sku in told.done:
             if sku not in self._dirty:
                 self._failures.pop(sku, None)
+                self._since.pop(sku, None)
         for sku in told.touched:
             self.changed(sku)
         self._moved(told.moved)
@@ -252,7 +271,7 @@ class WarehouseStock:
         feed = cursor.feed
         while True:
             try:
-                skus, feed = await self._connector.changes_since(feed, Priority.SWEEP)
+                skus, feed = await doing("read_feed", self._connector.changes_since(feed, Priority.SWEEP))
                 await self._fed(skus, feed)
             except PeerError as error:
                 failures += 1
@@ -282,6 +301,9 @@ def mark_dirty(desk: Desk, context: Context, skus: Iterable[str], expected: str 
     """The durable half of `WarehouseStock.changed`; with the reference of a goods out its line is expected by the next read (`reads.expect`)."""
     for sku in skus:
         row = context.get(desk.tables.reads, sku) or ReadRow(sku)
+        desk.began("read")
+        if row.dirty:
+            desk.ended("read", "superseded")
         reads.want(row)
         if expected:
             reads.expect(row, expected)

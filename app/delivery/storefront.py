@@ -9,6 +9,7 @@ from app.delivery.desk import Desk
 from app.delivery.listings import Listings
 from app.delivery.orders import OrderIntake
 from app.delivery.owner import prove
+from app.delivery.queues import Queues
 
 
 class StorefrontOwner:
@@ -39,9 +40,13 @@ class StorefrontOwner:
         """As `Owner.backlog`."""
         return {"stock": self._listings.pending(), "fetches": self._orders.pending()}
 
-    def oldest(self) -> int | None:
-        """As `Owner.oldest`: of the listings."""
-        return self._listings.oldest()
+    def queues(self) -> list[Queues]:
+        """As `Owner.queues`."""
+        return [self._listings.queues(), self._orders.queues()]
+
+    def uncertain(self) -> int:
+        """As `Owner.uncertain`."""
+        return self._listings.uncertain()
 
     def unguarded(self) -> int:
         """As `Owner.unguarded`."""

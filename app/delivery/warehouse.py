@@ -6,6 +6,7 @@ from agents.delivery import Kind
 from app.connectors.contract import Finding, Priority, Warehouse
 from app.delivery.desk import Desk
 from app.delivery.owner import prove
+from app.delivery.queues import Queues
 from app.delivery.releases import Releases
 from app.delivery.stock import WarehouseStock
 
@@ -38,9 +39,13 @@ class WarehouseOwner:
         """As `Owner.backlog`."""
         return {"reads": self._stock.pending(), "orders": self._releases.pending()}
 
-    def oldest(self) -> int | None:
-        """As `Owner.oldest`: of the orders."""
-        return self._releases.oldest()
+    def queues(self) -> list[Queues]:
+        """As `Owner.queues`."""
+        return [self._stock.queues(), self._releases.queues()]
+
+    def uncertain(self) -> int:
+        """As `Owner.uncertain`: the warehouse lists nothing."""
+        return 0
 
     def unguarded(self) -> int:
         """As `Owner.unguarded`: a warehouse lists nothing."""

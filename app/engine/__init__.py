@@ -14,7 +14,7 @@ from app.engine.errors import (
     OutputRefused,
     PoisonBatch,
 )
-from app.engine.health import EngineStats
+from app.engine.health import EngineObserver, EngineStats
 from app.engine.murmur import murmur2, partition_of
 from app.engine.topics import internal_topics
 
@@ -29,6 +29,7 @@ __all__ = [
     "EngineConfig",
     "EngineConfigError",
     "EngineError",
+    "EngineObserver",
     "EngineStats",
     "Fenced",
     "Guarantee",

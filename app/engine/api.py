@@ -67,8 +67,8 @@ class Context(Protocol):
         """Remove; nothing happens where there is none."""
         ...
 
-    def scan(self, table: Table[Row], prefix: str = "") -> Iterator[tuple[str, Row]]:
-        """All rows whose key starts with `prefix`, in key order, as this cycle sees them."""
+    def scan(self, table: Table[Row], prefix: str = "", after: str = "") -> Iterator[tuple[str, Row]]:
+        """All rows whose key starts with `prefix`, in key order, as this cycle sees them; with `after` those behind that key only."""
         ...
 
     def send(

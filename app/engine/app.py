@@ -10,9 +10,11 @@ import structlog
 from app.engine.api import PartitionFunction, Table
 from app.engine.config import EngineConfig
 from app.engine.errors import EngineConfigError, PartitionLost
-from app.engine.health import EngineStats
+from app.engine.health import EngineObserver, EngineStats
 from app.engine.partition import Phase
 from app.engine.pump import Pump
+from app.engine.restore import Progress
+from app.engine.store import Size
 from app.engine.tables import EngineTable, EngineTableManager
 from app.engine.transport import SCHEME, EngineAgent, EngineTopic
 
@@ -86,6 +88,21 @@ class EngineApp(faust.App):  # type: ignore[misc]
     @property
     def stats(self) -> EngineStats:
         return self.pump.stats
+
+    def observe(self, observer: EngineObserver) -> None:
+        """Tell it what happens; before `start`."""
+        self.pump.observe(observer)
+
+    def store_size(self) -> Size:
+        """Of the stores of the partitions that run here. Cheap: the store's own estimates."""
+        running = [one.store.size() for one in self.pump.partitions.values() if one.phase is Phase.RUNNING]
+        return Size(sum(one.rows for one in running), sum(one.bytes for one in running))
+
+    @property
+    def restoring(self) -> list[Progress]:
+        """Restores under way."""
+        held = {number for number, one in self.pump.partitions.items() if one.phase is Phase.HELD}
+        return [progress for number, progress in self.stats.restoring.items() if number in held]
 
     def health(self) -> dict[str, Any]:
         """`live`: a restart would not help. `ready`: this worker is in the group and all its partitions run. Never blocks."""

@@ -131,13 +131,14 @@ class ScopeContext:
         known = cast(EngineTable, table)
         self._changes[known.key(key)] = (known, None)
 
-    def scan(self, table: Table[Row], prefix: str = "") -> Iterator[tuple[str, Row]]:
+    def scan(self, table: Table[Row], prefix: str = "", after: str = "") -> Iterator[tuple[str, Row]]:
         known = cast(EngineTable, table)
-        start = known.key(prefix)
+        wanted = known.key(prefix)
+        start = known.key(after) + b"\x00" if after else wanted
         skip = len(known.prefix)
-        changed = sorted(key for key in self._changed_keys() if key.startswith(start))
+        changed = sorted(key for key in self._changed_keys() if key.startswith(wanted) and key >= start)
         position = 0
-        for key, value in self._scope.store.scan(start):
+        for key, value in self._scope.store.scan(wanted, start):
             while position < len(changed) and changed[position] < key:
                 yield from self._scanned(changed[position], skip)
                 position += 1

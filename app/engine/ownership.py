@@ -14,8 +14,8 @@ from app.engine.api import PartitionLost
 from app.engine.commit import Committer
 from app.engine.config import EngineConfig
 from app.engine.consumer import Change, GroupConsumer, Rebalance
-from app.engine.health import EngineStats
-from app.engine.partition import OwnedPartition, Phase
+from app.engine.health import EngineObserver, EngineStats, Unobserved
+from app.engine.partition import OwnedPartition
 from app.engine.restore import Restored, RestoreRound
 from app.engine.store import StoreSet
 
@@ -30,6 +30,7 @@ class Ownership:
     ) -> None:
         self.partitions: dict[int, OwnedPartition] = {}
         self.joined = False
+        self.observer: EngineObserver = Unobserved()
         self.on_ready: list[Callable[[int], None]] = []
         self.on_lost: list[Callable[[int], None]] = []
         self._config = config
@@ -55,7 +56,7 @@ class Ownership:
         self._cancel_round()
         self.joined = rebalance.change is Change.ASSIGNED
         for partition in self.partitions.values():
-            partition.phase = Phase.HELD
+            partition.hold()
         if rebalance.change is Change.REVOKED:
             return
         for number in sorted(self.partitions.keys() - rebalance.partitions):
@@ -70,7 +71,7 @@ class Ownership:
         """It is not known whether the last commit took place: hold these until the broker has told."""
         doubtful = list(numbers)
         for number in doubtful:
-            self.partitions[number].phase = Phase.HELD
+            self.partitions[number].hold()
             self.partitions[number].repeating = True
         self._restore(doubtful)
 
@@ -90,9 +91,10 @@ class Ownership:
                 self._give_up(partition)
             partition.repeating = False
             partition.positions = dict(one.positions)
-            partition.phase = Phase.RUNNING
+            silent = partition.let_run()
             committer.claim(one.partition, one.epoch)
             self._stats.restored_rows += one.rows
+            self.observer.running(one.partition, silent, one.seconds)
             if not partition.announced:
                 partition.announced = True
                 partition.due = dict.fromkeys(range(ticks), 0.0)

@@ -1,6 +1,7 @@
 """What the event loop knows of one partition that is assigned here. Only the pump changes it."""
 
 import asyncio
+import time
 from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum
@@ -39,9 +40,20 @@ class OwnedPartition:
     number: int
     store: Store
     phase: Phase = Phase.HELD
+    held_since: float = field(default_factory=time.monotonic)
     announced: bool = False
     repeating: bool = False
     positions: dict[str, int] = field(default_factory=dict)
     submissions: deque[Submission] = field(default_factory=deque)
     due: dict[int, float] = field(default_factory=dict)
     tick_failures: dict[int, int] = field(default_factory=dict)
+
+    def hold(self) -> None:
+        """Nothing runs from now on."""
+        if self.phase is Phase.RUNNING:
+            self.phase, self.held_since = Phase.HELD, time.monotonic()
+
+    def let_run(self) -> float:
+        """It runs from now on; returns for how many seconds it stood still."""
+        self.phase = Phase.RUNNING
+        return time.monotonic() - self.held_since

@@ -20,11 +20,12 @@ from app.engine.consumer import Change, GroupConsumer, Polled, Rebalance
 from app.engine.cycle import Cycle, EngineBatch, Naming, OutputRun, Sealed, Trial
 from app.engine.deadletters import DeadLetterLimits
 from app.engine.errors import CycleAborted, EngineError, Fenced, PoisonBatch
-from app.engine.health import EngineStats
+from app.engine.health import EngineObserver, EngineStats, Unobserved
 from app.engine.heartbeat import Heartbeat
 from app.engine.memory import settle
 from app.engine.ownership import Ownership
 from app.engine.partition import OwnedPartition, Phase, Submission, Tick
+from app.engine.records import written_at
 from app.engine.store import Mark, StoreSet
 from app.engine.topics import prepare
 
@@ -45,6 +46,7 @@ class Pump:
     def __init__(self, config: EngineConfig, clock: Callable[[], float] = time.time) -> None:
         self.config = config
         self.stats = EngineStats()
+        self.observer: EngineObserver = Unobserved()
         self.heartbeat = Heartbeat(config.session_timeout_ms / 1000)
         self.broker_away = False
         self._clock = clock
@@ -64,6 +66,10 @@ class Pump:
         self._aborts_in_a_row = 0
         self._last_cycle = 0.0
         self._last_lag = 0.0
+
+    def observe(self, observer: EngineObserver) -> None:
+        """Whom to tell from now on."""
+        self.observer = self.ownership.observer = observer
 
     # what runtime code calls ---------------------------------------------------------------------------------------------------------------------------
 
@@ -193,6 +199,7 @@ class Pump:
             self._run_ticks(cycle)
             if cycle.touched:
                 await self._commit(cycle)
+                self.observer.cycled(time.monotonic() - self._last_cycle)
         except CycleAborted as aborted:
             self._put_back(waiting)
             await self._commit_failed(aborted, {one for one, _ in sources})
@@ -221,6 +228,7 @@ class Pump:
             scope.positions[topic] = messages[-1].offset() + 1
             scope.records += len(messages)
             self._limits.judge(batch.topic, batch.columns[2], batch.unreadable)
+            self.observer.folded(batch.topic, len(messages), written_at(messages[0]), len(batch.unreadable))
         return batch
 
     def agent_failed(self, error: BaseException) -> None:
@@ -233,6 +241,7 @@ class Pump:
     async def _batch_failed(self, batch: EngineBatch, numbers: set[int]) -> None:
         """Nothing of the cycle counts. Try it again a little later, and stop the worker where that does not help."""
         self._limits.forget()
+        self.observer.aborted(certain=True)
         self._failures += 1
         self.stats.failed_batches += 1
         error = batch.error
@@ -317,6 +326,7 @@ class Pump:
         stats.commits += 1
         stats.last_commit_seconds = time.monotonic() - began
         stats.commit_seconds += stats.last_commit_seconds
+        self.observer.committed(stats.last_commit_seconds)
         stats.outputs += sum(len(one.records) if isinstance(one, OutputRun) else 1 for one in sealed.outputs)
         stats.rows += sum(len(rows) for rows in sealed.rows.values())
         stats.records += sum(scope.records for scope in cycle.scopes.values())
@@ -341,6 +351,7 @@ class Pump:
     async def _commit_failed(self, aborted: CycleAborted, numbers: set[int]) -> None:
         """The inputs are read again. Where it is not known whether the commit took place, so is the state."""
         self._limits.forget()
+        self.observer.aborted(aborted.certain)
         self.stats.aborts += 1
         self._aborts_in_a_row += 1
         log.warning("commit failed, the cycle is repeated", error=str(aborted), in_a_row=self._aborts_in_a_row)

@@ -32,12 +32,17 @@ class InputRecord:
     @property
     def timestamp(self) -> int:
         """Milliseconds; 0 where the record carries none."""
-        kind, value = self._message.timestamp()
-        return int(value) if kind else 0
+        return written_at(self._message)
 
     @property
     def headers(self) -> Mapping[str, bytes]:
         return {name: value if value is not None else b"" for name, value in self._message.headers() or ()}
+
+
+def written_at(message: Any) -> int:
+    """Milliseconds; 0 where the record carries no time."""
+    kind, value = message.timestamp()
+    return int(value) if kind else 0
 
 
 def columns(messages: Sequence[Any]) -> tuple[list[bytes], list[bytes | None], list[int]]:

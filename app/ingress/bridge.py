@@ -123,6 +123,7 @@ class Bridge:
             body=RawNotification(channel=self._channel, route=ROUTE, headers=_headers(message), body=body),
         )
         await self._sink.put(record_key(self._channel, self._intake.entity(body)), self._codec.encode(event), [])
+        metrics.DURABLE_SECONDS.labels(self._channel).observe(max(0, self._now_ms() - now) / 1000)
 
     def _commit(self, consumer: Consumer) -> None:
         try:

@@ -79,7 +79,8 @@ class Hooks:
         """The ASGI application, with liveness, readiness and metrics beside the hooks."""
         paths = ("/hooks/{channel}", "/hooks/{channel}/{secret}", "/hooks/{channel}/{secret}/{route:path}")
         hooks = [Route(path, self._take, methods=["POST"]) for path in paths]
-        app = Starlette(routes=[*hooks, *ops_routes(lambda: True, lambda: self._sink.ready and not self.stopping)])
+        ops = ops_routes("ingress", lambda: True, lambda: self._sink.ready and not self.stopping)
+        app = Starlette(routes=[*hooks, *ops])
         app.router.redirect_slashes = False
         return app
 
@@ -87,28 +88,32 @@ class Hooks:
         channel = request.path_params["channel"]
         door = self._doors.get(channel)
         started = time.monotonic()
-        response = Response(status_code=404) if door is None else await self._answer(channel, door, request)
         label = "unknown" if door is None else channel
-        metrics.WEBHOOKS.labels(label, str(response.status_code)).inc()
+        if door is None:
+            response, reason = Response(status_code=404), "unknown_channel"
+        else:
+            response, reason = await self._answer(channel, door, request)
+        metrics.WEBHOOKS.labels(label, str(response.status_code), reason).inc()
         metrics.WEBHOOK_SECONDS.labels(label).observe(time.monotonic() - started)
         return response
 
-    async def _answer(self, channel: str, door: Door, request: Request) -> Response:
+    async def _answer(self, channel: str, door: Door, request: Request) -> tuple[Response, str]:
+        """Our answer and the reason for it, one of few words."""
         if not self._path_proves(door, request.path_params.get("secret")):
-            return Response(status_code=401)
+            return Response(status_code=401), "wrong_secret"
         received_at = self._now_ms()
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 body = await self._body(request)
         except _TooLarge:
-            return Response(status_code=413, headers={"Connection": "close"})
+            return Response(status_code=413, headers={"Connection": "close"}), "too_large"
         except TimeoutError:
-            return Response(status_code=408, headers={"Connection": "close"})
+            return Response(status_code=408, headers={"Connection": "close"}), "too_slow"
         except ClientDisconnect:
-            return Response(status_code=400)
+            return Response(status_code=400), "hung_up"
         headers = {name.lower(): value for name, value in request.headers.items()}
         if not door.intake.verify(headers, body, received_at):
-            return Response(status_code=401)
+            return Response(status_code=401), "forged"
         trace = headers.get("traceparent", "")
         event = Event(
             event_id=uuid.uuid4().hex,
@@ -124,8 +129,9 @@ class Hooks:
             await self._sink.put(record_key(channel, door.intake.entity(body)), self._codec.encode(event), [])
         except NotTaken as refused:
             log.warning("webhook not durable, its sender is asked to come again", channel=channel, error=str(refused))
-            return Response(status_code=503, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
-        return Response(status_code=200)
+            return Response(status_code=503, headers={"Retry-After": str(RETRY_AFTER_SECONDS)}), "not_durable"
+        metrics.DURABLE_SECONDS.labels(channel).observe(max(0, self._now_ms() - received_at) / 1000)
+        return Response(status_code=200), "durable"
 
     @staticmethod
     def _path_proves(door: Door, given: str | None) -> bool:

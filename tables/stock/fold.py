@@ -46,6 +46,7 @@ class Folded:
 
     effects: list[Effect] = field(default_factory=list)
     touched: dict[str, str] = field(default_factory=dict)
+    superseded: bool = False  # something at least as new was folded before
     judged: list[tuple[str, Cause]] = field(default_factory=list)
     """Read-backs that were judged: channel and cause."""
 
@@ -81,7 +82,7 @@ def demand_line(state: StockState, rules: Rules, body: DemandLine, occurred_at: 
     order = state.lines(body.sku, body.reference) or OrderLines()
     lowered = lines.upsert(row, order, body, occurred_at)
     if lowered is None:
-        return Folded()
+        return Folded(superseded=True)
     seller = rules.catalogue.listings.get(body.ordered_at)
     if seller is not None and seller.product == row.sku:
         guarantee.heard(row.listing(seller.id), body)
@@ -121,19 +122,20 @@ def _count(state: StockState, rules: Rules, row: SkuRow, listing_id: str, take: 
 def stock_level(state: StockState, body: StockLevel) -> Folded:
     """R1: one chunk of a joint read."""
     row = _row(state, body.sku)
-    read = levels.collect(row, body)
+    news = levels.is_news(row, body)
+    read = levels.collect(row, body) if news else None
     if read is not None:
         for line in read:
             levels.reflect(state, row, line)
     state.put_sku(row)
-    return Folded(touched={body.sku: "level"} if read is not None else {})
+    return Folded(touched={body.sku: "level"} if read is not None else {}, superseded=not news)
 
 
 def component_stock(state: StockState, body: ComponentStock) -> Folded:
     """A component's word in its bundle's row."""
     row = _row(state, body.sku)
     if not bundles.fold(row, body):
-        return Folded()
+        return Folded(superseded=True)
     state.put_sku(row)
     return Folded(touched={body.sku: "component"})
 
@@ -153,7 +155,7 @@ def baseline(state: StockState, rules: Rules, body: Baseline) -> Folded:
     known = row.listing(body.listing)
     listing = rules.catalogue.listings.get(body.listing)
     if body.epoch <= known.epoch or listing is None:
-        return Folded()
+        return Folded(superseded=True)
     slack = rules.bound(listing.channel).order_slack
     known.unguarded = body.unguarded
     takes.rebase(known, body.epoch, body.at_from, body.at_to, body.quantity, slack)
@@ -168,7 +170,7 @@ def read_back(state: StockState, rules: Rules, body: ReadBack) -> Folded:
     known = row.listing(body.listing)
     listing = rules.catalogue.listings.get(body.listing)
     if listing is None or body.epoch < known.epoch:
-        return Folded()
+        return Folded(superseded=True)
     if body.epoch > known.epoch:
         return Folded(effects=[_baseline_needed(body, listing.channel)])
     changed: dict[str, str] = {}
@@ -225,7 +227,7 @@ def watermark(state: StockState, rules: Rules, body: Watermark) -> Folded:
     row = state.watermark(body.channel)
     before = row.reached
     if body.up_to <= row.marks.get(body.order_partition, -1):
-        return Folded()
+        return Folded(superseded=True)
     row.marks[body.order_partition] = body.up_to
     row.reached = after = rules.reached(row)
     state.put_watermark(body.channel, row)

@@ -5,10 +5,13 @@ from tables.stock.lines import apply_difference, demand_of, spread
 from tables.stock.rows import LineRead, OrderLines, SkuRow, StockState
 
 
+def is_news(row: SkuRow, level: StockLevel) -> bool:
+    """Reads that are not newer than the last one count for nothing."""
+    return level.read_no > row.read_no and level.read_no >= row.chunks_of
+
+
 def collect(row: SkuRow, level: StockLevel) -> list[LineRead] | None:
-    """Take one chunk. The lines of the whole read at its last chunk, else None. Reads that are not newer than the last one count for nothing."""
-    if level.read_no <= row.read_no or level.read_no < row.chunks_of:
-        return None
+    """Take one chunk of news. The lines of the whole read at its last chunk, else None."""
     if level.read_no > row.chunks_of:
         row.chunks_of, row.chunks_next, row.chunk_lines = level.read_no, 0, []
     if level.chunk != row.chunks_next:

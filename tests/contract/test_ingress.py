@@ -71,11 +71,9 @@ def signed(body: bytes, key: str = "signing-key", at: float | None = None) -> di
     }
 
 
-def counted(channel: str, status: int) -> float:
-    return (
-        metrics.REGISTRY.get_sample_value("clarus_stream_webhooks_total", {"channel": channel, "status": str(status)})
-        or 0.0
-    )
+def counted(channel: str, status: int, reason: str) -> float:
+    labels = {"channel": channel, "status": str(status), "reason": reason}
+    return metrics.REGISTRIES["ingress"].get_sample_value("clarus_stream_webhooks_total", labels) or 0.0
 
 
 async def test_a_signed_notification_is_kept_byte_for_byte_under_its_entity(service: Service) -> None:
@@ -140,17 +138,18 @@ FORGED = {
 async def test_what_is_forged_is_refused_and_counted(service: Service, case: str) -> None:
     path, headers = FORGED[case]
     channel = path.split("/")[2]
-    before = counted(channel, 401)
+    reason = "wrong_secret" if "secret" in case else "forged"
+    before = counted(channel, 401, reason)
     answer = await service.client.post(path, content=ORDER, headers=headers)
     assert (answer.status_code, answer.content) == (401, b"")
     assert service.sink.records == []
-    assert counted(channel, 401) == before + 1
+    assert counted(channel, 401, reason) == before + 1
 
 
 async def test_a_channel_that_is_not_configured_is_not_there(service: Service) -> None:
-    before = counted("unknown", 404)
+    before = counted("unknown", 404, "unknown_channel")
     assert (await service.client.post("/hooks/shop-9/floor", content=b"{}")).status_code == 404
-    assert counted("unknown", 404) == before + 1
+    assert counted("unknown", 404, "unknown_channel") == before + 1
 
 
 async def test_only_post_is_taken(service: Service) -> None:
@@ -167,12 +166,12 @@ async def test_a_body_over_the_limit_is_refused_while_it_is_read(service: Servic
             read += 100
             yield b"x" * 100
 
-    before = counted("clarus", 413)
+    before = counted("clarus", 413, "too_large")
     content = b"x" * 10_000 if announced else body()
     answer = await service.client.post("/hooks/clarus/floor", content=content)
     assert answer.status_code == 413
     assert service.sink.records == []
-    assert counted("clarus", 413) == before + 1
+    assert counted("clarus", 413, "too_large") == before + 1
 
 
 async def test_a_body_of_exactly_the_limit_is_taken(service: Service) -> None:
@@ -192,10 +191,10 @@ async def test_no_answer_before_the_record_is_durable(service: Service) -> None:
 
 async def test_while_kafka_takes_nothing_the_sender_is_asked_to_come_again(service: Service) -> None:
     service.sink.refuse = 1
-    before = counted("clarus", 503)
+    before = counted("clarus", 503, "not_durable")
     answer = await service.client.post("/hooks/clarus/floor", content=STOCK)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
-    assert counted("clarus", 503) == before + 1
+    assert counted("clarus", 503, "not_durable") == before + 1
     assert (await service.client.post("/hooks/clarus/floor", content=STOCK)).status_code == 200
 
 

@@ -64,10 +64,10 @@ class MemoryContext:
         """As `Context.delete`."""
         self._rows[table.name, key] = None
 
-    def scan(self, table: Table[Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    def scan(self, table: Table[Any], prefix: str = "", after: str = "") -> Iterator[tuple[str, Any]]:
         """As `Context.scan`."""
         keys = {key for name, key in (*self._engine.rows[self.partition], *self._rows) if name == table.name}
-        for key in sorted(key for key in keys if key.startswith(prefix)):
+        for key in sorted(key for key in keys if key.startswith(prefix) and (not after or key > after)):
             row = self.get(table, key)
             if row is not None:
                 yield key, row

@@ -1,7 +1,7 @@
 """What a partition's store must do, and the mark that is written with every batch. It knows neither tables nor Kafka."""
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -23,6 +23,13 @@ class Mark(msgspec.Struct, frozen=True):
     positions: dict[str, int] = {}
 
 
+class Size(NamedTuple):
+    """About how many rows a store holds, and how many bytes they take on disk and in its write buffers; 0 for a store in memory."""
+
+    rows: int
+    bytes: int
+
+
 class Store(Protocol):
     """Committed rows of one partition. One thread at a time may write; reads and writes of different threads do not overlap."""
 
@@ -33,9 +40,11 @@ class Store(Protocol):
 
     def get(self, key: bytes) -> bytes | None: ...
 
-    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Keys that start with `prefix`, in byte order."""
+    def scan(self, prefix: bytes, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Keys that start with `prefix`, in byte order; those before `start` are left out."""
         ...
+
+    def size(self) -> Size: ...
 
     def apply(self, rows: Rows, mark: Mark) -> None:
         """Rows and mark in one atomic write."""

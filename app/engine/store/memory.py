@@ -3,7 +3,7 @@
 from bisect import bisect_left, insort
 from collections.abc import Iterator
 
-from app.engine.store.base import Mark, Rows
+from app.engine.store.base import Mark, Rows, Size
 
 
 class MemoryStore:
@@ -21,12 +21,15 @@ class MemoryStore:
     def get(self, key: bytes) -> bytes | None:
         return self._rows.get(key)
 
-    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+    def scan(self, prefix: bytes, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         keys = self._keys
-        for i in range(bisect_left(keys, prefix), len(keys)):
+        for i in range(bisect_left(keys, max(prefix, start)), len(keys)):
             if not keys[i].startswith(prefix):
                 return
             yield keys[i], self._rows[keys[i]]
+
+    def size(self) -> Size:
+        return Size(len(self._rows), 0)
 
     def apply(self, rows: Rows, mark: Mark) -> None:
         for key, value in rows:

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import rocksdict
 
-from app.engine.store.base import Mark, Rows
+from app.engine.store.base import Mark, Rows, Size
 from app.engine.store.recent import Recent
 
 _MARK_KEY = b"\x00mark"
@@ -69,10 +69,10 @@ class RocksStore:
                 value = self._db.get(key)
         return value
 
-    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+    def scan(self, prefix: bytes, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         if self._pending:
             self._flush()
-        for key, value in self._db.items(from_key=prefix):
+        for key, value in self._db.items(from_key=max(prefix, start)):
             if not key.startswith(prefix):
                 return
             yield key, value
@@ -101,6 +101,13 @@ class RocksStore:
             self._db.write(batch)
         self._pending = {}
         self._flushed = time.monotonic()
+
+    def size(self) -> Size:
+        kept = ("total-sst-files-size", "cur-size-all-mem-tables")
+        return Size(self._property("estimate-num-keys"), sum(map(self._property, kept)))
+
+    def _property(self, name: str) -> int:
+        return int(self._db.property_int_value(f"rocksdb.{name}") or 0)
 
     def wipe(self) -> None:
         self._db.close()

@@ -108,4 +108,6 @@ def test_how_long_the_oldest_work_waits_is_the_most_of_a_channels_classes() -> N
         ]
     )
     assert oldest_pending(text) == {"bc": 400.5, "ct": 0.0}
-    assert b"# TYPE clarus_stream_oldest_pending_seconds gauge" in metrics.render(), "a worker calls it otherwise"
+    assert b"# TYPE clarus_stream_oldest_pending_seconds gauge" in metrics.render("worker"), (
+        "a worker calls it otherwise"
+    )
