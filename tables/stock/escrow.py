@@ -14,15 +14,26 @@ WAITING_KEPT = 32
 """Outcomes of one listing that wait for the watermark one by one; beyond that the newest replaces the one before it."""
 
 
+_LITTLE = 4
+"""Eaches by which speeds are compared more cautiously: between one sold unit and none lies little."""
+
+
 @dataclass(slots=True)
 class Seller:
-    """One listing of the pool. `sold`: units of the last 30 s of its storefront's time; `most`: units it may offer at most, None for no limit."""
+    """One listing of the pool. `sold`: its speed, units in 30 s of its storefront's time, by its last sales; `idle`: it sold nothing in the last 30 s;
+    `most`: units it may offer at most, None for no limit."""
 
     quota: Quota
     taken: int
     eaches: int
     sold: int = 0
     most: int | None = None
+    idle: bool = False
+
+    @property
+    def quiet(self) -> bool:
+        """Nobody buys there at present, as far as is known."""
+        return self.idle or not self.sold
 
     @property
     def held(self) -> int:
@@ -143,7 +154,7 @@ def _may_grow(seller: Seller) -> bool:
 def _rebalance(
     sellers: Sequence[Seller], regions: Sequence[Region], slack: Sequence[int], limits: Sequence[Sequence[int]]
 ) -> None:
-    """Nothing is on its way, one has nothing left: another gives half, which is granted anew once its decrease is settled.
+    """Nothing is on its way, one has nothing left: another gives a part, which is granted anew once its decrease is settled.
 
     Only one that is in every region that keeps the poor one from growing can help it. One that sells is helped by whoever has two units or sells nothing;
     one that does not sell only by another that does not either and keeps enough. Nobody gives what would then be granted to others only, or to nobody.
@@ -157,14 +168,14 @@ def _rebalance(
         rich = [i for i in others if _can_give(sellers[i], seller)]
         for giver in sorted(rich, key=lambda i: -sellers[i].aim):
             if _would_help(giver, poor, sellers, slack, limits):
-                sellers[giver].quota.target -= _half(sellers[giver])
+                sellers[giver].quota.target -= _gift(sellers[giver], seller)
                 return
 
 
 def _can_give(giver: Seller, poor: Seller) -> bool:
     if poor.sold:
-        return giver.aim >= 2 * giver.eaches or (giver.aim > 0 and not giver.sold)
-    return not giver.sold and giver.aim - _half(giver) * giver.eaches >= poor.eaches
+        return giver.aim >= 2 * giver.eaches or (giver.aim > 0 and giver.quiet and giver.sold < poor.sold)
+    return giver.quiet and giver.aim - _gift(giver, poor) * giver.eaches >= poor.eaches
 
 
 def _would_help(
@@ -174,12 +185,12 @@ def _would_help(
 
     So each time one less has nothing left, and giving comes to an end. What cannot be enough is refused without a trial.
     """
-    half = _half(sellers[giver])
-    freed = [left + half * sellers[giver].eaches * (n in limits[giver]) for n, left in enumerate(slack)]
+    gift = _gift(sellers[giver], sellers[poor])
+    freed = [left + gift * sellers[giver].eaches * (n in limits[giver]) for n, left in enumerate(slack)]
     if any(freed[n] < sellers[poor].eaches for n in limits[poor]):
         return False
     after = [replace(seller, quota=Quota(target=seller.quota.target)) for seller in sellers]
-    after[giver].quota.target -= half
+    after[giver].quota.target -= gift
     return any(one is after[poor] for one in _grants(after, freed, limits))
 
 
@@ -187,5 +198,9 @@ def _wants(seller: Seller) -> bool:
     return not seller.held and seller.most != 0
 
 
-def _half(seller: Seller) -> int:
-    return max(1, seller.aim // seller.eaches // 2)
+def _gift(giver: Seller, poor: Seller) -> int:
+    """Units of the giver: half of them, or more where the poor one sells much faster. One that sold little is not taken to sell nothing."""
+    units = giver.aim // giver.eaches
+    fast, slow = (one.sold * one.eaches + _LITTLE for one in (poor, giver))
+    kept = max(1, round(units * slow / (fast + slow)))
+    return max(1, units // 2, units - kept)

@@ -153,8 +153,9 @@ def _sellers(state: StockState, rules: Rules, row: SkuRow, product: Product) -> 
             known.sent = False
         most = rules.catalogue.policy(listing).max
         units = None if most is None else most // listing.eaches
-        sold = speed.sold(state, rules, row, listing)
-        found.append(Seller(known.quota, known.taken, listing.eaches, sold, units))
+        idle = not speed.sold(state, rules, row, listing)
+        pace = speed.pace(state, rules, row, listing)
+        found.append(Seller(known.quota, known.taken, listing.eaches, pace, units, idle))
     return found
 
 

@@ -9,11 +9,23 @@ from tables.stock.takes import sold_since
 SPEED_MS = 30_000
 """The present selling speed is what was sold in so many milliseconds of storefront time; takes are kept longer than that."""
 
+REMEMBERED_MS = 2 * SPEED_MS
+"""How long after its last sale a listing is still known to sell: a unit on its way to one that has sold out may take longer than `SPEED_MS` to come."""
+
 
 def sold(state: StockState, rules: Rules, row: SkuRow, listing: Listing) -> int:
     """Units sold through the listing in the last `SPEED_MS` of its storefront's time."""
     known = row.listings.get(listing.id)
     return sold_since(known, _clock(state, rules, row, listing) - SPEED_MS) if known is not None else 0
+
+
+def pace(state: StockState, rules: Rules, row: SkuRow, listing: Listing) -> int:
+    """Units sold through the listing in the `SPEED_MS` before its last sale, for `REMEMBERED_MS` after it: one that has sold out is not slow for that."""
+    known = row.listings.get(listing.id)
+    newest = max((take.at_to for take in known.takes if take.units > 0), default=0) if known is not None else 0
+    if known is None or _clock(state, rules, row, listing) - newest > REMEMBERED_MS:
+        return 0
+    return sold_since(known, newest - SPEED_MS)
 
 
 def sold_lately(state: StockState, rules: Rules, row: SkuRow) -> int:

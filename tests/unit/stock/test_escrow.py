@@ -159,18 +159,18 @@ def test_a_listing_that_sold_beyond_its_quota_keeps_nobody_waiting() -> None:
     """Its decrease came too late: what it may have had at most is sold."""
     empty, rich = Seller(Quota(target=2, conf=4), 4, 1, sold=4), Seller(Quota(target=4, conf=4), 0, 1)
     divide([empty, rich], 4)
-    assert rich.aim == 2
+    assert rich.aim == 1
 
 
 def test_units_of_a_listing_that_idles_go_to_one_that_has_sold_out() -> None:
     ledger, _ = started(rules(), 10, 0, 0)
     ledger(outcome(A, 1, 5, 5000), outcome(B, 1, 5, 5000), mark("shop", 5000), mark("mall", 7000))
     given = ledger(line("1", 5, of=A, at=8000))
-    assert targets(given) == {B.id: 3}  # A sold its five: B gives half
-    assert targets(ledger(outcome(B, 2, 3, 9000), mark("mall", 10_999))) == {}
+    assert targets(given) == {B.id: 2}  # A sold its five, B nothing: B gives more than half
+    assert targets(ledger(outcome(B, 2, 2, 9000), mark("mall", 10_999))) == {}
     # one order of B that was not known yet comes with the watermark: it was not among the units given
     assert targets(ledger(line("2", 1, of=B, at=8500, channel="mall"))) == {}
-    assert targets(ledger(mark("mall", 11_000))) == {A.id: 7}
+    assert targets(ledger(mark("mall", 11_000))) == {A.id: 8}
 
 
 def test_a_skipped_command_frees_what_it_held() -> None:
@@ -204,9 +204,34 @@ def test_the_listing_that_sells_faster_is_given_more_of_what_comes_in() -> None:
     found = targets(ledger(level(2, 51)))
     # 42 eaches in all for speeds of 8 and 1: nine parts of A to two of B, as what is on offer allows
     assert found[A.id] - 8 > 3 * (10 - 1) and B.id not in found
-    # 30 s later, by the storefronts' time, nobody sells any more: what comes in evens them out
-    ledger(mark("shop", 39_000), mark("mall", 39_000))
+    # a minute later, by the storefronts' time, nobody sells any more: what comes in evens them out
+    ledger(mark("shop", 69_000), mark("mall", 69_000))
     assert list(targets(ledger(level(3, 61)))) == [B.id]
+
+
+def test_a_listing_that_has_sold_out_is_known_to_sell_for_a_minute() -> None:
+    ledger, _ = started(rules(), 10, 0, 0)
+    ledger(outcome(A, 1, 5, 5000), outcome(B, 1, 5, 5000), mark("shop", 5000), mark("mall", 7000))
+    ledger(line("1", 5, of=A, at=8000))
+    # what B gave is certain only 40 s later; A could sell nothing meanwhile and gets it all the same
+    ledger(mark("shop", 47_000))
+    found = targets(ledger(outcome(B, 2, 2, 45_000), mark("mall", 47_000)))
+    assert found == {A.id: 8}
+
+
+def test_the_last_unit_moves_to_the_faster_listing_once_and_not_back() -> None:
+    fast, slow = (
+        Seller(Quota(target=3, conf=3), 3, 1, sold=3, idle=True),
+        Seller(Quota(target=1, conf=1), 0, 1, 1, idle=True),
+    )
+    divide([fast, slow], 1)
+    assert (fast.aim, slow.aim) == (0, 0)
+    slow.quota.conf = 0  # its decrease is settled
+    divide([fast, slow], 1)
+    assert (fast.aim, slow.aim) == (1, 0)
+    fast.quota.conf = fast.quota.target
+    divide([fast, slow], 1)
+    assert (fast.aim, slow.aim) == (1, 0)
 
 
 def test_the_cover_of_a_velocity_buffer_is_kept_back_once() -> None:

@@ -96,8 +96,8 @@ def test_nobody_gives_what_was_granted_to_it_just_now() -> None:
     assert parts[0].aim == 35
     told(parts)
     escrow.divide(parts, limits)
-    assert (parts[0].aim, parts[0].held) == (18, 35)
+    assert (parts[0].aim, parts[0].held) == (1, 35)
     escrow.divide(parts, limits)
-    assert (parts[0].aim, parts[1].aim) == (18, 0)  # before the outcome nothing is granted
+    assert (parts[0].aim, parts[1].aim) == (1, 0)  # before the outcome nothing is granted
     told(parts)
-    assert rest(parts, limits) == [23, 12]
+    assert rest(parts, limits) == [11, 24]
