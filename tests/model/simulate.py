@@ -136,7 +136,7 @@ def _cells(row: Sums) -> list[str]:
 def _screen(title: str, first: Iterable[str], figures: Iterable[str]) -> Table:
     table = Table(title=title, title_justify="left", box=box.SIMPLE, pad_edge=False, padding=(0, 1))
     for column in first:
-        table.add_column(column)
+        table.add_column(column, min_width=19)
     for column in figures:
         table.add_column(column, justify="right", no_wrap=True)
     return table
