@@ -41,7 +41,7 @@ def write(*changed: Kept) -> None:
         for number, plot in enumerate(one.report.plots, 1):
             _draw(plot, FOLDER / f"{one.name}-{number}.svg")
     rows = [
-        [f"[{one.title}](#{_anchor(one.title)})", target.what, target.must, target.measured, _MARK[target.reached]]
+        [f"[{one.name}](#{_anchor(one.title)})", target.what, target.must, target.measured, _MARK[target.reached]]
         for one in reports
         for target in one.report.targets
     ]
