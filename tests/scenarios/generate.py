@@ -135,7 +135,8 @@ def _policies(
     ]
     if rng.random() < 0.4:
         amount = rng.choice([{"percent": rng.choice([5, 10, 25])}, {"buffer": rng.randint(1, 5)}])
-        found.append({"match": {"channel": "*", "sku": rng.choice(products)["sku"]}, **amount})
+        sku = "*" if "bundle" in products[-1] else rng.choice(products)["sku"]  # one amount for all that share a pool
+        found.append({"match": {"channel": "*", "sku": sku}, **amount})
     if found[0]["mode"] == "shared" and rng.random() < 0.5:
         found.append({"match": {"channel": rng.choice(list(channels)), "sku": "*"}, "share": rng.choice([0.5, 0.75])})
     if rng.random() < 0.25:
