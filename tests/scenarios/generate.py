@@ -146,7 +146,7 @@ def _policies(
         if warehouses[0] not in some:
             some.append(warehouses[0])
         found.append({"match": {"channel": rng.choice(list(channels)), "sku": "*"}, "warehouses": some})
-    return found
+    return [*found, {"match": {"channel": "*", "sku": PLENTY}, "max": None}]
 
 
 def _load(
