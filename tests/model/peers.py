@@ -270,6 +270,11 @@ class World(ABC):
         self.heap: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
         self.all_orders: list[Order] = []
         self.shrunk = 0
+        self.build()
+
+    def build(self) -> None:
+        """The warehouse and the storefronts."""
+        variant = self.variant
         self.warehouse = Warehouse(self, self.rng.randint(*variant.stock))
         self.stores = {name: Store(self, name, kind, eaches) for name, kind, eaches in variant.listings}
 

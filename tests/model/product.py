@@ -72,9 +72,7 @@ class Model(World):
         self.ledger: Rows | None = None
         self.orders: dict[str, OrderRow] = {}
         super().__init__(seed, variant, trace)
-        listings = tuple(Listing(name, SKU, SKU, f"of {s.eaches}", s.eaches) for name, s in self.stores.items())
-        policy = PolicyRule("*", "*", {"mode": Mode(variant.mode), "escrow_floor": 12})
-        catalogue = Catalogue([Product(SKU, listings=listings)], [policy], ["MAIN"])
+        catalogue = self.catalogue()
         bounds = {name: BOUNDS[store.kind] for name, store in self.stores.items()}
         absolute = frozenset(name for name, store in self.stores.items() if store.kind == "nd")
         self.rules = Rules(catalogue, PARTITIONS, bounds, absolute)
@@ -82,11 +80,20 @@ class Model(World):
         self.ledger = Rows()
         self.down, self.generation = False, 0
         self.log_tail = self.now
-        self.delivery = {x.channel: Delivery(self, x) for x in listings}
+        self.delivery = {x.channel: self.deliver_to(x) for x in catalogue.listings.values()}
         self.reading, self.dirty, self.read_no = False, False, 0
         self.last_read: dict[str, tuple[int, bool]] = {}
         self.writes = self.reads = 0
         self.begin()
+
+    def catalogue(self) -> Catalogue:
+        """What is sold where, and how the pool is treated."""
+        listings = tuple(Listing(name, SKU, SKU, f"of {s.eaches}", s.eaches) for name, s in self.stores.items())
+        policy = PolicyRule("*", "*", {"mode": Mode(self.variant.mode), "escrow_floor": 12})
+        return Catalogue([Product(SKU, listings=listings)], [policy], ["MAIN"])
+
+    def deliver_to(self, listing: Listing) -> "Delivery":
+        return Delivery(self, listing)
 
     def begin(self) -> None:
         self.plan()
@@ -128,14 +135,17 @@ class Model(World):
 
     def restart(self) -> None:
         self.down = False
-        assert self.ledger is not None
-        self.ledger.reload()
+        self.reload()
         for delivery in self.delivery.values():
             delivery.restart()
         for function, arguments in self.backlog:
             function(*arguments)
 
     # ---- the ledger ----
+    def reload(self) -> None:
+        assert self.ledger is not None
+        self.ledger.reload()
+
     def inventory(self, body: Record, at: int) -> None:
         """Append to the SKU's log."""
         self.commit(self.fold, body, at)
@@ -317,7 +327,7 @@ class Delivery:
     def __init__(self, model: Model, listing: Listing) -> None:
         self.model, self.store = model, model.stores[listing.channel]
         self.kind, self.bounds = KINDS[self.store.kind], BOUNDS[self.store.kind]
-        self.row = ListingRow(listing.id, listing.channel, SKU)
+        self.row = ListingRow(listing.id, listing.channel, listing.product)
         self.committed = msgspec.msgpack.encode(self.row)
         self.started = self.busy = self.reading = self.sweep_due = False
         self.again_at = 0.0
