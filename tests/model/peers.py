@@ -121,8 +121,9 @@ class Store:
         return int(time) * 1000 if self.kind == "bc" else int(time * 1000)
 
     def buy(self, units: int, paid: bool) -> Order | None:
-        if self.quantity < units:
-            return None
+        return self.sell(units, paid) if self.quantity >= units else None
+
+    def sell(self, units: int, paid: bool) -> Order:
         if self.kind != "nd":
             self.quantity -= units
         if self.kind == "ct":

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from tests.model.product import Model
 from tests.model.variants import VARIANTS
+from tests.model.wide import WideModel
+from tests.model.wide_peers import WideVariant
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,8 @@ class Verdict:
 
 def judge(name: str, seed: int, trace: bool = False) -> Verdict:
     """Run one seed."""
-    model = Model(seed, VARIANTS[name].variant, trace)
+    variant = VARIANTS[name].variant
+    model = WideModel(seed, variant, trace) if isinstance(variant, WideVariant) else Model(seed, variant, trace)
     model.run()
     return Verdict(seed, model.oversold(), model.unexcused(), model.converged(), model.writes, model.reads)
 

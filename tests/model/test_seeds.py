@@ -15,16 +15,16 @@ from tests.model.simulate import Block, Sums, failures, run_block
 from tests.model.variants import BLOCK, VARIANTS, Promise
 
 
-def blocks(promise: Promise) -> list[tuple[str, int]]:
+def blocks(promise: Promise) -> list[tuple[str, int, int]]:
     return [
-        (name, first)
+        (name, first, min(BLOCK, named.tested - first))
         for name, named in VARIANTS.items()
         if named.promise is promise
         for first in range(0, named.tested, BLOCK)
     ]
 
 
-def run(name: str, first: int, count: int = BLOCK) -> list[Verdict]:
+def run(name: str, first: int, count: int) -> list[Verdict]:
     return [judge(name, seed) for seed in range(first, first + count)]
 
 
@@ -32,18 +32,18 @@ def show(name: str, bad: list[Verdict]) -> str:
     return "; ".join(command(name, verdict.seed) for verdict in bad)
 
 
-@pytest.mark.parametrize(("name", "first"), blocks(Promise.NEVER_OVERSELLS))
-def test_a_single_seller_or_a_split_pool_never_oversells_and_settles(name: str, first: int) -> None:
-    verdicts = run(name, first)
+@pytest.mark.parametrize(("name", "first", "count"), blocks(Promise.NEVER_OVERSELLS))
+def test_a_single_seller_or_a_split_pool_never_oversells_and_settles(name: str, first: int, count: int) -> None:
+    verdicts = run(name, first, count)
     oversold = [v for v in verdicts if v.unexcused]
     assert not oversold, show(name, oversold)
     unsettled = [v for v in verdicts if not v.converged]
     assert not unsettled, show(name, unsettled)
 
 
-@pytest.mark.parametrize(("name", "first"), blocks(Promise.SETTLES))
-def test_every_listing_shows_what_is_left_in_the_end(name: str, first: int) -> None:
-    unsettled = [v for v in run(name, first) if not v.converged]
+@pytest.mark.parametrize(("name", "first", "count"), blocks(Promise.SETTLES))
+def test_every_listing_shows_what_is_left_in_the_end(name: str, first: int, count: int) -> None:
+    unsettled = [v for v in run(name, first, count) if not v.converged]
     assert not unsettled, show(name, unsettled)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tests.model.peers import Variant
+from tests.model.wide_peers import WideVariant
 
 BLOCK = 100
 """Seeds that are run together."""
@@ -56,6 +57,21 @@ EACH_CASE = (("each", "ct", 1), ("case", "ct", 4))
 RM = (("rm", "rm", 1),)
 SMALL = Variant(BOTH, stock=(5, 60), receipts=4, mode="auto")
 
+TWO = ("MAIN", "NORTH")
+HOUSES = WideVariant(BOTH, warehouses=TWO, serves={"bc": ("NORTH",)}, stock=(10, 40), moves=5, parts=0.5, overpicks=0.1)
+EDITS = WideVariant(BOTH, edits=0.3)
+
+WIDE: dict[str, Named] = {
+    "wide ct": _one(replace(HOUSES, listings=CT), 20, 5),
+    "wide bc": _one(replace(HOUSES, listings=BC), 20, 5),
+    "wide escrow": _split(HOUSES, 20, 5),
+    "wide hard escrow": _split(_hard(HOUSES), 20, 5),
+    "wide": _settles(HOUSES, 20, 5),
+    "edits bc": _one(replace(EDITS, listings=BC), 20, 5),
+    "edits escrow": _split(EDITS, 20, 5),
+}
+"""Beyond one SKU in one warehouse: several warehouses, other goods, other storefronts (`tests.model.wide_peers`)."""
+
 VARIANTS: dict[str, Named] = {
     "ct": _one(Variant(CT), 600, 12),
     "bc": _one(Variant(BC), 600, 12),
@@ -93,4 +109,5 @@ VARIANTS: dict[str, Named] = {
     "manual bc": _settles(Variant(BC, manual=2), 100),
     "escrow manual": _settles(Variant(BOTH, manual=2, mode="escrow"), 100),
     "escrow ct+bc+nd": _settles(Variant((*BOTH, ("nd", "nd", 1)), mode="escrow"), 100),
+    **WIDE,
 }

@@ -1,0 +1,166 @@
+"""The judge of the wide simulation: what was sold against what there ever was, and what each listing must show in the end. By brute force over sets of warehouses.
+
+It looks at storefronts and the warehouse only; the formula is the one of the documentation, not the product's code.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from decimal import Decimal
+from itertools import combinations
+from math import floor
+from typing import Any
+
+from tests.model.peers import Order
+from tests.model.wide_peers import Goods
+
+Set = frozenset[str]
+
+
+class Truth:
+    """The end of one seed."""
+
+    def __init__(self, world: Any) -> None:
+        self.world, self.variant = world, world.variant
+
+    def sets(self, within: Set | None = None) -> Iterator[Set]:
+        """Every set of warehouses that contains these."""
+        codes = self.variant.warehouses
+        for size in range(1, len(codes) + 1):
+            for chosen in combinations(codes, size):
+                if within is None or within <= set(chosen):
+                    yield frozenset(chosen)
+
+    def goods(self, order: Order) -> Goods | None:
+        return self.world.warehouse.goods.get(self.world.reference(order))
+
+    # ---- oversold ----
+    def oversold(self) -> tuple[int, int]:
+        """Eaches beyond what there ever was, by the worst set of warehouses for each SKU: all, and those that nothing excuses.
+
+        Excused: what the warehouse moved away, lost or picked too many, and what a storefront put back on sale although it left.
+        """
+        all_of = without_excuse = 0
+        for sku in self.variant.skus:
+            worst = [self._of(sku, inside) for inside in self.sets()]
+            all_of += max(0, *(beyond for beyond, _ in worst))
+            without_excuse += max(0, *(beyond - excuse for beyond, excuse in worst))
+        return all_of, without_excuse
+
+    def _of(self, sku: str, inside: Set) -> tuple[int, int]:
+        wms = self.world.warehouse
+        excuse = sum(wms.shrunk[w][sku] for w in inside)
+        excuse += sum(n for s, giver, taker, n in wms.moved if s == sku and giver in inside and taker not in inside)
+        supply = sum(wms.came[w][sku] for w in inside) - excuse
+        supply += sum(n for s, giver, taker, n in wms.moved if s == sku and taker in inside and giver not in inside)
+        for goods in wms.goods.values():
+            if goods.warehouse in inside:
+                supply -= goods.over.get(sku, 0)
+                excuse += goods.over.get(sku, 0)
+        sold = 0
+        for order in self.world.all_orders:
+            each = self.variant.uses(order.channel).get(sku, 0)
+            if each and set(self.variant.set_of(order.channel)) <= inside:
+                owed, back = self._owed(order, sku, each)
+                sold += owed
+                excuse += back
+        return sold - supply, excuse
+
+    def _owed(self, order: Order, sku: str, each: int) -> tuple[int, int]:
+        """Eaches that are owed to the buyer or gone to him, and of them those that the storefront has put back all the same."""
+        goods, wanted = self.goods(order), 0 if order.cancelled else order.units * each
+        if goods is None:
+            return wanted, 0
+        if goods.status == "COMPLETED":  # as the warehouse knew it: what nobody told it in time is not owed by it
+            gone = goods.out[sku] - goods.over.get(sku, 0)
+            back = 0 if order.cancelled and order.restocked is None else max(0, gone - wanted)
+            return gone, back
+        return max(wanted, goods.out[sku] if goods.sent else 0), 0
+
+    # ---- what each listing must show ----
+    def demand(self, sku: str) -> dict[Set, int]:
+        """Eaches that the warehouses' figures still contain although they are sold, by the warehouses that may serve them."""
+        found: dict[Set, int] = defaultdict(int)
+        for order in self.world.all_orders:
+            each, goods = self.variant.uses(order.channel).get(sku, 0), self.goods(order)
+            if not each or (goods is not None and goods.status in ("COMPLETED", "CANCELLED")):
+                continue
+            if order.cancelled and not (goods and goods.sent):
+                continue
+            wanted = order.units * each
+            if goods is not None:
+                wanted = max(wanted, goods.lines[sku])
+            of = frozenset([goods.warehouse] if goods and goods.warehouse else self.variant.set_of(order.channel))
+            found[of] += max(0, wanted - (goods.out[sku] if goods else 0))
+        return found
+
+    def pool(self, sku: str, warehouses: Set) -> int:
+        free, demand = self.world.warehouse.free, self.demand(sku)
+        return min(
+            sum(free[w][sku] for w in inside) - sum(n for of, n in demand.items() if of <= inside)
+            for inside in self.sets(warehouses)
+        )
+
+    def base(self, listing: str) -> int:
+        """Eaches, or complete bundles."""
+        warehouses, uses = frozenset(self.variant.set_of(listing)), self.variant.uses(listing)
+        if self.variant.sells.get(listing) not in self.variant.bundles:
+            return self.pool(next(iter(uses)), warehouses)
+        packed = sum(min(max(0, self.pool(c, frozenset([w]))) // n for c, n in uses.items()) for w in warehouses)
+        return min(packed, *(max(0, self.pool(c, warehouses)) // n for c, n in uses.items()))
+
+    def policy(self, listing: str) -> dict[str, Any]:
+        fields: dict[str, Any] = {}
+        for name, some in self.variant.policies.items():
+            if name in ("*", listing):
+                fields.update(some)
+        return fields
+
+    def offered(self, base: int, policy: dict[str, Any], *, capped: bool = True) -> Decimal:
+        """Eaches by the formula, not clamped."""
+        left = Decimal(base)
+        if base > 0:
+            left = left * policy.get("share", 1) * (100 - policy.get("percent", 0)) / 100
+        left -= policy.get("buffer", 0)
+        if capped and policy.get("max") is not None:
+            left = min(left, Decimal(policy["max"]))
+        return Decimal(0) if left < policy.get("min_to_list", 0) else left
+
+    def eaches(self, listing: str) -> int:
+        return 1 if self.variant.sells.get(listing) in self.variant.bundles else self.world.stores[listing].eaches
+
+    def wrong(self) -> list[str]:
+        """Listings, or pools that are split, that do not show what they must."""
+        if self.variant.mode == "shared":
+            return [
+                f"{name} shows {store.quantity}, not {right}"
+                for name, store in self.world.stores.items()
+                if max(0, store.quantity) != (right := self.right(name))
+            ]
+        return [text for sku in self.variant.skus for text in self._wrong_split(sku)]
+
+    def right(self, listing: str) -> int:
+        eaches = self.offered(self.base(listing), self.policy(listing))
+        return max(0, floor(eaches / self.eaches(listing)))
+
+    def _wrong_split(self, sku: str) -> Iterator[str]:
+        """No set of warehouses is offered more than is left there; and no listing could be offered one more unit."""
+        stores = {name: s for name, s in self.world.stores.items() if self.variant.uses(name).get(sku)}
+        of = {name: frozenset(self.variant.set_of(name)) for name in stores}
+        uses = {name: self.variant.uses(name)[sku] for name in stores}
+        slack: dict[Set, int] = {}
+        free, demand = self.world.warehouse.free, self.demand(sku)
+        for inside in self.sets():
+            members = [name for name in stores if of[name] <= inside]
+            if not members:
+                continue
+            left = sum(free[w][sku] for w in inside) - sum(n for d, n in demand.items() if d <= inside)
+            ats = max(0, floor(self.offered(left, self.policy(members[0]), capped=False)))
+            slack[inside] = ats - sum(max(0, stores[name].quantity) * uses[name] for name in members)
+            if slack[inside] < 0:
+                yield f"{sku} in {sorted(inside)}: {-slack[inside]} too many on offer"
+        for name, store in stores.items():
+            most = self.policy(name).get("max")
+            capped = most is not None and store.quantity + 1 > most // uses[name]
+            fits = all(left >= uses[name] for inside, left in slack.items() if of[name] <= inside)
+            if not capped and fits and self.variant.sells.get(name) not in self.variant.bundles:
+                yield f"{name} could be offered more: {slack}"
