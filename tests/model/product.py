@@ -221,7 +221,7 @@ class Model(World):
             row = self.orders.setdefault(key, orders.new_row(seen.channel, seen.order_id))
             effects = orders.snapshot(row, copy(seen), self.order_rules, now)
         else:
-            row = self.orders[seen.reference]
+            row = self.orders.setdefault(seen.reference, orders.new_row(*seen.reference.split(":")))
             effects = orders.warehouse(row, seen, now)
         for effect in effects:
             if isinstance(effect, DemandLine):

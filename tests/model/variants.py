@@ -4,6 +4,7 @@
 """
 
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from enum import StrEnum
 
 from tests.model.peers import Variant
@@ -60,6 +61,25 @@ SMALL = Variant(BOTH, stock=(5, 60), receipts=4, mode="auto")
 TWO = ("MAIN", "NORTH")
 HOUSES = WideVariant(BOTH, warehouses=TWO, serves={"bc": ("NORTH",)}, stock=(10, 40), moves=5, parts=0.5, overpicks=0.1)
 EDITS = WideVariant(BOTH, edits=0.3)
+THREE = WideVariant(
+    (*BOTH, ("ct2", "ct", 1)),
+    warehouses=("MAIN", "NORTH", "SOUTH"),
+    serves={"ct": TWO, "bc": ("NORTH", "SOUTH"), "ct2": ("SOUTH",)},
+    stock=(10, 50),
+    moves=5,
+)
+SETS = (("set", "bc", 1), ("set2", "ct", 1))
+BUNDLES = WideVariant(
+    BOTH + SETS,
+    bundles={"SET": {"MUG": 2, "CARD": 1}},
+    sells={"set": "SET", "set2": "SET"},
+    stock=(10, 50),
+)
+LIMITS = WideVariant(BOTH, spans=8)
+POLICY = {"share": Decimal("0.7"), "percent": Decimal(10), "buffer": 2, "min_to_list": 2, "max": 6}
+POOL = {"*": {"percent": Decimal(10), "buffer": 2}, "bc": {"max": 4}}
+POLICIES = WideVariant(BOTH, stock=(15, 60))
+CARTS = WideVariant(BOTH, carts=True)
 
 WIDE: dict[str, Named] = {
     "wide ct": _one(replace(HOUSES, listings=CT), 20, 5),
@@ -67,8 +87,26 @@ WIDE: dict[str, Named] = {
     "wide escrow": _split(HOUSES, 20, 5),
     "wide hard escrow": _split(_hard(HOUSES), 20, 5),
     "wide": _settles(HOUSES, 20, 5),
+    "overpick ct": _one(replace(HOUSES, listings=CT, overpicks=0.1), 20, 5),
+    "overpick escrow": _split(replace(HOUSES, overpicks=0.1), 10, 5),
     "edits bc": _one(replace(EDITS, listings=BC), 20, 5),
     "edits escrow": _split(EDITS, 20, 5),
+    "wide overlapping": _split(THREE, 10, 5),
+    "bundle bc": _one(replace(BUNDLES, listings=SETS[:1]), 20, 5),
+    "bundle escrow": _split(BUNDLES, 10, 5),
+    "hard bundle escrow": _split(_hard(BUNDLES), 10, 5),
+    "wide bundle escrow": _split(replace(BUNDLES, listings=CT + SETS[:1], warehouses=TWO, moves=3), 10, 5),
+    "bundle": _settles(BUNDLES, 10, 5),
+    "limits ct": _one(replace(LIMITS, listings=CT), 20, 5),
+    "limits bc": _one(replace(LIMITS, listings=BC), 20, 5),
+    "limits escrow": _split(LIMITS, 10, 5),
+    "hard limits escrow": _split(_hard(LIMITS), 10, 5),
+    "policies ct": _one(replace(POLICIES, listings=CT, policies={"*": POLICY}), 20, 5),
+    "policies bc": _one(replace(POLICIES, listings=BC, policies={"*": POLICY}), 20, 5),
+    "policies escrow": _split(replace(POLICIES, policies=POOL), 10, 5),
+    "policies": _settles(replace(POLICIES, policies={"*": {"share": Decimal("0.5")}}), 10, 5),
+    "carts ct": _settles(replace(CARTS, listings=CT), 10, 5),
+    "carts escrow": _settles(replace(CARTS, mode="escrow"), 10, 5),
 }
 """Beyond one SKU in one warehouse: several warehouses, other goods, other storefronts (`tests.model.wide_peers`)."""
 

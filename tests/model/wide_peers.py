@@ -1,4 +1,4 @@
-"""The truth of the wide simulation: several warehouses and SKUs, goods that leave in parts, edits of orders, carts that reserve. It knows no rule of the product."""
+"""The truth of the wide simulation: several warehouses and SKUs, goods that leave in parts, edited orders, reserving carts. It knows no rule of the product."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

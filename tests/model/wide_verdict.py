@@ -1,4 +1,4 @@
-"""The judge of the wide simulation: what was sold against what there ever was, and what each listing must show in the end. By brute force over sets of warehouses.
+"""The judge of the wide simulation: what was sold against what there was, and what each listing must show in the end. By brute force over warehouse sets.
 
 It looks at storefronts and the warehouse only; the formula is the one of the documentation, not the product's code.
 """
@@ -136,31 +136,43 @@ class Truth:
                 for name, store in self.world.stores.items()
                 if max(0, store.quantity) != (right := self.right(name))
             ]
-        return [text for sku in self.variant.skus for text in self._wrong_split(sku)]
+        found = [text for sku in self.variant.skus for text in self._beyond(sku)]
+        return found + [f"{name} could be offered more" for name in self.world.stores if self._fits(name)]
 
     def right(self, listing: str) -> int:
         eaches = self.offered(self.base(listing), self.policy(listing))
         return max(0, floor(eaches / self.eaches(listing)))
 
-    def _wrong_split(self, sku: str) -> Iterator[str]:
-        """No set of warehouses is offered more than is left there; and no listing could be offered one more unit."""
-        stores = {name: s for name, s in self.world.stores.items() if self.variant.uses(name).get(sku)}
-        of = {name: frozenset(self.variant.set_of(name)) for name in stores}
-        uses = {name: self.variant.uses(name)[sku] for name in stores}
-        slack: dict[Set, int] = {}
-        free, demand = self.world.warehouse.free, self.demand(sku)
+    def _slack(self, sku: str) -> dict[Set, int]:
+        """What is left of the SKU in each set of warehouses that somebody sells from, after all that is on offer there."""
+        free, demand, found = self.world.warehouse.free, self.demand(sku), {}
         for inside in self.sets():
-            members = [name for name in stores if of[name] <= inside]
-            if not members:
-                continue
-            left = sum(free[w][sku] for w in inside) - sum(n for d, n in demand.items() if d <= inside)
-            ats = max(0, floor(self.offered(left, self.policy(members[0]), capped=False)))
-            slack[inside] = ats - sum(max(0, stores[name].quantity) * uses[name] for name in members)
-            if slack[inside] < 0:
-                yield f"{sku} in {sorted(inside)}: {-slack[inside]} too many on offer"
-        for name, store in stores.items():
-            most = self.policy(name).get("max")
-            capped = most is not None and store.quantity + 1 > most // uses[name]
-            fits = all(left >= uses[name] for inside, left in slack.items() if of[name] <= inside)
-            if not capped and fits and self.variant.sells.get(name) not in self.variant.bundles:
-                yield f"{name} could be offered more: {slack}"
+            members = [n for n in self.world.stores if self.variant.uses(n).get(sku) and self._set(n) <= inside]
+            if members:
+                left = sum(free[w][sku] for w in inside) - sum(n for of, n in demand.items() if of <= inside)
+                ats = max(0, floor(self.offered(left, self.policy(members[0]), capped=False)))
+                shown = sum(max(0, self.world.stores[n].quantity) * self.variant.uses(n)[sku] for n in members)
+                found[inside] = ats - shown
+        return found
+
+    def _set(self, listing: str) -> Set:
+        return frozenset(self.variant.set_of(listing))
+
+    def _beyond(self, sku: str) -> Iterator[str]:
+        for inside, left in self._slack(sku).items():
+            if left < 0:
+                yield f"{sku} in {sorted(inside)}: {-left} too many on offer"
+
+    def _fits(self, listing: str) -> bool:
+        """Could one more unit be offered? Not where it is packed from several warehouses: quotas are by component, units by warehouse."""
+        uses, most = self.variant.uses(listing), self.policy(listing).get("max")
+        if most is not None and self.world.stores[listing].quantity + 1 > most // self.eaches(listing):
+            return False
+        if self.variant.sells.get(listing) in self.variant.bundles and len(self._set(listing)) > 1:
+            return False
+        return all(
+            left >= n
+            for sku, n in uses.items()
+            for inside, left in self._slack(sku).items()
+            if self._set(listing) <= inside
+        )
