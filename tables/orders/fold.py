@@ -67,6 +67,8 @@ def snapshot(row: OrderRow, seen: OrderSnapshot, rules: Rules, now: int) -> list
     row.snapshot, row.version, row.number = seen, seen.version, seen.number
     row.revision = next_revision(row, seen.version)
     reading = read(seen, rules.catalogue)
+    if last is None and seen.state == "CANCELLED" and seen.excluded is None and reading.mapped:
+        row.released = True  # perhaps, by a row that was lost since: the warehouse is asked
     return _advance(row, seen, reading, rules, now)
 
 

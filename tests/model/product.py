@@ -71,6 +71,7 @@ class Model(World):
     def __init__(self, seed: int, variant: Variant, trace: bool = False) -> None:
         self.ledger: Rows | None = None
         self.orders: dict[str, OrderRow] = {}
+        self.released: set[str] = set()
         super().__init__(seed, variant, trace)
         catalogue = self.catalogue()
         bounds = {name: BOUNDS[store.kind] for name, store in self.stores.items()}
@@ -227,6 +228,7 @@ class Model(World):
             if isinstance(effect, DemandLine):
                 self.inventory(effect, seen.modified_at if isinstance(seen, OrderSnapshot) else now)
             elif isinstance(effect, ReleaseOrder):
+                self.released.add(effect.reference)
                 self.commit(self.release, effect)
             elif isinstance(effect, CancelOrder):
                 self.at(self.rng.uniform(0.1, 5), self.cancel_at_warehouse, effect.reference)
@@ -237,7 +239,10 @@ class Model(World):
 
     def cancel_at_warehouse(self, reference: str) -> None:
         if reference not in self.warehouse.qty:
-            self.at(2, self.cancel_at_warehouse, reference)
+            if reference in self.released:
+                self.at(2, self.cancel_at_warehouse, reference)
+            else:
+                self.commit(self.fold_order, WarehouseOrder(reference=reference, status="DELETED"))
             return
         status: WarehouseStatus = "CANCELLED" if self.warehouse.cancel(reference) else "CANCEL_REFUSED"
         self.commit(self.fold_order, WarehouseOrder(reference=reference, status=status))

@@ -60,7 +60,7 @@ class Sums:
 def run_block(block: Block) -> tuple[Block, Sums]:
     """One block; a seed that ends in an exception has failed and hides no other."""
     sums, begun = Sums(seeds=block.count), time.process_time()
-    never = VARIANTS[block.name].promise is Promise.NEVER_OVERSELLS
+    promise = VARIANTS[block.name].promise
     with without(None if block.removed is None else REMOVALS[block.removed]):
         for seed in range(block.first, block.first + block.count):
             try:
@@ -76,9 +76,9 @@ def run_block(block: Block) -> tuple[Block, Sums]:
             sums.not_converged += not verdict.converged
             sums.writes += verdict.writes
             sums.reads += verdict.reads
-            if never and verdict.unexcused:
+            if promise is Promise.NEVER_OVERSELLS and verdict.unexcused:
                 sums.failed.append((seed, f"{verdict.unexcused} oversold"))
-            elif not verdict.converged:
+            elif promise is not Promise.NONE and not verdict.converged:
                 sums.failed.append((seed, "not converged"))
     sums.cpu_s = time.process_time() - begun
     return block, sums
@@ -143,7 +143,7 @@ def _screen(title: str, first: Iterable[str], figures: Iterable[str]) -> Table:
 
 
 def show(console: Console, found: dict[tuple[str, int | None], Sums]) -> None:
-    """A table for each promise: what is promised first, then what is measured without a promise but that it settles."""
+    """A table for each promise: the strongest first."""
     for promise in Promise:
         rows = {name: sums for (name, _), sums in found.items() if VARIANTS[name].promise is promise}
         if not rows:

@@ -24,6 +24,8 @@ class Promise(StrEnum):
     """No unit is oversold but what the warehouse shrank or the storefront put back after despatch, and it settles."""
     SETTLES = "settles"
     """Oversold by nature (several sellers of a shared pool, no decrement, an edit by hand), but every listing shows what is left in the end."""
+    NONE = "none"
+    """Measured only."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,16 @@ def _settles(variant: Variant, tested: int, weight: int = 2) -> Named:
     return Named(variant, Promise.SETTLES, tested, weight)
 
 
+def _measured(variant: Variant, weight: int) -> Named:
+    return Named(variant, Promise.NONE, 0, weight)
+
+
 EACH_CASE = (("each", "ct", 1), ("case", "ct", 4))
 RM = (("rm", "rm", 1),)
 SMALL = Variant(BOTH, stock=(5, 60), receipts=4, mode="auto")
 
 TWO = ("MAIN", "NORTH")
-HOUSES = WideVariant(BOTH, warehouses=TWO, serves={"bc": ("NORTH",)}, stock=(10, 40), moves=5, parts=0.5, overpicks=0.1)
+HOUSES = WideVariant(BOTH, warehouses=TWO, serves={"bc": ("NORTH",)}, stock=(10, 40), moves=5, parts=0.5)
 EDITS = WideVariant(BOTH, edits=0.3)
 THREE = WideVariant(
     (*BOTH, ("ct2", "ct", 1)),
@@ -79,6 +85,7 @@ LIMITS = WideVariant(BOTH, spans=8)
 POLICY = {"share": Decimal("0.7"), "percent": Decimal(10), "buffer": 2, "min_to_list": 2, "max": 6}
 POOL = {"*": {"percent": Decimal(10), "buffer": 2}, "bc": {"max": 4}}
 POLICIES = WideVariant(BOTH, stock=(15, 60))
+LOST = WideVariant(BOTH, lost="all")
 CARTS = WideVariant(BOTH, carts=True)
 
 WIDE: dict[str, Named] = {
@@ -97,6 +104,13 @@ WIDE: dict[str, Named] = {
     "hard bundle escrow": _split(_hard(BUNDLES), 10, 5),
     "wide bundle escrow": _split(replace(BUNDLES, listings=CT + SETS[:1], warehouses=TWO, moves=3), 10, 5),
     "bundle": _settles(BUNDLES, 10, 5),
+    "lost ct": _one(replace(LOST, listings=CT), 20, 5),
+    "lost bc": _one(replace(LOST, listings=BC), 20, 5),
+    "lost escrow": _split(LOST, 10, 5),
+    "hard lost escrow": _split(_hard(LOST), 10, 5),
+    "lost short ct": _measured(replace(LOST, listings=CT, lost="short"), 5),
+    "lost ledger ct": _measured(replace(LOST, listings=CT, lost="ledger"), 5),
+    "lost ledger escrow": _measured(replace(LOST, lost="ledger", mode="escrow"), 5),
     "limits ct": _one(replace(LIMITS, listings=CT), 20, 5),
     "limits bc": _one(replace(LIMITS, listings=BC), 20, 5),
     "limits escrow": _split(LIMITS, 10, 5),

@@ -109,17 +109,19 @@ class WideModel(Model, WideWorld):
             self.start(sku)
 
     def lose(self) -> None:
-        """The rows of the ledger, or of everything, are gone; what was sent before still arrives. Then orders are polled from the beginning."""
+        """The rows of the ledger, or of everything, are gone; what was sent before still arrives. Orders are polled anew, all of them or (`short`) the newest only."""
         self.log("LOST", self.variant.lost)
         self.crash()
         self.ledgers = {sku: Rows() for sku in self.ledgers}
         if self.variant.lost == "ledger":
             return
         self.orders.clear()
+        self.released.clear()
         self.told_over.clear()
         self.asked_to_delete.clear()
         self.read_rows = {sku: ReadRow(sku) for sku in self.read_rows}
-        self.look_back = set(self.stores)
+        if self.variant.lost == "all":
+            self.look_back = set(self.stores)
         for delivery in self.delivery.values():
             old = delivery.row
             delivery.row = ListingRow(old.listing, old.channel, old.sku)
@@ -157,8 +159,12 @@ class WideModel(Model, WideWorld):
         self.at(self.rng.uniform(0.05, 5), create)
 
     def cancel_at_warehouse(self, reference: str) -> None:
-        if reference not in self.warehouse.goods or self.pause(""):
+        unknown = reference not in self.warehouse.goods
+        if self.pause("") or (unknown and reference in self.released):
             self.at(2, self.cancel_at_warehouse, reference)
+            return
+        if unknown:
+            self.commit(self.fold_order, WarehouseOrder(reference=reference, status="DELETED"))
             return
         self.asked_to_delete.add(reference)
         status: WarehouseStatus = "CANCELLED" if self.warehouse.cancel(reference) else "CANCEL_REFUSED"

@@ -177,8 +177,24 @@ def test_a_refused_cancel_counts_on_and_calls_a_person() -> None:
 
 
 def test_an_order_first_seen_cancelled_still_tells_what_the_storefront_took() -> None:
-    _, effects = play(order(line("M1", 2), state="CANCELLED", version=4))
-    assert [(d.state, d.units) for d in of(DemandLine, effects)] == [("CLOSED", 2)]
+    row, effects = play(order(line("M1", 2), state="CANCELLED", version=4))
+    assert [(d.state, d.units) for d in of(DemandLine, effects)] == [("CANCELLING", 2)]
+    _, effects = play(answer("DELETED"), row=row)
+    assert [(d.state, d.units) for d in of(DemandLine, effects)] == [("CLOSED", 2)] and row.state == "CANCELLED"
+
+
+def test_an_order_first_seen_cancelled_is_cancelled_at_the_warehouse_too() -> None:
+    """A row that was lost may have released it: the warehouse would ship what is for sale again."""
+    row, effects = play(order(line("M1", 2), state="CANCELLED", version=4))
+    assert [c.reference for c in of(CancelOrder, effects)] == [row.reference]
+    row, effects = play(answer("CANCEL_REFUSED", "already dispatched"), row=row)
+    assert of(DemandLine, effects)[-1].state == "OPEN" and row.state == "MANUAL_STOP"
+
+
+def test_what_was_never_to_be_released_is_not_asked_for_at_the_warehouse() -> None:
+    for seen in (order(line("M1", 2), state="CANCELLED", excluded="test order"), order(state="CANCELLED")):
+        row, effects = play(seen)
+        assert not of(CancelOrder, effects) and row.state == "CANCELLED"
 
 
 def test_an_order_that_is_excluded_from_release_counts_only_what_the_storefront_took() -> None:
@@ -200,7 +216,7 @@ def test_an_answer_of_the_warehouse_that_overtakes_its_order_prevents_a_second_r
 
 
 def test_a_cancel_at_equal_version_wins_over_open() -> None:
-    row, _ = play(order(line("M1", 1), state="CANCELLED"), order(line("M1", 1)))
+    row, _ = play(order(line("M1", 1), state="CANCELLED"), order(line("M1", 1)), answer("DELETED"))
     assert row.state == "CANCELLED"
 
 
