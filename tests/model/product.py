@@ -127,12 +127,12 @@ class Model(World):
         else:
             function(*arguments)
 
-    def crash(self) -> None:
+    def crash(self, pause: float | None = None) -> None:
         if self.down:
             return
         self.down, self.generation, self.backlog = True, self.generation + 1, []
         self.log("CRASH")
-        self.at(self.rng.uniform(0.5, 4), self.restart)
+        self.at(pause or self.rng.uniform(0.5, 4), self.restart)
 
     def restart(self) -> None:
         self.down = False

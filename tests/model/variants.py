@@ -108,6 +108,8 @@ WIDE: dict[str, Named] = {
     "lost bc": _one(replace(LOST, listings=BC), 20, 5),
     "lost escrow": _split(LOST, 10, 5),
     "hard lost escrow": _split(_hard(LOST), 10, 5),
+    "lost delivery": _split(_hard(replace(LOST, lost="delivery")), 10, 5),
+    "lost at once": _measured(replace(LOST, listings=BC, waits=False), 5),
     "lost short ct": _measured(replace(LOST, listings=CT, lost="short"), 5),
     "lost ledger ct": _measured(replace(LOST, listings=CT, lost="ledger"), 5),
     "lost ledger escrow": _measured(replace(LOST, lost="ledger", mode="escrow"), 5),

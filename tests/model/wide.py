@@ -23,7 +23,7 @@ from tables.deliveries import reads
 from tables.deliveries.listing import Adopt, CheckBack, ListingRow, LookUp, Write
 from tables.deliveries.reads import Found, Joint, ReadRow, SeenLine
 from tables.stock import fold, publish
-from tests.model.peers import Order
+from tests.model.peers import APPLY_MAX, LATE_MAX, Order
 from tests.model.product import Delivery, Model, Rows, again
 from tests.model.wide_peers import MUG, OPEN, WideVariant, WideWorld
 from tests.model.wide_verdict import Truth
@@ -46,6 +46,7 @@ class WideModel(Model, WideWorld):
         self.asked_to_delete: set[str] = set()
         self.under_way: set[str] = set()
         self.look_back: set[str] = set()
+        self.armed = False
         super().__init__(seed, variant, trace)
 
     def catalogue(self) -> Catalogue:
@@ -71,7 +72,12 @@ class WideModel(Model, WideWorld):
     def begin(self) -> None:
         super().begin()
         if self.variant.lost:
-            self.at(self.rng.uniform(20, 25 + self.variant.load_s), self.lose)
+            self.at(self.rng.uniform(20, 25 + self.variant.load_s), self.arm)
+
+    def arm(self) -> None:
+        """Rows are lost while the next write is under way, or after a while without one."""
+        self.armed = True
+        self.at(15, self.lose)
 
     def believed(self) -> str:
         return " ".join(
@@ -109,23 +115,30 @@ class WideModel(Model, WideWorld):
             self.start(sku)
 
     def lose(self) -> None:
-        """The rows of the ledger, or of everything, are gone; what was sent before still arrives. Orders are polled anew, all of them or (`short`) the newest only."""
-        self.log("LOST", self.variant.lost)
-        self.crash()
-        self.ledgers = {sku: Rows() for sku in self.ledgers}
-        if self.variant.lost == "ledger":
+        """Rows are gone; what was sent before still arrives. Orders are polled anew: all, or where it is `short` only the newest."""
+        if not self.armed:
             return
-        self.orders.clear()
-        self.released.clear()
-        self.told_over.clear()
-        self.asked_to_delete.clear()
-        self.read_rows = {sku: ReadRow(sku) for sku in self.read_rows}
+        if self.down:
+            self.at(1, self.lose)
+            return
+        self.armed = False
+        self.log("LOST", self.variant.lost)
+        self.crash(LATE_MAX + APPLY_MAX if self.variant.waits else None)
+        if self.variant.lost != "delivery":
+            self.ledgers = {sku: Rows() for sku in self.ledgers}
+        if self.variant.lost in ("all", "short"):
+            self.orders.clear()
+            self.released.clear()
+            self.told_over.clear()
+            self.asked_to_delete.clear()
+            self.read_rows = {sku: ReadRow(sku) for sku in self.read_rows}
         if self.variant.lost == "all":
             self.look_back = set(self.stores)
-        for delivery in self.delivery.values():
-            old = delivery.row
-            delivery.row = ListingRow(old.listing, old.channel, old.sku)
-            delivery.save()
+        if self.variant.lost != "ledger":
+            for delivery in self.delivery.values():
+                old = delivery.row
+                delivery.row = ListingRow(old.listing, old.channel, old.sku)
+                delivery.save()
 
     # ---- orders ----
     def snapshot(self, order: Order) -> OrderSnapshot:
@@ -282,6 +295,8 @@ class WideDelivery(Delivery):
 
     def write(self, step: Write) -> None:
         if not self._waits():
+            if self.model.armed:
+                self.model.at(self.model.rng.uniform(0, 3), self.model.lose)
             super().write(step)
 
     def read(self, step: LookUp | Adopt | CheckBack) -> None:

@@ -24,7 +24,8 @@ class WideVariant(Variant):
     overpicks: float = 0.0  # share of the orders of which one unit too many leaves
     edits: float = 0.0  # share of the orders whose quantity is edited, up or down
     amends: float = 0.7  # share of the edits that somebody tells the warehouse
-    lost: str = ""  # rows lost in the middle: all; short: all, and old orders are not polled again; ledger
+    lost: str = ""  # rows lost in the middle: all, ledger, delivery; short: all, and old orders are not polled again
+    waits: bool = True  # the product starts again when no request of its earlier life can land any more
     spans: int = 0  # times that a storefront, or the warehouse, refuses every call
     carts: bool = False  # a cart reserves, an order comes later or never
 
