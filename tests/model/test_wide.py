@@ -1,0 +1,49 @@
+"""The wide simulation notices when a rule for several warehouses, for bundles or for reading is missing. Its promises are checked with all others (`test_seeds`)."""
+
+from collections.abc import Callable
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from schemas.records import DemandLine
+from tables.deliveries import reads
+from tables.stock import bundles, lines, policy
+from tests.model.run import judge
+
+_regions = policy.regions
+_upsert = lines.upsert
+
+
+def _all_warehouses_alike(free: Any, demand: Any, sellers: Any) -> Any:
+    return _regions({"": sum(free.values())}, {"": sum(demand.values())}, [frozenset([""]) for _ in sellers])
+
+
+def _own_count_only(listing: str, row: Any) -> int:
+    return row.listing(listing).taken
+
+
+def _never_edited(row: Any, order: Any, demand: DemandLine, occurred_at: int) -> Any:
+    known = order.lines.get(demand.line_id)
+    return _upsert(row, order, demand, occurred_at) if known is None or known.eaches >= demand.eaches else None
+
+
+REMOVED = [
+    ("wide escrow", policy, "regions", _all_warehouses_alike),
+    ("bundle bc", bundles, "taken", _own_count_only),
+    ("edits bc", lines, "upsert", _never_edited),
+]
+"""Variant, and the rule that is taken out."""
+
+
+@pytest.mark.parametrize(("name", "where", "what", "instead"), REMOVED, ids=lambda x: str(x))
+def test_an_oversell_without_a_rule_is_noticed(
+    name: str, where: object, what: str, instead: Callable[..., Any]
+) -> None:
+    with patch.object(where, what, instead):
+        assert any(judge(name, seed).unexcused for seed in range(60))
+
+
+def test_lines_that_nobody_expects_are_noticed() -> None:
+    with patch.object(reads, "expect", lambda row, reference: None):
+        assert any(not judge("limits bc", seed).converged for seed in range(20))
