@@ -1,4 +1,7 @@
-"""The wide simulation notices when a rule for several warehouses, for bundles or for reading is missing. Its promises are checked with all others (`test_seeds`)."""
+"""The wide simulation notices when a rule for several warehouses, for bundles or for reading is missing.
+
+Its promises are checked with all others (`tests.model.test_seeds`).
+"""
 
 from collections.abc import Callable
 from typing import Any

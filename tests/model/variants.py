@@ -121,6 +121,7 @@ WIDE: dict[str, Named] = {
     "policies bc": _one(replace(POLICIES, listings=BC, policies={"*": POLICY}), 20, 5),
     "policies escrow": _split(replace(POLICIES, policies=POOL), 10, 5),
     "policies": _settles(replace(POLICIES, policies={"*": {"share": Decimal("0.5")}}), 10, 5),
+    "stale balances": _settles(replace(HOUSES, listings=CT, stale=2.0), 10, 5),
     "carts ct": _settles(replace(CARTS, listings=CT), 10, 5),
     "carts escrow": _settles(replace(CARTS, mode="escrow"), 10, 5),
 }

@@ -238,14 +238,21 @@ class WideModel(Model, WideWorld):
                     found.setdefault(reference, (goods.out[sku], warehouse))
         return found
 
+    def balances(self, sku: str) -> dict[str, int]:
+        return {w: shelf[sku] for w, shelf in self.warehouse.free.items()}
+
     def joint_read(self, sku: str) -> Iterator[float]:
         """Lines, the balances of all warehouses, lines (R1); then look-ups of what is gone from the lines."""
         row = self.read_rows[sku]
         began, wanted = int(self.now * 1000), row.wanted
+        old = self.balances(sku)
+        if self.variant.stale:
+            yield self.rng.uniform(0, self.variant.stale)
         before = yield from self.lines(sku)
         for repeat in range(REPEATS + 1):
             yield self.rng.uniform(0.02, 0.2)
-            balances = {w: shelf[sku] for w, shelf in self.warehouse.free.items()}
+            new = self.balances(sku)
+            balances, old = (old, new) if self.variant.stale else (new, new)
             after = yield from self.lines(sku)
             moved = before != after
             if not moved or repeat == REPEATS:

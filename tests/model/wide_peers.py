@@ -27,6 +27,7 @@ class WideVariant(Variant):
     lost: str = ""  # rows lost in the middle: all, ledger, delivery; short: all, and old orders are not polled again
     waits: bool = True  # the product starts again when no request of its earlier life can land any more
     spans: int = 0  # times that a storefront, or the warehouse, refuses every call
+    stale: float = 0.0  # seconds that the warehouse's balances may be older than its lines
     carts: bool = False  # a cart reserves, an order comes later or never
 
     @property
