@@ -434,7 +434,9 @@ class Delivery:
         if rng.random() < 0.02 * faults:  # crash in the middle: before it left, on its way, or with the answer
             model.at(rng.uniform(0, 0.5), model.crash)
         key = (model.generation, intent.attempt)
-        if self.store.limited_until > model.now or chance < 0.02 * faults:
+        if self.store.limited_until > model.now:
+            model.at(1, self.answer, key, "not_sent", 0)
+        elif chance < 0.02 * faults:
             model.at(0.05, self.answer, key, "not_sent", 0)
         elif chance < 0.04 * faults:
             model.at(TIMEOUT, self.answer, key, "unknown", 0)
@@ -483,7 +485,7 @@ class Delivery:
 
         def look() -> None:
             if self.store.limited_until > model.now:
-                model.at(1, self.read_again, step, generation)
+                self.read_failed(step, generation)
                 return
             model.at(pause(0.01, 0.15), answer, self.store.read(), self.store.ever_set)
 
@@ -493,10 +495,15 @@ class Delivery:
 
         model.at(pause(0.01, 0.15), look)
 
-    def read_again(self, step: LookUp | Adopt | CheckBack, generation: int) -> None:
-        """The read was refused for the rate: ask anew."""
-        if generation == self.model.generation:
-            self.read(step)
+    def read_failed(self, step: LookUp | Adopt | CheckBack, generation: int) -> None:
+        """The read was refused for the rate: what is due is asked of the rules again, later."""
+        if generation != self.model.generation:
+            return
+        if isinstance(step, CheckBack):
+            self.reading = False
+        else:
+            self.busy = False
+        self.model.at(1, self.kick)
 
     def took(self, step: object, seen: object, ever_set: bool, began: int, pver: int, ours: int) -> None:
         row = self.row
