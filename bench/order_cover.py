@@ -41,7 +41,9 @@ class Cover:
         with self._lock:
             under_way = self._listings[sku].under_way
             if len(under_way) >= MOST_UNDER_WAY:
-                raise NotCovered(f"{sku}: {MOST_UNDER_WAY} orders of it wait for a command; the product does not keep up")
+                raise NotCovered(
+                    f"{sku}: {MOST_UNDER_WAY} orders of it wait for a command; the product does not keep up"
+                )
             units = 1
             while units in under_way:
                 units *= 2
@@ -57,7 +59,9 @@ class Cover:
                 self._listings[sku] = _Listing(gross, version)
                 return []
             if version <= listing.version:
-                raise NotCovered(f"{sku}: the command of version {version} came after that of version {listing.version}")
+                raise NotCovered(
+                    f"{sku}: the command of version {version} came after that of version {listing.version}"
+                )
             included = self._included(sku, listing, listing.gross - gross)
             listing.gross, listing.version = gross, version
             self.covered += len(included)
@@ -68,5 +72,7 @@ class Cover:
     def _included(sku: str, listing: _Listing, fell: int) -> list[float]:
         digits = [1 << n for n in range(max(0, fell).bit_length()) if fell >> n & 1]
         if fell < 0 or not listing.under_way.keys() >= set(digits):
-            raise NotCovered(f"{sku}: the figure fell by {fell}; orders of {sorted(listing.under_way)} units are on their way")
+            raise NotCovered(
+                f"{sku}: the figure fell by {fell}; orders of {sorted(listing.under_way)} units are on their way"
+            )
         return [listing.under_way.pop(units) for units in digits]

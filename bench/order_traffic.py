@@ -123,7 +123,9 @@ class Traffic:
         while self.cover.under_way:
             self.check()
             if time.perf_counter() - began > seconds:
-                raise RuntimeError(f"{self.cover.under_way:,} of {self.cover.sent:,} orders are in no command after {seconds:g} s")
+                raise RuntimeError(
+                    f"{self.cover.under_way:,} of {self.cover.sent:,} orders are in no command after {seconds:g} s"
+                )
             time.sleep(0.01)
         return time.perf_counter() - began
 

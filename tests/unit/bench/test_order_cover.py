@@ -77,7 +77,7 @@ def test_too_many_on_their_way_end_the_run() -> None:
 
 
 def test_every_order_is_found_whatever_is_put_together_and_overtaken() -> None:
-    chance, cover, figures = random.Random(3), Cover(), {sku: 10**9 for sku in "ABC"}
+    chance, cover, figures = random.Random(3), Cover(), dict.fromkeys("ABC", 10**9)
     for sku in figures:
         cover.see(sku, 1, figures[sku])
     on_their_way: dict[str, list[tuple[float, int]]] = {sku: [] for sku in figures}
