@@ -20,7 +20,8 @@ from bench.order_peers import WAREHOUSE, sku_of
 from tests.brokers import free_ports
 
 SOURCE = "from-commercetools"
-_SOURCE_PARTITIONS, _STOCK = 4, 1_000_000_000
+PARTITIONS = 4
+_STOCK = 1_000_000_000
 
 
 class Rig:
@@ -32,14 +33,14 @@ class Rig:
         self._running: list[subprocess.Popen[bytes]] = []
         self._client = httpx.Client(trust_env=False, timeout=5)
         self._ingress_port, self._ops_port = free_ports(2)
-        self.partitions = self.commit_ms = 0
+        self.commit_ms = 0
         self.ingress: subprocess.Popen[bytes]
         self.worker: subprocess.Popen[bytes]
 
     def start(self) -> None:
         """Until ingress and worker say that they are ready. The worker then begins to read the peers."""
         admin = AdminClient({"bootstrap.servers": self._bootstrap})
-        admin.create_topics([NewTopic(SOURCE, _SOURCE_PARTITIONS, 1)])[SOURCE].result(10)
+        admin.create_topics([NewTopic(SOURCE, PARTITIONS, 1)])[SOURCE].result(10)
         peers = self._process("peers", "bench.order_peers", str(len(self.skus)), str(_STOCK))
         assert peers.stdout is not None
         config = self._folder / "shop.yaml"
@@ -47,26 +48,26 @@ class Rig:
         given = load(config, {}).settings
         made = topics.ensure(given)
         assert made.ok, made.as_text()
-        self.partitions, self.commit_ms = given.settings.kafka.partitions, given.settings.engine.commit_interval
+        self.commit_ms = given.settings.engine.commit_interval
         self.ingress = self._process("ingress", "app.cli", "ingress", "--config", str(config))
         self.worker = self._process("worker", "app.cli", "worker", "--config", str(config))
         for name, port in (("ingress", self._ingress_port), ("worker", self._ops_port)):
             self.until(partial(self._ready, port), f"{name} is ready", 60)
 
     def _configuration(self, peers: dict[str, Any]) -> dict[str, Any]:
-        """The product's defaults, but for addresses, one replica, and shadow everywhere: peers are read, nothing is written to them."""
+        """The product's defaults, but for addresses, partitions, one replica, and shadow everywhere: peers are read, a little, and not written to."""
         stream = {
             "kafka_bootstrap": self._bootstrap,
             "kafka_topic": SOURCE,
             "kafka_security": {"security.protocol": "PLAINTEXT"},
         }
         return {
-            "clarus": {**peers["clarus"], "mode": "shadow"},
+            "clarus": {**peers["clarus"], "mode": "shadow", "rate_per_second": 5},
             "channels": {"ct": {**peers["ct"], **stream, "mode": "shadow"}, "bc": {**peers["bc"], "mode": "shadow"}},
             "warehouses": [WAREHOUSE],
             "products": [{"sku": sku, "channels": {"ct": sku, "bc": sku}} for sku in self.skus],
             "settings": {
-                "kafka": {"bootstrap": self._bootstrap, "replication": 1},
+                "kafka": {"bootstrap": self._bootstrap, "partitions": PARTITIONS, "replication": 1},
                 "engine": {"data_dir": str(self._folder / "data")},
                 "ingress": {"port": self._ingress_port},
                 "ops": {"port": self._ops_port},
@@ -100,11 +101,6 @@ class Rig:
             return self._client.get(f"http://127.0.0.1:{port}/ready").status_code == 200
         except httpx.TransportError:
             return False
-
-    def behind(self) -> int:
-        """Records of all its topics that the worker has not processed, as it says itself; it counts them once a second."""
-        lag: dict[str, int] = self._client.get(f"http://127.0.0.1:{self._ops_port}/status").json()["lag"]
-        return sum(lag.values())
 
     def close(self) -> None:
         """End all of them."""

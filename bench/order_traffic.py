@@ -51,7 +51,7 @@ async def _sample() -> Doc:
 
 
 class Orders:
-    """Notifications of new, paid orders of one line, all of them different orders."""
+    """Notifications of new orders of one line, all of them different orders."""
 
     def __init__(self) -> None:
         self._doc = asyncio.run(_sample())
@@ -60,7 +60,7 @@ class Orders:
         self._encode = msgspec.json.Encoder().encode
         self._count = 0
 
-    def next(self, sku: str, units: int) -> bytes:
+    def next(self, sku: str, units: int, paid: bool) -> bytes:
         """One order, placed now."""
         self._count += 1
         identity, now = f"{self._count:08x}-0000-4000-8000-000000000000", iso(now_ms())
@@ -69,19 +69,17 @@ class Orders:
         self._doc["resourceUserProvidedIdentifiers"]["orderNumber"] = self._order["orderNumber"] = number
         for doc in (self._doc, self._order):
             doc["createdAt"] = doc["lastModifiedAt"] = now
+        self._order["paymentState"] = "Paid" if paid else "Pending"
         self._line["variant"]["sku"], self._line["quantity"] = sku, units
         return self._encode(self._doc)
 
 
 class Traffic:
-    """Feeds orders of the channel `ct` into the topic of its subscription; a thread watches the stock commands of `ct` and `bc`.
-
-    A fifth of the SKUs gets four fifths of the orders.
-    """
+    """Feeds orders of the channel `ct`, of random SKUs, into the topic of its subscription; a thread watches the commands that follow."""
 
     def __init__(self, bootstrap: str, source: str, skus: list[str], partitions: int) -> None:
         self._bootstrap, self._source, self._skus = bootstrap, source, skus
-        self._places = {partition_of(channel, partitions) for channel in ("ct", "bc")}
+        self._places = {partition_of(channel, partitions) for channel in ("ct", "bc", "clarus")}
         self._orders, self._chance = Orders(), random.Random(7)
         self._producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 1, "acks": "all"})
         self._ended = threading.Event()
@@ -89,6 +87,9 @@ class Traffic:
         self._thread = threading.Thread(target=self._watch, name="watch", daemon=True)
         self.cover = Cover()
         self.opened: set[str] = set()
+        """Listings with a stock command."""
+        self.paid = self.releases = 0
+        """Paid orders sent, and releases seen."""
         self.latencies: list[tuple[float, float]] = []
         """When the order left, and how long it took."""
 
@@ -96,35 +97,35 @@ class Traffic:
         """Watch from the beginning of the topic."""
         self._thread.start()
 
-    def feed(self, rate: int, seconds: float) -> None:
+    def feed(self, rate: int, seconds: float, paid: bool) -> None:
         """So many orders a second for so long, evenly."""
         began, fed, most = time.perf_counter(), 0, int(rate * seconds)
         while fed < most:
             due = min(most, int((time.perf_counter() - began) * rate))
             for _ in range(due - fed):
-                self._send()
+                self._send(paid)
             fed = due
             self._producer.poll(0)
             self.check()
             time.sleep(0.001)
 
-    def _send(self) -> None:
-        hot = len(self._skus) // 5
-        lot = range(hot) if self._chance.random() < 0.8 else range(hot, len(self._skus))
-        sku = self._skus[self._chance.choice(lot)]
+    def _send(self, paid: bool) -> None:
+        sku = self._chance.choice(self._skus)
         units = self.cover.send(sku, time.perf_counter())
-        self._producer.produce(self._source, self._orders.next(sku, units))
+        self.paid += paid
+        self._producer.produce(self._source, self._orders.next(sku, units, paid))
 
     def settle(self, seconds: float) -> float:
-        """Wait until every order is included in a command; how long that took. RuntimeError where it takes longer."""
+        """Wait until every order is in a stock command, every paid one in a release; how long that took. RuntimeError where it takes longer."""
         began = time.perf_counter()
         if self._producer.flush(seconds):
             raise RuntimeError("the broker did not take every order")
-        while self.cover.under_way:
+        while self.cover.under_way or self.releases < self.paid:
             self.check()
             if time.perf_counter() - began > seconds:
+                missing = f"{self.cover.under_way:,} of {self.cover.sent:,} orders are in no stock command"
                 raise RuntimeError(
-                    f"{self.cover.under_way:,} of {self.cover.sent:,} orders are in no command after {seconds:g} s"
+                    f"{missing}, {self.releases:,} of {self.paid:,} are released, {seconds:g} s after the last"
                 )
             time.sleep(0.01)
         return time.perf_counter() - began
@@ -163,10 +164,14 @@ class Traffic:
     def _note(self, messages: list[Any], decode: Any) -> None:
         now = time.perf_counter()
         for message in messages:
-            if message.error() is not None or not (message.key() or b"").startswith(b"stock/"):
+            key = message.key() or b""
+            if message.error() is not None:
                 continue
-            body: StockTarget = decode(message.value()).body
-            self.opened.add(body.listing)
-            if body.channel == "bc":
-                sent = self.cover.see(body.sku, body.version, body.inc)
-                self.latencies.extend((at, now - at) for at in sent)
+            if key.startswith(b"order/"):
+                self.releases += 1
+            elif key.startswith(b"stock/"):
+                body: StockTarget = decode(message.value()).body
+                self.opened.add(body.listing)
+                if body.channel == "bc":
+                    sent = self.cover.see(body.sku, body.version, body.inc)
+                    self.latencies.extend((at, now - at) for at in sent)
