@@ -11,6 +11,7 @@ import sys
 from app.simulators.bigcommerce.simulator import BigCommerceSimulator
 from app.simulators.clarus.simulator import ClarusSimulator
 from app.simulators.commercetools.simulator import CommercetoolsSimulator
+from app.simulators.contract import StorefrontSimulator, WarehouseSimulator
 
 WAREHOUSE = "MAIN"
 
@@ -23,8 +24,9 @@ def sku_of(number: int) -> str:
 async def serve(products: int, stock: int) -> None:
     """Until standard input ends."""
     clarus = ClarusSimulator("clarus", 1, warehouses=[WAREHOUSE])
-    storefronts = [CommercetoolsSimulator("ct", 1), BigCommerceSimulator("bc", 1)]
-    for peer in (clarus, *storefronts):
+    storefronts: list[StorefrontSimulator] = [CommercetoolsSimulator("ct", 1), BigCommerceSimulator("bc", 1)]
+    peers: list[StorefrontSimulator | WarehouseSimulator] = [clarus, *storefronts]
+    for peer in peers:
         await peer.start()
     for sku in map(sku_of, range(products)):
         clarus.add_product(sku)
@@ -32,9 +34,9 @@ async def serve(products: int, stock: int) -> None:
         for storefront in storefronts:
             storefront.add_listing(sku)
             await storefront.set_stock(sku, stock)
-    print(json.dumps({peer.name: peer.connection() for peer in (clarus, *storefronts)}), flush=True)
+    print(json.dumps({peer.name: peer.connection() for peer in peers}), flush=True)
     await asyncio.to_thread(sys.stdin.read)
-    for peer in (clarus, *storefronts):
+    for peer in peers:
         await peer.stop()
 
 

@@ -96,7 +96,6 @@ def _round(rig: Rig, traffic: Traffic, seconds: float, paid: bool) -> _Round:
 
 def _report(rig: Rig, traffic: Traffic, rounds: dict[str, list[_Round]]) -> Report:
     cover = traffic.cover
-    spread = lambda values: (statistics.median(values), min(values), max(values))  # noqa: E731
     return Report(
         "An order comes in at commercetools, with its content, and the same pool is on offer at BigCommerce: how long until the command that lowers that "
         f"listing is there, at {RATE:,} orders a second, through the bridge and one worker (exactly_once, {rig.commit_ms} ms cycles)?",
@@ -115,7 +114,7 @@ def _report(rig: Rig, traffic: Traffic, rounds: dict[str, list[_Round]]) -> Repo
                 "Order record until the command is visible",
                 "ms",
                 [
-                    (f"{kind}, {name}", *spread([getattr(one, name) for one in found]))
+                    (f"{kind}, {name}", *_spread([getattr(one, name) for one in found]))
                     for kind, found in rounds.items()
                     for name in ("p50", "p99")
                 ],
@@ -146,3 +145,7 @@ def _target(kind: str, found: list[_Round]) -> Target:
         f"p99 {median_range(p99, 0)} ms, p50 {median_range(p50, 0)} ms",
         max(p99) <= _P99_MS,
     )
+
+
+def _spread(values: list[float]) -> tuple[float, float, float]:
+    return statistics.median(values), min(values), max(values)
