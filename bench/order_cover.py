@@ -7,8 +7,8 @@ lies below the one before is a sum of such powers, and its binary digits name th
 from dataclasses import dataclass, field
 from threading import Lock
 
-MOST_UNDER_WAY = 20
-"""Orders of one SKU on their way at a time: units stay below 2^20, far below the stock."""
+MOST_UNDER_WAY = 24
+"""Orders of one SKU on their way at a time: units stay below 2^24, far below the stock."""
 
 
 class NotCovered(Exception):

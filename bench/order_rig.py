@@ -20,27 +20,26 @@ from bench.order_peers import WAREHOUSE, sku_of
 from tests.brokers import free_ports
 
 SOURCE = "from-commercetools"
-PARTITIONS = 4
 _STOCK = 1_000_000_000
 
 
 class Rig:
     """The processes, in `folder` with their logs. `close` ends them, however far `start` came."""
 
-    def __init__(self, folder: Path, bootstrap: str, products: int) -> None:
-        self._folder, self._bootstrap = folder, bootstrap
+    def __init__(self, folder: Path, bootstrap: str, products: int, partitions: int) -> None:
+        self._folder, self._bootstrap, self._partitions = folder, bootstrap, partitions
+        folder.mkdir()
         self.skus = [sku_of(number) for number in range(products)]
         self._running: list[subprocess.Popen[bytes]] = []
         self._client = httpx.Client(trust_env=False, timeout=5)
         self._ingress_port, self._ops_port = free_ports(2)
-        self.commit_ms = 0
         self.ingress: subprocess.Popen[bytes]
         self.worker: subprocess.Popen[bytes]
 
     def start(self) -> None:
         """Until ingress and worker say that they are ready. The worker then begins to read the peers."""
         admin = AdminClient({"bootstrap.servers": self._bootstrap})
-        admin.create_topics([NewTopic(SOURCE, PARTITIONS, 1)])[SOURCE].result(10)
+        admin.create_topics([NewTopic(SOURCE, self._partitions, 1)])[SOURCE].result(10)
         peers = self._process("peers", "bench.order_peers", str(len(self.skus)), str(_STOCK))
         assert peers.stdout is not None
         config = self._folder / "shop.yaml"
@@ -48,7 +47,6 @@ class Rig:
         given = load(config, {}).settings
         made = topics.ensure(given)
         assert made.ok, made.as_text()
-        self.commit_ms = given.settings.engine.commit_interval
         self.ingress = self._process("ingress", "app.cli", "ingress", "--config", str(config))
         self.worker = self._process("worker", "app.cli", "worker", "--config", str(config))
         for name, port in (("ingress", self._ingress_port), ("worker", self._ops_port)):
@@ -67,7 +65,7 @@ class Rig:
             "warehouses": [WAREHOUSE],
             "products": [{"sku": sku, "channels": {"ct": sku, "bc": sku}} for sku in self.skus],
             "settings": {
-                "kafka": {"bootstrap": self._bootstrap, "partitions": PARTITIONS, "replication": 1},
+                "kafka": {"bootstrap": self._bootstrap, "partitions": self._partitions, "replication": 1},
                 "engine": {"data_dir": str(self._folder / "data")},
                 "ingress": {"port": self._ingress_port},
                 "ops": {"port": self._ops_port},

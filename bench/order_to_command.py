@@ -2,10 +2,11 @@
 
 import statistics
 import time
+from collections import Counter
 from dataclasses import dataclass
 
 from bench.harness import Options, Plot, Report, Table, Target, kafka, median_range, percentile, usage
-from bench.order_rig import PARTITIONS, SOURCE, Rig
+from bench.order_rig import SOURCE, Rig
 from bench.order_traffic import Traffic
 
 TITLE = "An order record until the command for the other channel"
@@ -13,10 +14,12 @@ RATE = 2_000
 PRODUCTS = 2_000
 _WARM_S, _MEASURE_S, _SETTLE_S, _OPEN_S = 5.0, 15.0, 30.0, 180.0
 _P99_MS = 500
-KINDS = {"not paid yet": False, "paid": True}
+_PARTITIONS, _DEFAULT = 4, 24
+"""Those of the other programs, which must reach the target; the product's default beside it."""
+_KINDS = {"not paid yet": False, "paid": True}
 """Of an order that is paid its release follows, too: a command for the warehouse, its row, its place in the warehouse's queue."""
 _COLUMNS = [
-    "order",
+    "partitions, order",
     "orders",
     "p50 ms",
     "p99 ms",
@@ -24,8 +27,8 @@ _COLUMNS = [
     "orders a command",
     "worker, cores",
     "ingress, cores",
-    "under way when the last left",
-    "until all were in, s",
+    "under way at the end",
+    "all in after s",
 ]
 
 
@@ -59,24 +62,34 @@ class _Round:
 
 
 def run(options: Options) -> Report:
-    """One worker for all rounds: its state grows from round to round."""
-    rounds: dict[str, list[_Round]] = {kind: [] for kind in KINDS}
+    """Kinds in turn; one worker for all rounds of a number of partitions: its state grows from round to round."""
+    rounds: dict[str, list[_Round]] = {}
+    totals: Counter[str] = Counter()
+    _measure(options, _PARTITIONS, options.rounds, rounds, totals)
+    _measure(options, _DEFAULT, min(2, options.rounds), rounds, totals)
+    return _report(rounds, totals)
+
+
+def _measure(
+    options: Options, partitions: int, count: int, rounds: dict[str, list[_Round]], totals: "Counter[str]"
+) -> None:
     with kafka(options) as broker:
-        rig = Rig(options.folder, broker.bootstrap, PRODUCTS)
+        rig = Rig(options.folder / f"with-{partitions}", broker.bootstrap, PRODUCTS, partitions)
         try:
             rig.start()
-            traffic = Traffic(broker.bootstrap, SOURCE, rig.skus, PARTITIONS)
+            traffic = Traffic(broker.bootstrap, SOURCE, rig.skus, partitions)
             traffic.start()
             listings = 2 * PRODUCTS
             rig.until(lambda: len(traffic.opened) == listings, f"{listings:,} listings have a first command", _OPEN_S)
-            for kind in [*KINDS] * options.rounds:
-                found = _round(rig, traffic, _MEASURE_S / 5 if options.quick else _MEASURE_S, KINDS[kind])
-                rounds[kind].append(found)
-                print(kind, *found.cells(), sep="  ", flush=True)
+            for kind in [*_KINDS] * count:
+                found = _round(rig, traffic, _MEASURE_S / 5 if options.quick else _MEASURE_S, _KINDS[kind])
+                rounds.setdefault(f"{partitions}, {kind}", []).append(found)
+                print(f"{partitions}, {kind}", *found.cells(), sep="  ", flush=True)
             traffic.end()
         finally:
             rig.close()
-    return _report(rig, traffic, rounds)
+    cover = traffic.cover
+    totals.update(sent=cover.sent, covered=cover.covered, paid=traffic.paid, released=traffic.releases)
 
 
 def _round(rig: Rig, traffic: Traffic, seconds: float, paid: bool) -> _Round:
@@ -94,28 +107,27 @@ def _round(rig: Rig, traffic: Traffic, seconds: float, paid: bool) -> _Round:
     return _Round(len(found), p50, p99, max(found), together, worker, ingress, under_way, settled)
 
 
-def _report(rig: Rig, traffic: Traffic, rounds: dict[str, list[_Round]]) -> Report:
-    cover = traffic.cover
+def _report(rounds: dict[str, list[_Round]], totals: "Counter[str]") -> Report:
     return Report(
         "An order comes in at commercetools, with its content, and the same pool is on offer at BigCommerce: how long until the command that lowers that "
-        f"listing is there, at {RATE:,} orders a second, through the bridge and one worker (exactly_once, {rig.commit_ms} ms cycles)?",
+        f"listing is there, at {RATE:,} orders a second, through the bridge and one worker (exactly_once, 25 ms cycles)?",
         [
-            *(_target(kind, found) for kind, found in rounds.items()),
+            *(_target(case, found) for case, found in rounds.items()),
             Target(
                 "orders in a stock command; paid ones released",
                 "every one, each once",
-                f"{cover.covered:,} of {cover.sent:,}; {traffic.releases:,} of {traffic.paid:,}",
-                cover.covered == cover.sent and traffic.releases == traffic.paid,
+                f"{totals['covered']:,} of {totals['sent']:,}; {totals['released']:,} of {totals['paid']:,}",
+                totals["covered"] == totals["sent"] and totals["released"] == totals["paid"],
             ),
         ],
-        [Table("Rounds", _COLUMNS, [[kind, *one.cells()] for kind, found in rounds.items() for one in found])],
+        [Table("Rounds", _COLUMNS, [[case, *one.cells()] for case, found in rounds.items() for one in found])],
         [
             Plot(
                 "Order record until the command is visible",
                 "ms",
                 [
-                    (f"{kind}, {name}", *_spread([getattr(one, name) for one in found]))
-                    for kind, found in rounds.items()
+                    (f"{case}, {name}", *_spread([getattr(one, name) for one in found]))
+                    for case, found in rounds.items()
                     for name in ("p50", "p99")
                 ],
             )
@@ -131,19 +143,21 @@ def _report(rig: Rig, traffic: Traffic, rounds: dict[str, list[_Round]]) -> Repo
             "No call to a peer lies in between. All channels are in shadow: delivery folds every command and looks at every row, but writes nothing, so no "
             "budget limits it. Stock, listings and watermarks come from simulated peers, which the worker reads as always; Clarus is given 5 requests a "
             "second, so that the look-ups before a release do not take the machine's cores from the rest. A paid order makes a release command, too.",
-            f"One worker for all rounds; {_WARM_S:g} s before each are not counted. {PARTITIONS} partitions, as in the other programs: what a commit costs the "
-            "broker grows with the partitions that the transaction touches. Broker, ingress, worker, simulators and the generator share the cores.",
+            f"One worker for all rounds; {_WARM_S:g} s before each are not counted. Broker, ingress, worker, simulators and the generator share the cores. "
+            f"{_PARTITIONS} partitions as in the other programs, beside the product's default of {_DEFAULT}: what a commit costs the broker grows with the "
+            "partitions that its transaction touches, and an order waits for three commits.",
         ],
     )
 
 
-def _target(kind: str, found: list[_Round]) -> Target:
+def _target(case: str, found: list[_Round]) -> Target:
     p50, p99 = [one.p50 for one in found], [one.p99 for one in found]
+    binding = case.startswith(f"{_PARTITIONS},")
     return Target(
-        f"order record to command, {RATE:,}/s, {kind}",
-        f"p99 <= {_P99_MS} ms",
+        f"order record to command, {RATE:,}/s, partitions and order: {case}",
+        f"p99 <= {_P99_MS} ms" if binding else f"beside {_PARTITIONS} partitions",
         f"p99 {median_range(p99, 0)} ms, p50 {median_range(p50, 0)} ms",
-        max(p99) <= _P99_MS,
+        max(p99) <= _P99_MS if binding else None,
     )
 
 
