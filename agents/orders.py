@@ -16,6 +16,9 @@ from schemas.records import (
     OrderSnapshot,
     OrderWatermark,
     ReleaseOrder,
+    ShipmentOutcome,
+    ShipParcel,
+    WarehouseDespatch,
     Watermark,
 )
 from tables.orders import fold
@@ -70,11 +73,18 @@ class Orders:
             channel, _, order_id = key.partition(":")
             row = batch.get(self._table, key) or fold.new_row(channel, order_id)
             before = exceptions(row)
-            if isinstance(body, OrderSnapshot):
-                effects = fold.snapshot(row, body, self._rules, event.received_at)
-                superseded += row.snapshot is not body
-            else:
-                effects = fold.warehouse(row, body, event.received_at)
+            match body:
+                case OrderSnapshot():
+                    effects = fold.snapshot(row, body, self._rules, event.received_at)
+                    superseded += row.snapshot is not body
+                case WarehouseDespatch():
+                    read_before = row.despatch_read
+                    effects = fold.despatched(row, body, self._rules, event.received_at)
+                    superseded += row.snapshot is not None and row.despatch_read == read_before
+                case ShipmentOutcome():
+                    effects = fold.shipment(row, body, self._rules, event.received_at)
+                case _:
+                    effects = fold.warehouse(row, body, event.received_at)
             done += 1
             batch.put(self._table, key, row)
             if exceptions(row) != before:
@@ -91,6 +101,9 @@ class Orders:
                 emit.send(
                     topics.CHANNEL_COMMANDS, f"order/{effect.reference}", effect, partition=self._place(effect.channel)
                 )
+            case ShipParcel():
+                key = f"ship/{row.key}/{effect.parcel_id}"
+                emit.send(topics.CHANNEL_COMMANDS, key, effect, partition=self._place(effect.channel))
             case NormalisedOrder():
                 emit.send(topics.ORDERS_STATUS, row.key, effect)
             case ExceptionState():

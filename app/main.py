@@ -21,6 +21,7 @@ from app.engine import Batch, EngineApp, EngineError, create_app, partition_of
 from app.errors import Problem
 from app.measures import WorkerGauges, WorkerMeasures
 from app.ops import OpsServer
+from app.order_rules import order_rules
 from app.reconciliation.worker import Reconciliation
 from app.registry import codecs_for
 from app.settings import Settings
@@ -39,8 +40,8 @@ from tables.deliveries.pauses import PauseRow
 from tables.deliveries.polls import PollRow
 from tables.deliveries.reads import ReadRow
 from tables.deliveries.releases import ReleaseRow
+from tables.deliveries.shipments import ShipmentRow
 from tables.deliveries.troubles import TroubleRow
-from tables.orders import fold as orders
 from tables.orders.rows import OrderRow
 from tables.reconciliation import DifferenceRow, SweepRow
 from tables.stock.policy import notes
@@ -71,6 +72,7 @@ class Worker:
             reads=table("reads", row=ReadRow),
             releases=table("releases", row=ReleaseRow),
             fetches=table("fetches", row=FetchRow),
+            shipments=table("shipments", row=ShipmentRow),
             polls=table("polls", row=PollRow),
             troubles=table("troubles", row=TroubleRow),
             pauses=table("pauses", row=PauseRow),
@@ -78,9 +80,6 @@ class Worker:
             sweeps=sweeps,
             differences=differences,
         )
-        carriers = {
-            method: orders.CarrierService(given.carrier, given.service) for method, given in settings.shipping.items()
-        }
         parsers = {name: intake_for(name, settings).parse for name in (CLARUS, *settings.channels)}
         measures = WorkerMeasures()
         delivery = Delivery(codecs, delivery_tables, measures)
@@ -88,7 +87,7 @@ class Worker:
         order_rows = table("orders", row=OrderRow)
         self._agent(
             topics.ORDERS_EVENTS,
-            Orders(orders.Rules(catalogue, carriers), codecs, order_rows, place, partitions, measures).fold,
+            Orders(order_rules(settings, catalogue), codecs, order_rows, place, partitions, measures).fold,
         )
         rules = stock_rules(settings)
         stock = StockTables(
