@@ -30,7 +30,7 @@ class ClarusSimulator(Hosted):
     """One tenant with one account. Token lifetime and webhook lag (from, to) in seconds; `envelope` of webhook bodies, None for any of the three.
 
     `services` are carrier and service codes; `events` the webhooks that `notify_to` gives an address; `package_contents` names the field of a package that
-    lists what is in it, which is undocumented (empty: there is none).
+    lists what is in it, which is undocumented (empty: there is no such field).
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class ClarusSimulator(Hosted):
         accept_remove: bool = False,
         services: Sequence[tuple[str, str]] = (),
         round_up: Mapping[str, int] | None = None,
-        package_contents: str = "stocks",
+        package_contents: str = "",
     ) -> None:
         super().__init__(name, seed)
         self.subdomain, self.token_lifetime = subdomain, token_lifetime
