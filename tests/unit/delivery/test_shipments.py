@@ -9,6 +9,7 @@ from app.connectors.errors import OutcomeUnknown, Refused, Unavailable
 from schemas.records import (
     ExceptionState,
     OperatorState,
+    ReadStock,
     ReleaseLine,
     ReleaseOrder,
     ShipmentLine,
@@ -150,8 +151,8 @@ async def test_what_left_the_warehouse_is_told_with_its_packages_when_they_come(
         rig.tell(release, channel="clarus")
         await until(lambda: rig.warehouse.orders.get("shop:7"))
         rig.warehouse.become("shop:7", "COMPLETED", {"S0": (2, 2)}, {"S0": 2})
-        rig.runtime._owners["clarus"]._releases.moved(["shop:7"], [])  # type: ignore[attr-defined]
-        await until(lambda: (rig.warehouse.looks and rig.sent(WarehouseDespatch)) or rig.warehouse.asked)
+        rig.tell(ReadStock(channel="clarus", sku="S0", reason="webhook"), channel="clarus")
+        await until(lambda: rig.row(rig.tables.releases, "shop:7", "clarus").parcel_reads)
         rig.warehouse.packages["shop:7"] = [Package("31", "RM1", "RM", "48", {"S0": 2})]
         await until(lambda: any(one.parcels for one in rig.sent(WarehouseDespatch)), 10)
         told = rig.sent(WarehouseDespatch)[-1]
