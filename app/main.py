@@ -42,7 +42,7 @@ from tables.deliveries.reads import ReadRow
 from tables.deliveries.releases import ReleaseRow
 from tables.deliveries.shipments import ShipmentRow
 from tables.deliveries.troubles import TroubleRow
-from tables.orders.rows import OrderRow
+from tables.orders.rows import OrderRow, WaitRow
 from tables.reconciliation import DifferenceRow, SweepRow
 from tables.stock.policy import notes
 from tables.stock.rows import OrderLines, SkuRow, WatermarkRow
@@ -50,6 +50,8 @@ from tables.stock.rows import OrderLines, SkuRow, WatermarkRow
 log = structlog.get_logger(__name__)
 
 Fold = Callable[[Batch], None]
+ORDER_TICK = 1.0
+"""Seconds between two looks at what waits for its order."""
 
 
 class Worker:
@@ -85,10 +87,10 @@ class Worker:
         delivery = Delivery(codecs, delivery_tables, measures)
         self._agent(topics.INGRESS_WEBHOOKS, Intake(parsers, codecs, place, measures).fold)
         order_rows = table("orders", row=OrderRow)
-        self._agent(
-            topics.ORDERS_EVENTS,
-            Orders(order_rules(settings, catalogue), codecs, order_rows, place, partitions, measures).fold,
-        )
+        waits = table("order_waits", row=WaitRow)
+        orders = Orders(order_rules(settings, catalogue), codecs, order_rows, waits, place, partitions, measures)
+        self._agent(topics.ORDERS_EVENTS, orders.fold)
+        self.app.every(ORDER_TICK, orders.tick)
         rules = stock_rules(settings)
         stock = StockTables(
             table("stock", row=SkuRow),

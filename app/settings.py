@@ -241,6 +241,10 @@ class DeliverySettings(Model):
     create_unknown: Duration = Field(
         ms("120s"), description="How long the warehouse may still be working on a create whose answer was lost."
     )
+    early_wait: Duration = Field(
+        ms("15m"),
+        description="A despatch whose order is not known after this is an `early_fulfilment`; it is kept and joined when the order comes.",
+    )
     despatch_level: Duration = Field(
         ms("15m"),
         description="A parcel that is not at its storefront this long after we knew of it is a `despatch_gap`.",

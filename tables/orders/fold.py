@@ -56,6 +56,8 @@ class Rules:
     catalogue: Catalogue
     shipping: Mapping[str, CarrierService]
     carriers: Mapping[str, Carriage] = field(default_factory=dict)
+    early_wait: int = 900_000
+    """Milliseconds for which a despatch waits for its order before somebody is told."""
 
 
 def new_row(channel: str, order_id: str) -> OrderRow:

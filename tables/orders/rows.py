@@ -83,6 +83,12 @@ class OrderRow(msgspec.Struct, array_like=True):
         return f"{self.channel}:{self.number or self.order_id}"
 
 
+class WaitRow(msgspec.Struct, array_like=True, frozen=True):
+    """A despatch that came before its order; its key begins with when that is to be said (`early_fulfilment`)."""
+
+    order_key: str
+
+
 def with_state(demand: Demand, state: LineState, *, units: int | None = None) -> Demand:
     """The same demand in another state, with other units where given."""
     changed = copy(demand)
