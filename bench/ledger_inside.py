@@ -10,13 +10,13 @@ import pstats
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import cast
 
 import click
+from confluent_kafka import Message
 
 from agents.availability import Availability, StockTables
 from app.engine import Batch, EngineConfig, create_app, partition_of
@@ -30,17 +30,6 @@ from tables.stock.rows import OrderLines, SkuRow, WatermarkRow
 
 POLL = 10_000
 """Records of one poll; the worker's own most (settings.engine.poll_max)."""
-
-
-@dataclass(slots=True)
-class Arrived:
-    """One input record (`api.Record`)."""
-
-    key: bytes
-    value: bytes
-    offset: int
-    timestamp: int = 0
-    headers: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class Inside:
@@ -66,18 +55,21 @@ class Inside:
 
     def poll(self, inputs: Iterable[Input]) -> None:
         """One cycle: every partition's batch, rows to bytes, rows to the stores."""
-        by_partition: dict[int, list[Arrived]] = {}
+        name = topics.INVENTORY_EVENTS.name
+        by_partition: dict[int, list[Message]] = {}
         for one in inputs:
             self._offset += 1
-            by_partition.setdefault(one.partition, []).append(Arrived(one.key.encode(), one.value, self._offset))
+            message = Message(
+                topic=name, partition=one.partition, offset=self._offset, key=one.key.encode(), value=one.value
+            )
+            by_partition.setdefault(one.partition, []).append(message)
         cycle = Cycle(0, self._naming)
         for partition, records in sorted(by_partition.items()):
             scope = cycle.scope(partition, self.stores.get(partition))
-            topic = topics.INVENTORY_EVENTS.name
-            batch = EngineBatch(scope, topic, topic, records, self._loop.create_future())
+            batch = EngineBatch(scope, name, name, records, self._loop.create_future())
             self.agent.fold(cast(Batch, batch))
             assert not batch.unreadable
-            scope.positions[topic] = self._offset
+            scope.positions[name] = self._offset
         sealed = cycle.seal({partition: {} for partition in by_partition})
         for partition, rows in sealed.rows.items():
             self.stores.get(partition).apply(rows, Mark("bench", self._offset, 0))

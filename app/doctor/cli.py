@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from app import kafka
 from app.cli import config_option, json_option
 from app.doctor import cluster, configuration, exceptions, group, guarantees, peers, workers
 from app.doctor.checks import Check, Report, Result, run
 from app.doctor.show import show
+from app.screen import screen
 from app.settings import Settings
 
 
@@ -73,7 +73,6 @@ def doctor(urls: tuple[str, ...], no_peers: bool, config_file: Path | None, as_j
     if as_json:
         click.echo(json.dumps(report.as_dict(), indent=2, ensure_ascii=False))
     else:
-        console = Console(highlight=False)
-        show(console if console.is_terminal else Console(highlight=False, width=160), report)
+        show(screen(), report)
     if not report.ok:
         raise SystemExit(1)

@@ -9,7 +9,7 @@ import click
 
 from app.broker import BundledBroker
 from app.drill import demo as demonstration
-from app.drill.display import Quiet, Screen, console, show_outcome
+from app.drill.display import Quiet, Screen, show_outcome
 from app.drill.processes import ProcessFailed
 from app.drill.product import Broker, ForeignBroker
 from app.drill.read import Drill, read_drill
@@ -18,6 +18,7 @@ from app.drill.run import DrillRun
 from app.drill.schema import drill_schema
 from app.drill.simulators import RealPeers
 from app.errors import Problem
+from app.screen import screen
 
 _DRILL_HELP = """\b
 Examples:
@@ -94,14 +95,14 @@ def _run(
     drill: Drill, report: Path | None, broker: str | None, quiet: bool, hints: list[str], logs: Path | None = None
 ) -> Outcome:
     to_screen = report is not None and str(report) == "-"
-    screen = console(stderr=to_screen)
+    console = screen(stderr=to_screen)
     chosen: Broker = ForeignBroker(broker) if broker else BundledBroker()
     run = DrillRun(
         drill.file,
         drill.raw,
         RealPeers(),
         chosen,
-        Quiet() if quiet else Screen(screen),
+        Quiet() if quiet else Screen(console),
         foreign=broker is not None,
         logs=logs,
     )
@@ -112,9 +113,9 @@ def _run(
     except Stopped as stopped:
         raise Problem(str(stopped), stopped.status) from None
     if not quiet:
-        show_outcome(screen, outcome, hints)
+        show_outcome(console, outcome, hints)
     elif not outcome.ok:
-        show_outcome(console(stderr=True), outcome, [])
+        show_outcome(screen(stderr=True), outcome, [])
     if run.kept_logs and outcome.failures:
         click.echo(run.kept_logs, err=True)
     text = json.dumps(outcome.as_dict(), indent=2, ensure_ascii=False)

@@ -20,12 +20,6 @@ _ROWS = 12
 _FAILURES = 20
 
 
-def console(*, stderr: bool = False) -> Console:
-    """A console; wide enough for the tables where there is no terminal to measure."""
-    found = Console(stderr=stderr, highlight=False)
-    return found if found.is_terminal else Console(stderr=stderr, highlight=False, width=140)
-
-
 class Quiet:
     """Shows nothing."""
 

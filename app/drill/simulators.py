@@ -3,6 +3,7 @@
 from app.drill.file import BigCommerceChannel, DrillFile
 from app.drill.peers import floor_speed, lag_seconds
 from app.settings import ms
+from app.simulators.bigcommerce.orders import FIRST_ORDER
 from app.simulators.bigcommerce.simulator import BigCommerceSimulator
 from app.simulators.clarus.simulator import ClarusSimulator
 from app.simulators.commercetools.simulator import CommercetoolsSimulator
@@ -37,6 +38,7 @@ class RealPeers:
                 apply_max=APPLY_SECONDS,
                 restock_on_cancel=channel.restock_on_cancel,
                 rate=channel.rate,
+                first_order=_after_those_named(name, file),
             )
         return CommercetoolsSimulator(
             name,
@@ -46,3 +48,9 @@ class RealPeers:
             visible_lag=VISIBLE_SECONDS,
             restock_on_cancel=channel.restock_on_cancel,
         )
+
+
+def _after_those_named(channel: str, file: DrillFile) -> int:
+    """The number of the first order of a load: beyond all that the file's own orders have."""
+    given = [step.order.id for step in file.steps if step.order is not None and step.order.channel == channel]
+    return max([FIRST_ORDER, *(int(number) + 1 for number in given if number.isdecimal())])

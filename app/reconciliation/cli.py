@@ -17,6 +17,7 @@ from app.cli import config_option, json_option
 from app.config import load
 from app.connectors import CLARUS
 from app.errors import Problem
+from app.screen import screen
 from app.settings import Settings
 from app.why.ask import default_worker
 from app.why.names import near, unknown
@@ -62,8 +63,7 @@ def reconciliation(channel: str | None, workers: tuple[str, ...], config_file: P
         plain["differences"] = [_plain(one) for one in asked.answer.differences]
         click.echo(json.dumps(plain, indent=2, ensure_ascii=False))
         return
-    console = Console(highlight=False)
-    _show(console if console.is_terminal else Console(highlight=False, width=180), asked)
+    _show(screen(), asked)
 
 
 def ask(

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from app import kafka
 from app.cli import config_option, json_option
@@ -17,6 +16,7 @@ from app.errors import Problem
 from app.replay.fold import Range
 from app.replay.run import run
 from app.replay.show import show
+from app.screen import screen
 from app.settings import Settings
 from app.stock_rules import stock_rules
 from app.why.names import product_of
@@ -109,8 +109,7 @@ def replay(
     if as_json:
         click.echo(json.dumps(report.as_dict(), indent=2, ensure_ascii=False))
     else:
-        console = Console(highlight=False)
-        show(console if console.is_terminal else Console(highlight=False, width=160), report)
+        show(screen(), report)
     if not report.ok:
         raise SystemExit(1)
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 import msgspec
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from app.cli import config_option, json_option
@@ -16,6 +15,7 @@ from app.config import load
 from app.connectors import CLARUS
 from app.errors import Problem
 from app.operations import actor, send
+from app.screen import screen
 from app.settings import Settings
 from app.shadow.ask import ask, reasons
 from app.why.ask import default_worker
@@ -133,9 +133,7 @@ def _different(answer: ShadowAnswer) -> list[Compared]:
 
 
 def _show(answer: ShadowAnswer, why: dict[str, str]) -> None:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=160)
+    console = screen()
     by = f": {answer.actor}, {answer.reason}, since {moment(answer.since)}" if answer.since else ""
     console.print(f"{answer.channel} is {'in shadow' if answer.shadow else 'live'}{by}")
     if answer.held is not None:

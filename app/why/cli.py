@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 import msgspec
-from rich.console import Console
 
 from app.cli import config_option, json_option
 from app.config import load
 from app.errors import Problem
+from app.screen import screen
 from app.why.ask import ask, default_worker
 from app.why.inputs import Tail, last_inputs
 from app.why.names import product_of
@@ -62,5 +62,4 @@ def why(target: str, workers: tuple[str, ...], count: int, config_file: Path | N
             plain["inputs"] = msgspec.to_builtins(tail)
         click.echo(json.dumps(plain, indent=2, ensure_ascii=False))
         return
-    console = Console(highlight=False)
-    show(console if console.is_terminal else Console(highlight=False, width=160), asked.answer, tail, asked.missing)
+    show(screen(), asked.answer, tail, asked.missing)

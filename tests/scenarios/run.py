@@ -19,6 +19,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from tests.scenarios import generate
+
 HERE = Path(__file__).parent
 _SECONDS = 600
 _WORDS = {2: "file is wrong", 3: "not settled"}
@@ -75,6 +77,14 @@ def found(names: tuple[Path, ...]) -> list[Path]:
         files += sorted(name.glob("*.yaml")) if name.is_dir() else [name]
     if not files:
         raise click.UsageError(f"no .yaml file in {', '.join(map(str, names))}")
+    return files
+
+
+def made(folder: Path, seeds: range) -> list[Path]:
+    """One generated file a seed."""
+    files = [folder / f"random-{seed}.yaml" for seed in seeds]
+    for file, seed in zip(files, seeds, strict=True):
+        file.write_text(generate.text(seed), encoding="utf-8")
     return files
 
 
@@ -143,14 +153,41 @@ def progress(console: Console, total: int) -> Iterator[Progress]:
 @click.option("--broker", metavar="HOST:PORT", help="A running Kafka instead of the bundled broker.")
 @click.option("--seed", type=int, help="Another seed for all of them.")
 @click.option("--logs", type=click.Path(path_type=Path), help="Keep the logs of the processes in this folder.")
+@click.option(
+    "--random", "count", type=click.IntRange(1, 1000), help="So many files made from seeds, instead of FILES."
+)
+@click.option("--first", type=int, default=1, show_default=True, help="The first seed of --random.")
 def main(
-    files: tuple[Path, ...], report: Path | None, jobs: int, broker: str | None, seed: int | None, logs: Path | None
+    files: tuple[Path, ...],
+    report: Path | None,
+    jobs: int,
+    broker: str | None,
+    seed: int | None,
+    logs: Path | None,
+    count: int | None,
+    first: int,
 ) -> None:
     """Run scenario FILES or folders (default: all of tests/scenarios) and print what each came to.
 
+    \b
+    Examples:
+      make scenarios FILES="my-sale.yaml more/"
+      make scenarios ARGS="--random 20 --first 1000"                       files nobody wrote
+      python -m tests.scenarios.generate 1007 > it.yaml                    the file of a seed that failed
+
     Exit status: 0 all as expected; 1 at least one not.
     """
-    chosen = found(files)
+    with tempfile.TemporaryDirectory(prefix="scenarios-") as folder:
+        chosen = made(Path(folder), range(first, first + count)) if count else found(files)
+        results = run_all(chosen, report, jobs, broker, seed, logs)
+    if any(result.status for result in results):
+        raise SystemExit(1)
+
+
+def run_all(
+    chosen: list[Path], report: Path | None, jobs: int, broker: str | None, seed: int | None, logs: Path | None
+) -> list[Result]:
+    """All files, `jobs` at a time; prints each result as it comes, then the table."""
     console = Console(stderr=str(report) == "-")
     running: dict[str, None] = {}
     lock = threading.Lock()
@@ -193,8 +230,7 @@ def main(
             click.echo(text)
         else:
             report.write_text(text + os.linesep, encoding="utf-8")
-    if failed:
-        raise SystemExit(1)
+    return ordered
 
 
 if __name__ == "__main__":

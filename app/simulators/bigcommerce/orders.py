@@ -12,6 +12,8 @@ from app.simulators.bigcommerce.inventory import Inventory, Item
 from app.simulators.contract import NewLine, NewOrder, SoldLine, StepRefused, StorefrontOrder
 
 SALES_LOCATION = 1
+FIRST_ORDER = 1001
+"""Number of the first order of a store, where nothing else is said."""
 STATUSES = {
     0: "Incomplete",
     1: "Pending",
@@ -142,8 +144,10 @@ class Orders:
         journal: Journal,
         settings: Mapping[str, object],
         changed: Callable[[Order, bool, int], None],
+        first: int = FIRST_ORDER,
     ) -> None:
         self._inventory, self._journal, self._settings, self._changed = inventory, journal, settings, changed
+        self._next = first
         self.all: dict[int, Order] = {}
         self._line_id = 5000
         self._shipment_id = 1
@@ -240,7 +244,8 @@ class Orders:
 
     def _number(self, given: str) -> int:
         if not given:
-            return max(self.all, default=1000) + 1
+            self._next = max(self._next, max(self.all, default=0) + 1)
+            return self._next
         if not given.isdecimal() or int(given) < 1:
             raise StepRefused(f"order {given!r}: BigCommerce numbers orders with positive integers")
         if int(given) in self.all:

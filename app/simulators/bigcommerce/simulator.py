@@ -16,7 +16,7 @@ from app.simulators.base import Asgi, Hosted, Message, Notifier, Receive, Scope,
 from app.simulators.bigcommerce.answers import v3_error
 from app.simulators.bigcommerce.inventory import Inventory, Tracking
 from app.simulators.bigcommerce.limits import QUOTAS, WINDOW, Limit, Rate, Window
-from app.simulators.bigcommerce.orders import SALES_LOCATION, Order, Orders
+from app.simulators.bigcommerce.orders import FIRST_ORDER, SALES_LOCATION, Order, Orders
 from app.simulators.bigcommerce.orders_api import OrdersApi
 from app.simulators.bigcommerce.stock_api import StockApi
 from app.simulators.bigcommerce.store_api import StoreApi
@@ -46,6 +46,7 @@ class BigCommerceSimulator(Hosted):
         restock_on_cancel: bool = False,
         rate: float | None = None,
         silent: bool | None = None,
+        first_order: int = FIRST_ORDER,
     ) -> None:
         super().__init__(name, seed)
         self._store_hash, self._token = "rehearsal", f"token-of-{name}"
@@ -66,7 +67,7 @@ class BigCommerceSimulator(Hosted):
         }
         self.notifier = Notifier(name, seed, self.faults, self.journal, order_lag)
         self.webhooks = Webhooks(self._store_hash, "1025646", "rehearsal-client", self._client_secret, self.notifier)
-        self._orders = Orders(self.inventory, self.journal, self.settings, self._changed)
+        self._orders = Orders(self.inventory, self.journal, self.settings, self._changed, first_order)
         self._limit: Limit = Window(QUOTAS[plan]) if rate is None else Rate(rate)
         self._budget = max(15.0, 0.9 * QUOTAS[plan] / WINDOW) if rate is None else max(1.0, 0.8 * rate)
         routes = [

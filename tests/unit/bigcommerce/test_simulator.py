@@ -135,8 +135,8 @@ class TestOrders:
         orders.place(NewOrder("7", [NewLine("TEE", 2)]))
         unpaid = orders.place(NewOrder("", [NewLine("TEE", 1), NewLine("TEE", 1)], paid=False))
         assert stock.items["TEE"].level(1).onhand == 1
-        assert (unpaid.id, unpaid.status_id) == (8, 7)
-        assert told == [(7, True, 0), (8, True, 0)]
+        assert (unpaid.id, unpaid.status_id) == (1001, 7)
+        assert told == [(7, True, 0), (1001, True, 0)]
 
     @pytest.mark.parametrize(
         ("number", "lines", "why"),
