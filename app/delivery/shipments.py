@@ -23,7 +23,7 @@ from tables.deliveries import shipments as rules
 from tables.deliveries.peers import PeerKind
 from tables.deliveries.shipments import Amend, Extent, Placed, Remove, Ship, ShipmentRow, Wait
 
-ORDERS_AT_ONCE: Final = 6
+ORDERS_AT_ONCE: Final = 16
 LONGEST_SLEEP: Final = 5.0
 CHECK_GAP: Final = 1.0
 """Seconds between two looks at what is late."""
@@ -119,11 +119,13 @@ class ShipmentDesk:
         while True:
             await asyncio.sleep(CHECK_GAP)
             for order_id, since in list(self._since.items()):
-                if self._desk.now() - since > level and order_id in self._numbers:
+                if self._desk.now() - since > level and not self._desk.shadow:
                     await self._late_parcels(order_id)
 
     async def _late_parcels(self, order_id: str) -> None:
-        entity = f"{self._desk.channel}:{self._numbers[order_id]}"
+        if order_id not in self._numbers:
+            self._note_number(order_id, await self._desk.commit(lambda context, _: self._all(context, order_id)))
+        entity = f"{self._desk.channel}:{self._numbers.get(order_id, order_id)}"
         if self._desk.is_open("despatch_gap", entity):
             return
         seconds = self._desk.settings.delivery.despatch_level // 1000
@@ -140,8 +142,7 @@ class ShipmentDesk:
     async def _order(self, order_id: str) -> None:
         desk = self._desk
         try:
-            await self._place(order_id)
-            await self._settle(order_id)
+            await self._settle(order_id, await self._place(order_id))
         except PeerError as error:
             failures = self._failures[order_id] = self._failures.get(order_id, 0) + 1
             self._alarm.set(order_id, desk.now() + desk.backoff(failures, error.retry_after))
@@ -156,22 +157,25 @@ class ShipmentDesk:
                 self._todo.setdefault(order_id)
             self._alarm.ring()
 
-    async def _place(self, order_id: str) -> None:
-        """Look and write until every parcel is placed, waits, or is held back."""
-        while any(row.next_at <= self._desk.now() for row in _unplaced(await self._rows(order_id))):
+    async def _place(self, order_id: str) -> list[ShipmentRow]:
+        """Look and write until every parcel is placed, waits, or is held back; the rows as they are then."""
+        rows = await self._desk.commit(lambda context, _: self._all(context, order_id))
+        self._note_number(order_id, rows)
+        while any(row.next_at <= self._desk.now() for row in _unplaced(rows)):
             looked_at = self._desk.now()
             shown = await doing("read_shipments", self._connector.shipments(order_id, DESPATCH))
-            write = await self._desk.commit(partial(self._look, order_id=order_id, shown=shown, looked_at=looked_at))
+            write, rows = await self._desk.commit(
+                partial(self._look, order_id=order_id, shown=shown, looked_at=looked_at)
+            )
             if write is None or shown is None:
-                return
-            await self._write(write, shown)
+                break
+            rows = await self._write(order_id, write, shown)
+        return rows
 
-    async def _rows(self, order_id: str) -> list[ShipmentRow]:
-        rows = await self._desk.commit(lambda context, _: self._all(context, order_id))
+    def _note_number(self, order_id: str, rows: Sequence[ShipmentRow]) -> None:
         for row in rows:
             if row.command is not None:
                 self._numbers[order_id] = row.command.number
-        return rows
 
     def _all(self, context: Context, order_id: str) -> list[ShipmentRow]:
         """The order's rows, in the order in which their commands came."""
@@ -180,8 +184,8 @@ class ShipmentDesk:
 
     def _look(
         self, context: Context, emit: Emitter, order_id: str, shown: ShownOrder | None, looked_at: int
-    ) -> Write | None:
-        """Fold a look: what it shows is placed, the first write that is due begins. None: nothing is to be written now."""
+    ) -> tuple[Write | None, list[ShipmentRow]]:
+        """Fold a look: what it shows is placed, the first write that is due begins. None: nothing is to be written now. With the rows."""
         rows, table = self._all(context, order_id), self._desk.tables.shipments
         for row in _unplaced(rows):
             if shown is None:
@@ -205,11 +209,11 @@ class ShipmentDesk:
                         self._desk.sent(row.caused_at)
                     rules.begin(row, step, context.now_ms)
                     context.put(table, row.key, row)
-                    return Write(row.key, step, rules.extent(rows, row if isinstance(step, Ship) else None))
-        return None
+                    return Write(row.key, step, rules.extent(rows, row if isinstance(step, Ship) else None)), rows
+        return None, rows
 
-    async def _write(self, write: Write, shown: ShownOrder) -> None:
-        """One request, and what its answer makes of the row. Raises nothing but what the commit raises."""
+    async def _write(self, order_id: str, write: Write, shown: ShownOrder) -> list[ShipmentRow]:
+        """One request, and the rows with what its answer makes of them. Raises nothing but what the commit raises."""
         peer_id = ""
         failed: PeerError | None = None
         connector = self._connector
@@ -224,15 +228,17 @@ class ShipmentDesk:
         except PeerError as error:
             failed = error
 
-        def work(context: Context, emit: Emitter) -> None:
+        def work(context: Context, emit: Emitter) -> list[ShipmentRow]:
             row = context.get(self._desk.tables.shipments, write.key)
             if row is not None and row.intent is not None:
                 outcomes = self._answered(row, peer_id, failed, context.now_ms)
                 self._tell(context, emit, row, outcomes)
+            return self._all(context, order_id)
 
-        await self._desk.commit(work)
+        rows = await self._desk.commit(work)
         if failed is not None and not isinstance(failed, Refused):
             await self._desk.failed(failed)
+        return rows
 
     def _answered(self, row: ShipmentRow, peer_id: str, failed: PeerError | None, now: int) -> list[ShipmentOutcome]:
         if failed is None:
@@ -245,14 +251,12 @@ class ShipmentDesk:
             rules.not_sent(row, self._desk.backoff(row.attempts, failed.retry_after), now)
         return []
 
-    async def _settle(self, order_id: str) -> None:
+    async def _settle(self, order_id: str, rows: list[ShipmentRow]) -> None:
         """The order's own state, then the answers; what still waits is looked at again when it is due."""
-        rows = await self._rows(order_id)
         if any(rules.pending(row) and row.placed == row.version for row in rows):
             await doing("settle_order", self._connector.settle(order_id, rules.extent(rows), DESPATCH))
             versions = {row.key: row.version for row in rows if row.placed == row.version}
-            await self._desk.commit(lambda context, emit: self._told(context, emit, order_id, versions))
-            rows = await self._rows(order_id)
+            rows = await self._desk.commit(lambda context, emit: self._told(context, emit, order_id, versions))
         waiting = [row for row in rows if rules.pending(row)]
         if waiting and order_id not in self._parked:
             self._alarm.set(order_id, min(row.next_at for row in waiting))
@@ -260,7 +264,8 @@ class ShipmentDesk:
             self._since.pop(order_id, None)
             self._numbers.pop(order_id, None)
 
-    def _told(self, context: Context, emit: Emitter, order_id: str, versions: dict[str, int]) -> None:
+    def _told(self, context: Context, emit: Emitter, order_id: str, versions: dict[str, int]) -> list[ShipmentRow]:
+        """Answer what was settled; returns the rows."""
         rows = self._all(context, order_id)
         for row in rows:
             if rules.pending(row) and versions.get(row.key) == row.version:
@@ -270,6 +275,7 @@ class ShipmentDesk:
         if command is not None and not any(rules.pending(row) for row in rows):
             entity = f"{self._desk.channel}:{command.number}"
             self._desk.resolve_trouble(context, emit, "despatch_gap", entity)
+        return rows
 
     def _tell(self, context: Context, emit: Emitter, row: ShipmentRow, outcomes: Sequence[ShipmentOutcome]) -> None:
         """Commit the row and tell ORDERS. A parcel that was removed leaves no row."""
