@@ -1,7 +1,7 @@
 """The check `despatch_once`: Clarus' parcels compared with the shipments of the storefronts, order by order. Pure.
 
-A storefront counts selling units, Clarus eaches. Where an order's units are all single pieces every parcel is compared with its shipment; where a unit may be
-spread over parcels (cases, bundles), or more left than was ordered, the tracking numbers are, and the units that left complete.
+A storefront counts selling units, Clarus eaches. Where an order's units are all single pieces every parcel is compared with its shipment; where a unit may
+be spread over parcels (cases, bundles), or more left than was ordered, the units that left complete are, and each shipment's number is that of one parcel.
 """
 
 from collections import Counter
@@ -21,12 +21,11 @@ def compare(
     parcels = [parcel for goods_out in goods_outs for parcel in goods_out.parcels]
     sent = [(str(p["tracking"]), _sum((line["sku"], line["qty"]) for line in p["lines"])) for p in parcels]
     shown = [(str(s["tracking"]), _eaches(offers, channel, s["lines"])) for s in order.shipments]
-    left, there = Counter(tracking for tracking, _ in sent), Counter(tracking for tracking, _ in shown)
-    wrong = left != there
-    if not wrong and _single(offers, channel, order) and not _over(offers, channel, order, sent):
+    if _single(offers, channel, order) and not _over(offers, channel, order, sent):
         wrong = sorted(sent) != sorted(shown)
-    elif not wrong:
-        wrong = _units_left(offers, channel, order, sent) != _units_shown(order)
+    else:
+        beyond = Counter(tracking for tracking, _ in shown) - Counter(tracking for tracking, _ in sent)
+        wrong = bool(beyond) or _units_left(offers, channel, order, sent) != _units_shown(order)
     if not wrong:
         return len(parcels), []
     failure = {

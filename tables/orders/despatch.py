@@ -141,15 +141,19 @@ def short_of(row: OrderRow, needs: Sequence[Need]) -> dict[str, int]:
 def commands(row: OrderRow, needs: Sequence[Need], carriers: Mapping[str, Carriage]) -> list[ShipParcel]:
     """What is new for the storefront, in the order in which the parcels were made; the row remembers it as sent.
 
-    A parcel that completes no unit is not told by itself, nor one whose tracking number cannot be right.
+    A parcel that completes no unit is told with the one that completes it; one whose tracking number cannot be right is not told.
     """
     assert row.snapshot is not None  # noqa: S101 - without the order there is nothing to tell
     whole = not short_of(row, needs) and all(
         valid(parcel, carriers) for parcel in row.parcels.values() if parcel.wanted and parcel.units
     )
     addresses = {line.line_id: line.address for line in row.snapshot.lines}
-    found = []
+    found: list[ShipParcel] = []
+    before: list[str] = []
     for parcel in row.parcels.values():
+        if parcel.wanted and not parcel.units and parcel.tracking:
+            before.append(parcel.tracking)
+        beside, before = (before, []) if parcel.units else ([], before)
         if parcel.sent == parcel.version or (parcel.wanted and not (parcel.units and valid(parcel, carriers))):
             continue
         carriage = carriers.get(parcel.carrier, Carriage())
@@ -165,7 +169,7 @@ def commands(row: OrderRow, needs: Sequence[Need], carriers: Mapping[str, Carria
                 wanted=parcel.wanted,
                 lines=[ShipmentLine(line_id=line_id, units=units) for line_id, units in parcel.units.items()],
                 tracking=parcel.tracking,
-                also=list(parcel.also),
+                also=[*beside, *parcel.also],
                 carrier=carriage.name or parcel.carrier,
                 link=carriage.link_to(parcel.tracking),
                 address=next((addresses[line_id] for line_id in parcel.units if addresses.get(line_id)), ""),
@@ -204,7 +208,7 @@ def invalid_tracking(row: OrderRow, carriers: Mapping[str, Carriage]) -> str:
     return f"tracking number not of its carrier's form: {shown}. Correct it in Clarus and the parcel goes to the storefront"
 
 
-def gap(row: OrderRow) -> str:
+def gap(row: OrderRow, needs: Sequence[Need]) -> str:
     """What left the warehouse and cannot be at the storefront; empty for nothing."""
     refused = [f"parcel {p.tracking or p.parcel_id}: {p.detail}" for p in row.parcels.values() if p.state == "REFUSED"]
     if refused:
@@ -212,6 +216,8 @@ def gap(row: OrderRow) -> str:
     over = {code: eaches for code, eaches in row.spare.items() if eaches > 0} if row.despatch_complete else {}
     if over:
         what = ", ".join(f"{eaches} of {code}" for code, eaches in sorted(over.items()))
+        if short_of(row, needs):
+            return f"left the warehouse and completes nothing that was ordered: {what}. Send the rest or ask it back"
         return f"more left the warehouse than the order has room for: {what}. Ask it back or bill it"
     return ""
 

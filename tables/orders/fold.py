@@ -307,7 +307,7 @@ def _despatch_effects(row: OrderRow, rules: Rules, now: int) -> list[Effect]:
     if row.snapshot.state != "CANCELLED":
         effects += commands(row, needs, rules.carriers)
     effects += _exception(row, "invalid_tracking", invalid_tracking(row, rules.carriers), now)
-    effects += _exception(row, "despatch_gap", gap(row), now)
+    effects += _exception(row, "despatch_gap", gap(row, needs), now)
     effects += _exception(row, "short_stock", short(row, needs), now)
     before = (row.state, row.reason)
     if row.state in ("DESPATCHED", "COMPLETED"):

@@ -112,8 +112,11 @@ def test_half_a_case_waits_for_the_parcel_that_completes_it_and_bundles_for_thei
     assert told(effects) == [("b", True, {"1": 1}, True)]
     row, effects = play(order(line("B1", 1)), left(1, parcel("a", MUG=2)))
     assert told(effects) == []
-    _, effects = play(left(2, parcel("a", MUG=2), parcel("b", CARD=1)), row=row)
+    _, effects = play(left(2, parcel("a", MUG=2), complete=True), row=row)
+    assert "completes nothing that was ordered: 2 of MUG" in opened(effects)["despatch_gap"]
+    _, effects = play(left(3, parcel("a", MUG=2), parcel("b", CARD=1)), row=row)
     assert told(effects) == [("b", True, {"1": 1}, True)]
+    assert of(ShipParcel, effects)[0].also == ["Ta"]
 
 
 def test_what_the_warehouse_takes_back_is_taken_back_at_the_storefront_and_may_go_again() -> None:
