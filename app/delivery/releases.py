@@ -7,6 +7,7 @@ made for many references at once.
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from agents.emit import Emitter
@@ -146,7 +147,7 @@ class Releases:
     # ---- one round ----
 
     async def _round(self, group: asyncio.TaskGroup) -> None:
-        ready = [key for key in self._todo if key not in self._busy][:ROWS_AT_ONCE]
+        ready = list(islice((key for key in self._todo if key not in self._busy), ROWS_AT_ONCE))
         if not ready:
             return
         for key in ready:
@@ -322,7 +323,7 @@ class Releases:
     def _start_looks(self, group: asyncio.TaskGroup) -> None:
         size = self._connector.max_read
         while self._looks and self._look_tasks < LOOKS_AT_ONCE:
-            names = list(self._looks)[:size]
+            names = list(islice(self._looks, size))
             for name in names:
                 del self._looks[name]
             self._look_tasks += 1

@@ -8,6 +8,8 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import combinations, zip_longest
 from typing import Any
 
 VISIBLE_LAG, APPLY_MAX, LATE_MAX, TIMEOUT = 10.0, 2.0, 6.0, 2.0
@@ -47,6 +49,19 @@ class Variant:
     quiet_s: float = 260.0
     weights: tuple[float, ...] = ()  # how the buyers divide over the listings; evenly where it is not said
     mode: str = "shared"  # what is done with the pool: shared, escrow, auto
+    sites: tuple[str, ...] = ("MAIN",)
+    served: tuple[tuple[str, ...], ...] = ()  # warehouses of each listing; all where it is not said
+    moves: int = 0  # stock carried from one warehouse to another, on the way for up to 10 s
+    greedy: bool = False  # orders are allocated where most lies, not where it leaves others their choice
+    short: float = 0.0  # share of the orders allocated in part that leave short: nothing more comes
+    overpick: float = 0.0  # share of the allocations that take a unit more than was ordered
+    edits: float = 0.0  # share of the orders whose quantity is changed at the storefront
+    carts: bool = (
+        False  # version-checked storefronts reserve for carts, which stay valid whatever is taken from the stock
+    )
+    limits: int = 0  # spans in which a storefront refuses every request for its rate
+    losses: int = 0  # a crash in which the delivery row of a listing is lost with its disk and changelog
+    policy: tuple[tuple[str, int], ...] = ()  # percent, buffer, max of the stock policy
 
 
 @dataclass
@@ -102,6 +117,9 @@ class Store:
     )  # (visible at, units): decrements reads do not show yet
     orders: list[Order] = field(default_factory=list)
     busy_until: float = 0.0
+    limited_until: float = 0.0
+    reserved: int = 0
+    served: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         rng = self.world.rng
@@ -120,9 +138,19 @@ class Store:
         """A time as this storefront says it, milliseconds: whole seconds where that is its resolution."""
         return int(time) * 1000 if self.kind == "bc" else int(time * 1000)
 
+    def reserve(self, units: int) -> bool:
+        """A cart takes units out of what others can order."""
+        if self.quantity - self.reserved < units:
+            return False
+        self.reserved += units
+        return True
+
     def buy(self, units: int, paid: bool) -> Order | None:
-        if self.quantity < units:
+        if self.quantity - self.reserved < units:
             return None
+        return self.sell(units, paid)
+
+    def sell(self, units: int, paid: bool) -> Order:
         if self.kind != "nd":
             self.quantity -= units
         if self.kind == "ct":
@@ -195,47 +223,87 @@ class Store:
                 order.restocked = self.time()
             self.world.log("cancelled at", self.name, order.id)
 
+    def change(self, order: Order, units: int) -> bool:
+        """Edit the quantity of an order, which moves the stock as far as it is there."""
+        if order.cancelled or units - order.units > self.quantity:
+            return False
+        self.quantity -= units - order.units
+        self.world.log("edited at", self.name, order.id, f"{order.units} to {units}")
+        order.units, order.version, order.changed = units, order.version + 1, self.world.now
+        return True
+
     def pay(self, order: Order) -> None:
         if not order.paid:
             order.paid, order.version, order.changed = True, order.version + 1, self.world.now
 
 
 class Warehouse:
-    """`available` is net of allocated. `out[reference]` is what the goods out took of it."""
+    """`free` is net of allocated, by site. `out[reference]` is what the goods out took of it, `took[reference]` from which sites.
 
-    def __init__(self, world: "World", stock: int) -> None:
-        self.world, self.available, self.supply = world, stock, stock
+    An order that was allocated whole at one site is bound to it (`site`), whatever becomes of the pick list; one that no site has whole is taken from several.
+    """
+
+    def __init__(self, world: "World", stock: int, sites: tuple[str, ...]) -> None:
+        self.world = world
+        self.free = dict.fromkeys(sites, 0)
+        self.free[sites[0]] = stock
+        for site in sites[1:]:
+            part = world.rng.randint(0, stock // 2)
+            self.free[site], self.free[sites[0]] = part, self.free[sites[0]] - part
+            stock -= part
         self.qty: dict[str, int] = {}
         self.out: dict[str, int] = {}
         self.state: dict[str, str] = {}
+        self.allowed: dict[str, tuple[str, ...]] = {}
+        self.site: dict[str, str] = {}
+        self.took: dict[str, dict[str, int]] = {}
 
-    def create(self, reference: str, eaches: int) -> None:
+    @property
+    def available(self) -> int:
+        """Of all sites."""
+        return sum(self.free.values())
+
+    def create(self, reference: str, eaches: int, allowed: tuple[str, ...]) -> None:
         if reference not in self.qty:
             self.qty[reference], self.out[reference], self.state[reference] = eaches, 0, "pending"
+            self.allowed[reference] = allowed
             self.world.at(self.world.rng.uniform(0.1, 40), self.allocate, reference)
 
     def allocate(self, reference: str) -> None:
         if self.state[reference] != "pending":
             return
-        take = min(self.available, self.qty[reference] - self.out[reference])
+        rng, variant = self.world.rng, self.world.variant
+        site = self.site.get(reference) or self.world.place(reference)
+        wanted = self.qty[reference] - self.out[reference]
+        take = min(self.free[site], wanted)
         if take > 0:
-            self.available -= take
+            if take == wanted and variant.overpick and self.free[site] > take and rng.random() < variant.overpick:
+                take, self.world.shrunk = take + 1, self.world.shrunk + 1
+            self.free[site] -= take
             self.out[reference] += take
-            self.world.log("allocated", reference, take)
+            took = self.took.setdefault(reference, {})
+            took[site] = took.get(site, 0) + take
+            if len(took) == 1 and take >= wanted:
+                self.site[reference] = site
+            self.world.log("allocated", reference, take, site)
             self.world.warehouse_changed()
         if self.out[reference] < self.qty[reference]:
-            self.world.at(30, self.allocate, reference)
+            if variant.short and self.out[reference] and rng.random() < variant.short:
+                self.state[reference] = "short"
+                self.world.log("left short", reference, self.out[reference])
+                self.world.warehouse_changed()
+                return
+            elsewhere = any(self.free[x] for x in self.allowed[reference]) and reference not in self.site
+            self.world.at(0.5 if elsewhere else 30, self.allocate, reference)
         else:
             self.state[reference] = "allocated"
-            back = self.world.rng.random() < self.world.variant.dealloc
-            self.world.at(self.world.rng.uniform(1, 20), self.deallocate if back else self.despatch, reference)
+            back = rng.random() < variant.dealloc
+            self.world.at(rng.uniform(1, 20), self.deallocate if back else self.despatch, reference)
 
     def deallocate(self, reference: str) -> None:
         if self.state[reference] == "allocated":
-            self.available += self.out[reference]
-            self.out[reference], self.state[reference] = 0, "pending"
+            self._back(reference, "pending")
             self.world.log("pick list cancelled", reference)
-            self.world.warehouse_changed()
             self.world.at(self.world.rng.uniform(5, 40), self.allocate, reference)
 
     def despatch(self, reference: str) -> None:
@@ -243,21 +311,40 @@ class Warehouse:
             self.state[reference] = "despatched"
 
     def cancel(self, reference: str) -> bool:
-        """False where it is despatched already."""
-        if self.state[reference] == "despatched":
+        """False where it left already, whole or short."""
+        if self.state[reference] in ("despatched", "short"):
             return False
         if self.state[reference] in ("pending", "allocated"):
-            self.available += self.out[reference]
-            self.out[reference], self.state[reference] = 0, "cancelled"
-            self.world.warehouse_changed()
+            self._back(reference, "cancelled")
         return True
 
+    def _back(self, reference: str, state: str) -> None:
+        for site, eaches in self.took.pop(reference, {}).items():
+            self.free[site] += eaches
+        self.out[reference], self.state[reference] = 0, state
+        self.world.warehouse_changed()
+
     def adjust(self, eaches: int) -> None:
-        eaches = max(eaches, -self.available)
+        site = next(iter(self.free)) if len(self.free) == 1 else self.world.rng.choice(list(self.free))
+        eaches = max(eaches, -self.free[site])
         self.world.shrunk -= min(eaches, 0)
-        self.available += eaches
-        self.supply += eaches
-        self.world.log("warehouse adjusts", eaches)
+        self.free[site] += eaches
+        self.world.log("warehouse adjusts", site, eaches)
+        self.world.warehouse_changed()
+
+    def move(self, eaches: int, way_s: float) -> None:
+        """Carry stock from one site to another. For who sells from the first alone it is as good as lost, and for everybody while it is on its way."""
+        source, target = self.world.rng.sample(list(self.free), 2)
+        eaches = min(eaches, self.free[source])
+        self.world.shrunk += eaches
+        self.free[source] -= eaches
+        self.world.log("leaves", source, eaches, "for", target)
+        self.world.warehouse_changed()
+        self.world.at(way_s, self.arrive, target, eaches)
+
+    def arrive(self, site: str, eaches: int) -> None:
+        self.free[site] += eaches
+        self.world.log("arrives at", site, eaches)
         self.world.warehouse_changed()
 
 
@@ -270,8 +357,10 @@ class World(ABC):
         self.heap: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
         self.all_orders: list[Order] = []
         self.shrunk = 0
-        self.warehouse = Warehouse(self, self.rng.randint(*variant.stock))
+        self.warehouse = Warehouse(self, self.rng.randint(*variant.stock), variant.sites)
         self.stores = {name: Store(self, name, kind, eaches) for name, kind, eaches in variant.listings}
+        for store, sites in zip_longest(self.stores.values(), variant.served, fillvalue=variant.sites):
+            store.served = sites
 
     # ---- what the product adds ----
     @abstractmethod
@@ -327,19 +416,49 @@ class World(ABC):
         for _ in range(variant.manual):
             store = self.stores[rng.choice(names)]
             self.at(rng.uniform(first, first + variant.load_s), store.edit, rng.randint(0, 12))
+        for _ in range(variant.moves):
+            when = rng.uniform(first, first + variant.load_s)
+            self.at(when, self.warehouse.move, rng.randint(1, 6), rng.choice((0.0, rng.uniform(0, 10))))
+        for _ in range(variant.limits):
+            store = self.stores[rng.choice(names)]
+            self.at(rng.uniform(0, first + variant.load_s), self.limit, store, rng.uniform(2, 25))
         self.end = START + first + variant.load_s + variant.quiet_s
+
+    def limit(self, store: Store, seconds: float) -> None:
+        """From now on every request is refused for its rate."""
+        store.limited_until = self.now + seconds
+        self.log("limited", store.name, round(seconds, 1))
 
     def shop(self, name: str) -> None:
         store = self.stores[name]
         paid = self.rng.random() >= self.variant.unpaid
-        order = store.buy(self.rng.randint(1, self.variant.max_units), paid)
-        if order is None:
-            return
+        units = self.rng.randint(1, self.variant.max_units)
+        if self.variant.carts and store.kind == "ct":
+            if store.reserve(units):
+                self.at(self.rng.uniform(1, 60), self.check_out, store, units, paid)
+        elif (order := store.buy(units, paid)) is not None:
+            self.ordered(store, order)
+
+    def check_out(self, store: Store, units: int, paid: bool) -> None:
+        """The cart is left, or becomes an order: it holds its units whatever the stock is by now."""
+        store.reserved -= units
+        if self.rng.random() < 0.8:
+            self.ordered(store, store.sell(units, paid))
+
+    def ordered(self, store: Store, order: Order) -> None:
+        """What follows an order: it is told of, paid, cancelled, changed."""
+        paid = order.paid
         self.order_seen(order)
         if not paid:
             self.at(self.rng.uniform(0.2, 15), self.pays, order)
         if self.rng.random() < self.variant.cancels:
             self.at(self.rng.uniform(0.5, 60), self.cancels, order)
+        if self.variant.edits and self.rng.random() < self.variant.edits:
+            self.at(self.rng.uniform(0.5, 60), self.changes, order, self.rng.randint(1, self.variant.max_units))
+
+    def changes(self, order: Order, units: int) -> None:
+        if self.stores[order.channel].change(order, units):
+            self.order_seen(order)
 
     def pays(self, order: Order) -> None:
         if not order.cancelled:
@@ -363,36 +482,101 @@ class World(ABC):
 
     def counts(self, order: Order) -> bool:
         """Is it owed to, or gone to, its buyer?"""
-        return not order.cancelled or self.warehouse.state.get(self.reference(order)) == "despatched"
+        return not order.cancelled or self.warehouse.state.get(self.reference(order)) in ("despatched", "short")
+
+    def sold(self, order: Order) -> int:
+        """Eaches that its buyer gets or is owed: what was released, where an edit lowered it later; what left, where it left short."""
+        wms, reference = self.warehouse, self.reference(order)
+        if wms.state.get(reference) == "short":
+            return wms.out[reference]
+        return max(order.units * self.stores[order.channel].eaches, wms.qty.get(reference, 0))
+
+    def due(self, order: Order) -> int:
+        """Eaches of it that the warehouse has not taken out yet."""
+        wms, reference = self.warehouse, self.reference(order)
+        if not self.counts(order) or wms.state.get(reference) == "cancelled":
+            return 0
+        return max(0, self.sold(order) - wms.out.get(reference, 0))
+
+    def sites_of(self, order: Order) -> tuple[str, ...]:
+        """Where it can still be taken from."""
+        site = self.warehouse.site.get(self.reference(order))
+        return (site,) if site else self.stores[order.channel].served
+
+    def slack(self, *without: Order) -> dict[frozenset[str], int]:
+        """Of every set of sites: what lies there less what can be taken from nowhere else."""
+        wms = self.warehouse
+        dues = [(frozenset(self.sites_of(o)), self.due(o)) for o in self.all_orders if o not in without]
+        return {some: sum(wms.free[x] for x in some) - sum(n for of, n in dues if of <= some) for some in self.sets()}
+
+    def sets(self) -> list[frozenset[str]]:
+        """Every set of sites."""
+        sites = self.warehouse.free
+        return [frozenset(some) for n in range(1, len(sites) + 1) for some in combinations(sites, n)]
+
+    def place(self, reference: str) -> str:
+        """The site that an order is allocated at: where it leaves the others the most room; `greedy`: where most lies."""
+        wms = self.warehouse
+        allowed = [site for site in wms.allowed[reference] if wms.free[site]] or list(wms.allowed[reference])
+        if len(allowed) == 1:
+            return allowed[0]
+        if self.variant.greedy:
+            return max(allowed, key=lambda site: wms.free[site])
+        order = next(o for o in self.all_orders if self.reference(o) == reference)
+        room, owed = self.slack(order), self.due(order)
+        return max(
+            allowed, key=lambda site: (min(n - owed for some, n in room.items() if site in some), wms.free[site])
+        )
 
     def oversold(self) -> int:
-        """Eaches sold beyond what there ever was."""
-        sold = sum(o.units * self.stores[o.channel].eaches for o in self.all_orders if self.counts(o))
-        return max(0, sold - self.warehouse.supply)
+        """Eaches sold beyond what there ever was where they could be taken from. Which site the warehouse then took them from is its own choice."""
+        wms = self.warehouse
+        there = {site: wms.free[site] + sum(took.get(site, 0) for took in wms.took.values()) for site in wms.free}
+        sold = [(frozenset(self.stores[o.channel].served), self.sold(o)) for o in self.all_orders if self.counts(o)]
+        return max(
+            0, *(sum(n for of, n in sold if of <= some) - sum(there[site] for site in some) for some in self.sets())
+        )
 
     def unexcused(self) -> int:
-        """Oversold eaches that no shrinkage and no restock after despatch explains."""
-        back = sum(
-            o.units * self.stores[o.channel].eaches
-            for o in self.all_orders
-            if o.restocked is not None and self.counts(o)
-        )
+        """Oversold eaches that nothing explains which happened without us: shrinkage (a unit picked too many or moved away counts as such), a restock
+        after despatch, and an edit that puts units back on the storefront's shelf while the warehouse still sends them."""
+        back = 0
+        for order in filter(self.counts, self.all_orders):
+            eaches = order.units * self.stores[order.channel].eaches
+            back += (
+                eaches
+                if order.restocked is not None
+                else max(0, self.warehouse.qty.get(self.reference(order), 0) - eaches)
+            )
         return max(0, self.oversold() - self.shrunk - back)
 
-    def free(self) -> int:
-        """What is left to promise."""
-        wms = self.warehouse
-        due = sum(
-            o.units * self.stores[o.channel].eaches - wms.out.get(self.reference(o), 0)
-            for o in self.all_orders
-            if self.counts(o) and wms.state.get(self.reference(o)) != "cancelled"
-        )
-        return wms.available - due
+    def offer(self, left: int) -> int:
+        """What the policy offers of it, in eaches."""
+        policy = dict(self.variant.policy)
+        return int(max(0, left) * (1 - Fraction(policy.get("percent", 0), 100))) - policy.get("buffer", 0)
 
     def converged(self) -> bool:
         """Does every listing show what is left, or all together where the pool is split?"""
-        free = self.free()
+        room = self.slack()
+        most = dict(self.variant.policy).get("max")
         if self.split():
-            offered = sum(max(s.quantity, 0) * s.eaches for s in self.stores.values())
-            return 0 <= max(free, 0) - offered < min(s.eaches for s in self.stores.values())
-        return all(max(s.quantity, 0) == max(free, 0) // s.eaches for s in self.stores.values())
+            return self._split_well({some: max(0, self.offer(n)) for some, n in room.items()}, most)
+        for store in self.stores.values():
+            left = self.offer(min(n for some, n in room.items() if some >= set(store.served)))
+            units = max(0, left) // store.eaches
+            if max(store.quantity, 0) != (units if most is None else min(units, most)):
+                return False
+        return True
+
+    def _split_well(self, room: dict[frozenset[str], int], most: int | None) -> bool:
+        """Is no more on offer anywhere than is there, and is nothing held back that one more unit of some listing could offer?"""
+        stores = self.stores.values()
+        for some in room:
+            room[some] -= sum(max(s.quantity, 0) * s.eaches for s in stores if set(s.served) <= some)
+        if min(room.values()) < 0:
+            return False
+        return not any(
+            all(n >= s.eaches for some, n in room.items() if some >= set(s.served))
+            for s in stores
+            if most is None or s.quantity < most
+        )

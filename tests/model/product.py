@@ -4,12 +4,13 @@ What is durable here is bytes: a delivery row is what was committed last, and a 
 encoding in every crash. Committed records arrive once, in order, in their own time, and not while the worker is down.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import copy
 from typing import TypeVar
 
 import msgspec
 
+from app.connectors.commercetools.orders import UNGUARDED_MODES
 from schemas.records import (
     CancelOrder,
     Correction,
@@ -73,8 +74,9 @@ class Model(World):
         self.orders: dict[str, OrderRow] = {}
         super().__init__(seed, variant, trace)
         listings = tuple(Listing(name, SKU, SKU, f"of {s.eaches}", s.eaches) for name, s in self.stores.items())
-        policy = PolicyRule("*", "*", {"mode": Mode(variant.mode), "escrow_floor": 12})
-        catalogue = Catalogue([Product(SKU, listings=listings)], [policy], ["MAIN"])
+        policy = PolicyRule("*", "*", {"mode": Mode(variant.mode), "escrow_floor": 12, **dict(variant.policy)})
+        served = [PolicyRule(name, "*", {"warehouses": store.served}) for name, store in self.stores.items()]
+        catalogue = Catalogue([Product(SKU, listings=listings)], [policy, *served], variant.sites)
         bounds = {name: BOUNDS[store.kind] for name, store in self.stores.items()}
         absolute = frozenset(name for name, store in self.stores.items() if store.kind == "nd")
         self.rules = Rules(catalogue, PARTITIONS, bounds, absolute)
@@ -97,6 +99,8 @@ class Model(World):
                 store.quantity = self.warehouse.available // (2 * len(self.stores) * store.eaches)
             self.at(rng.uniform(10, 30) if variant.cold else rng.uniform(0, 1), self.delivery[name].start)
             self.at(rng.uniform(0, variant.poll_s), self.poll, name, self.now - 5)
+        for _ in range(variant.losses):
+            self.at(rng.uniform(30, 30 + variant.load_s), self.lose, rng.choice(list(self.stores)))
         self.at(rng.uniform(5, 15), self.sweep)
 
     def believed(self) -> str:
@@ -125,6 +129,13 @@ class Model(World):
         self.down, self.generation, self.backlog = True, self.generation + 1, []
         self.log("CRASH")
         self.at(self.rng.uniform(0.5, 4), self.restart)
+
+    def lose(self, name: str) -> None:
+        """Crash, and come back without the delivery row of a listing."""
+        self.log("row lost", name)
+        delivery = self.delivery[name]
+        delivery.committed = msgspec.msgpack.encode(ListingRow(delivery.row.listing, delivery.row.channel, SKU))
+        self.crash()
 
     def restart(self) -> None:
         self.down = False
@@ -172,7 +183,7 @@ class Model(World):
             return
         row = self.ledger.sku(SKU) if self.ledger is not None else None
         assert row is not None
-        assert after <= max(before, pool(row.free, row.demand, ["MAIN"])), (before, after)
+        assert after <= max(before, pool(row.free, row.demand, self.variant.sites)), (before, after)
 
     # ---- orders: notifications and polls, through our own order rules ----
     def order_seen(self, order: Order) -> None:
@@ -188,7 +199,8 @@ class Model(World):
             quantity=order.units,
             tracked=store.kind != "nd",
             taken_from=at,
-            taken_to=at,
+            taken_to=store.stamp(order.changed + store.skew) if store.kind == "bc" else at,
+            unguarded=UNGUARDED_MODES["ReserveOnCart"] if self.variant.carts and store.kind == "ct" else "",
             restocked_at=None if order.restocked is None else store.stamp(order.restocked),
         )
         return OrderSnapshot(
@@ -223,7 +235,8 @@ class Model(World):
 
     def release(self, command: ReleaseOrder) -> None:
         eaches = sum(line.eaches for line in command.lines)
-        self.at(self.rng.uniform(0.05, 5), self.warehouse.create, command.reference, eaches)
+        allowed = (command.warehouse,) if command.warehouse else self.stores[command.reference.split(":")[0]].served
+        self.at(self.rng.uniform(0.05, 5), self.warehouse.create, command.reference, eaches, allowed)
 
     def cancel_at_warehouse(self, reference: str) -> None:
         if reference not in self.warehouse.qty:
@@ -263,29 +276,46 @@ class Model(World):
             self.reading, self.dirty, self.read_no = True, False, self.read_no + 1
         pause = self.rng.uniform
 
-        def first() -> None:
-            self.at(pause(0.02, 0.3), balance, dict(self.warehouse.out))
+        wms, sites = self.warehouse, self.variant.sites
+
+        def lines(sites: Sequence[str], found: dict[str, int], then: Callable[[dict[str, int]], None]) -> None:
+            """The lines, warehouse by warehouse."""
+            for reference in wms.out:
+                there = (
+                    wms.out[reference] if len(self.variant.sites) == 1 else wms.took.get(reference, {}).get(sites[0], 0)
+                )
+                found[reference] = found.get(reference, 0) + there
+            if len(sites) > 1:
+                self.at(pause(0.02, 0.3), lines, sites[1:], found, then)
+            else:
+                then(found)
 
         def balance(before: dict[str, int]) -> None:
-            self.at(pause(0.02, 0.3), second, before, self.warehouse.available)
+            self.at(pause(0.02, 0.3), second, before, dict(wms.free))
 
-        def second(before: dict[str, int], available: int) -> None:
-            after = self.warehouse.out
+        def second(before: dict[str, int], free: dict[str, int]) -> None:
+            lines(sites, {}, lambda after: compare(before, free, after))
+
+        def compare(before: dict[str, int], free: dict[str, int], after: dict[str, int]) -> None:
             if repeat < 3 and any(before.get(k, 0) != n for k, n in after.items()):
                 self.read_warehouse(repeat + 1)
                 return
-            self.level(available, {k: min(n, after[k]) for k, n in before.items()})
+            self.level(free, {k: min(n, after.get(k, 0)) for k, n in before.items()})
             self.reading = False
             if self.dirty:
                 self.read_warehouse()
 
+        def first() -> None:
+            lines(sites, {}, lambda before: self.at(pause(0.02, 0.3), balance, before))
+
         self.at(pause(0.02, 0.3), first)
 
-    def level(self, available: int, out: dict[str, int]) -> None:
+    def level(self, free: dict[str, int], out: dict[str, int]) -> None:
         """Differences to the last read, in chunks when there are several."""
-        shown = {k: (n, self.warehouse.state[k] == "cancelled") for k, n in out.items()}
+        wms = self.warehouse
+        shown = {k: (n, wms.state[k] in ("cancelled", "short")) for k, n in out.items()}
         changed = [
-            ReflectedLine(reference=k, out=n, closed=closed, warehouse="MAIN")
+            ReflectedLine(reference=k, out=n, closed=closed, warehouse=wms.site.get(k, ""))
             for k, (n, closed) in shown.items()
             if self.last_read.get(k) != (n, closed)
         ]
@@ -298,7 +328,7 @@ class Model(World):
                 read_no=self.read_no,
                 chunk=number,
                 chunks=len(chunks),
-                balances={"MAIN": available} if last else {},
+                balances=free if last else {},
                 lines=lines,
                 read_at=int(self.now * 1000),
             )
@@ -404,7 +434,9 @@ class Delivery:
         if rng.random() < 0.02 * faults:  # crash in the middle: before it left, on its way, or with the answer
             model.at(rng.uniform(0, 0.5), model.crash)
         key = (model.generation, intent.attempt)
-        if chance < 0.02 * faults:
+        if self.store.limited_until > model.now:
+            model.at(1, self.answer, key, "not_sent", 0)
+        elif chance < 0.02 * faults:
             model.at(0.05, self.answer, key, "not_sent", 0)
         elif chance < 0.04 * faults:
             model.at(TIMEOUT, self.answer, key, "unknown", 0)
@@ -452,6 +484,9 @@ class Delivery:
         pause = model.rng.uniform
 
         def look() -> None:
+            if self.store.limited_until > model.now:
+                self.read_failed(step, generation)
+                return
             model.at(pause(0.01, 0.15), answer, self.store.read(), self.store.ever_set)
 
         def answer(seen: object, ever_set: bool) -> None:
@@ -459,6 +494,16 @@ class Delivery:
                 self.took(step, seen, ever_set, began, pver, ours)
 
         model.at(pause(0.01, 0.15), look)
+
+    def read_failed(self, step: LookUp | Adopt | CheckBack, generation: int) -> None:
+        """The read was refused for the rate: what is due is asked of the rules again, later."""
+        if generation != self.model.generation:
+            return
+        if isinstance(step, CheckBack):
+            self.reading = False
+        else:
+            self.busy = False
+        self.model.at(1, self.kick)
 
     def took(self, step: object, seen: object, ever_set: bool, began: int, pver: int, ours: int) -> None:
         row = self.row

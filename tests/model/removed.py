@@ -13,9 +13,11 @@ from tables.deliveries import listing as delivery_rules
 from tables.deliveries.listing import ListingRow
 from tables.deliveries.peers import PeerKind
 from tables.stock import escrow, fold, judge, lines, policy, takes
+from tables.stock import pool as stock_pool
 from tables.stock.rows import WaitingOutcome
 from tables.stock.target import Offer, units_of
 from tests.model.product import Delivery, Model
+from tests.model.variants import THREE
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,10 @@ def _read_apart(self: Model, repeat: int = 0) -> None:
         self.dirty = True
         return
     self.reading, self.dirty, self.read_no = True, False, self.read_no + 1
-    available = self.warehouse.available
+    free = dict(self.warehouse.free)
 
     def second() -> None:
-        self.level(available, dict(self.warehouse.out))
+        self.level(free, dict(self.warehouse.out))
         self.reading = False
         if self.dirty:
             self.read_warehouse()
@@ -87,6 +89,9 @@ def _at_once(version: int, bound: int, at: int) -> WaitingOutcome:
 
 REMOVALS = [
     Removal("joint reads (R1)", "hard ct", Model, "read_warehouse", _read_apart),
+    Removal(
+        "demand belongs to warehouse sets (R2)", "three sites", stock_pool, "set_of", lambda key: frozenset(THREE.sites)
+    ),
     Removal("a cancel waits for the warehouse's answer (R3)", "hard ct", lines, "upsert", _gone_on_request, False),
     Removal("the clamp at 0 never raises (R4)", "restock ct", policy, "offer", _clamped),
     Removal("intents are committed first (R5)", "hard bc", Delivery, "save", _save_without_intent),

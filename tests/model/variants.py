@@ -56,6 +56,9 @@ EACH_CASE = (("each", "ct", 1), ("case", "ct", 4))
 RM = (("rm", "rm", 1),)
 SMALL = Variant(BOTH, stock=(5, 60), receipts=4, mode="auto")
 
+TWO = Variant(BOTH, sites=("MAIN", "NORTH"))
+THREE = Variant((*BOTH, ("ct2", "ct", 1)), sites=("MAIN", "NORTH"), served=(("MAIN", "NORTH"), ("NORTH",), ("MAIN",)))
+
 VARIANTS: dict[str, Named] = {
     "ct": _one(Variant(CT), 600, 12),
     "bc": _one(Variant(BC), 600, 12),
@@ -81,6 +84,44 @@ VARIANTS: dict[str, Named] = {
     "escrow restock": _split(Variant(BOTH, restock=True, cancels=0.25), 200, 10),
     "escrow shrink": _split(Variant(BOTH, shrinks=2), 200, 8),
     "hard escrow": _split(_hard(Variant(BOTH)), 300, 16),
+    "two sites ct": _one(replace(TWO, listings=CT), 30, 4),
+    "two sites ct, bc at one": _split(replace(TWO, served=(("MAIN", "NORTH"), ("NORTH",))), 30, 6),
+    "three sites": _split(replace(THREE, sites=("MAIN", "NORTH", "SOUTH")), 30, 6),
+    "moves": _split(replace(THREE, moves=4), 30, 6),
+    "hard sites": _split(_hard(replace(THREE, moves=2)), 30, 6),
+    "short ct": _one(Variant(CT, short=0.5, overpick=0.2), 30, 4),
+    "short bc": _one(Variant(BC, short=0.5, overpick=0.2), 30, 4),
+    "escrow short": _split(Variant(BOTH, short=0.5, overpick=0.2), 30, 6),
+    "edits bc": _one(Variant(BC, edits=0.4), 30, 4),
+    "escrow edits": _split(Variant((*BC, ("bc2", "bc", 1)), edits=0.4), 30, 6),
+    "limits ct": _one(Variant(CT, limits=6), 30, 4),
+    "escrow limits": _split(Variant(BOTH, limits=8), 30, 6),
+    "percent and buffer": _one(Variant(CT, policy=(("percent", 20), ("buffer", 2))), 30, 4),
+    "escrow percent and buffer": _split(Variant(BOTH, policy=(("percent", 20), ("buffer", 2))), 30, 4),
+    "max": _one(Variant(BC, policy=(("max", 4),)), 30, 4),
+    "escrow max": _split(Variant(BOTH, policy=(("max", 4),)), 30, 4),
+    "row lost ct": _one(Variant(CT, losses=2), 30, 4),
+    "row lost bc": _one(Variant(BC, losses=2), 30, 4),
+    "escrow row lost": _split(Variant(BOTH, losses=2), 30, 6),
+    "everything": _split(
+        _hard(
+            replace(
+                THREE,
+                listings=(*BC, ("bc2", "bc", 1)),
+                served=(("MAIN", "NORTH"), ("NORTH",)),
+                moves=2,
+                short=0.3,
+                overpick=0.1,
+                edits=0.3,
+                limits=4,
+            )
+        ),
+        30,
+        8,
+    ),
+    "greedy sites": _settles(replace(THREE, mode="escrow", greedy=True), 20),
+    "carts ct": _settles(Variant(CT, carts=True), 20),
+    "escrow carts": _settles(Variant(BOTH, carts=True, mode="escrow"), 20),
     "ct+bc": _settles(Variant(BOTH), 500, 5),
     "each+case": _settles(Variant((*EACH_CASE, *BC)), 100),
     "auto": _settles(SMALL, 200),
