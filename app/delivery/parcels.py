@@ -20,6 +20,8 @@ from tables.deliveries.parcels import SeenPackage
 
 READS_AT_ONCE: Final = 2
 LONGEST_SLEEP: Final = 5.0
+READS: Final = Priority.RELEASE
+"""The class of the reads of stock that notice a despatch: in a lower one it would wait behind all of them in a sale."""
 PATIENT: Final = 3000
 """Milliseconds: what is read again later than that waits for a tracking number, and nobody waits for it."""
 
@@ -57,7 +59,7 @@ class ParcelReads:
         """Goods outs whose packages are to be read, those that wait for a tracking number too."""
         found = Queues("parcels")
         for reference in self._since.keys() | self._todo.keys() | self._busy:
-            found.add(Priority.DESPATCH, self._since.get(reference))
+            found.add(READS, self._since.get(reference))
         return found
 
     async def load(self) -> None:
@@ -95,7 +97,7 @@ class ParcelReads:
     async def _read(self, names: Sequence[str]) -> None:
         began = self._desk.now()
         try:
-            found = await doing("read_parcels", self._connector.read_despatches(names, Priority.DESPATCH))
+            found = await doing("read_parcels", self._connector.read_despatches(names, READS))
             due = await self._desk.commit(lambda context, emit: self._fold(context, emit, names, found, began))
         except PeerError as error:
             self._failures += 1
