@@ -29,7 +29,7 @@ from schemas.records import (
 )
 from tables.catalogue import Catalogue
 from tables.orders.fold import Rules
-from tables.orders.rows import OrderRow
+from tables.orders.rows import OrderRow, WaitRow
 from tests.support.engine import MemoryEngine, MemoryRecord, MemoryTable
 from tests.unit.delivery.rig import Rig, now_ms, until
 
@@ -99,7 +99,15 @@ def parse(notification: RawNotification) -> list[FetchOrder]:
 def test_every_record_is_done_superseded_or_failed() -> None:
     codecs, engine, measures = Codecs(), MemoryEngine(), WorkerMeasures()
     intake = Intake({"shop": parse}, codecs, lambda _: 0, measures)
-    orders = Orders(Rules(Catalogue([], [], []), {}), codecs, MemoryTable("orders", OrderRow), lambda _: 0, 4, measures)
+    orders = Orders(
+        Rules(Catalogue([], [], []), {}),
+        codecs,
+        MemoryTable("orders", OrderRow),
+        MemoryTable("waits", WaitRow),
+        lambda _: 0,
+        4,
+        measures,
+    )
 
     def fold(agent: Intake | Orders, topic: str, values: list[bytes | None], aborted: bool = False) -> None:
         records = [MemoryRecord(b"shop:1", value, n, timestamp=1) for n, value in enumerate(values)]
