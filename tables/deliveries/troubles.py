@@ -6,7 +6,7 @@ import msgspec
 
 from schemas.records import ExceptionPhase, ExceptionState
 
-OWNERS: Final = {"delivery_failed": "integration", "unmapped_sku": "ecommerce"}
+OWNERS: Final = {"delivery_failed": "integration", "unmapped_sku": "ecommerce", "despatch_gap": "integration"}
 """Type of exception to who must look at it."""
 
 

@@ -245,7 +245,7 @@ class Model(World):
                 self.commit(self.fold_order, WarehouseOrder(reference=reference, status="DELETED"))
             return
         status: WarehouseStatus = "CANCELLED" if self.warehouse.cancel(reference) else "CANCEL_REFUSED"
-        self.commit(self.fold_order, WarehouseOrder(reference=reference, status=status))
+        self.commit(self.fold_order, WarehouseOrder(reference=reference, status=status, wms_id="1"))
 
     def poll(self, name: str, since: float) -> None:
         """All orders changed since, then the watermark: every order of the storefront up to the poll's start."""

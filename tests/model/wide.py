@@ -173,7 +173,7 @@ class WideModel(WarehouseReads, Model, WideWorld):
             return
         self.asked_to_delete.add(reference)
         status: WarehouseStatus = "CANCELLED" if self.warehouse.cancel(reference) else "CANCEL_REFUSED"
-        self.commit(self.fold_order, WarehouseOrder(reference=reference, status=status))
+        self.commit(self.fold_order, WarehouseOrder(reference=reference, status=status, wms_id="1"))
 
     # ---- the verdict ----
     def oversold(self) -> int:

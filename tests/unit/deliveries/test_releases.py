@@ -52,6 +52,15 @@ def made(now: int = 0) -> ReleaseRow:
     return row
 
 
+def test_a_cancel_of_what_is_not_there_is_answered_and_a_newer_release_creates_it() -> None:
+    row = ReleaseRow("shop:1", "shop:1")
+    assert rules.want_cancel(row, cancel(1), 0) and isinstance(rules.next_step(row, 0), LookUp)
+    assert [(one.status, one.wms_id) for one in rules.found(row, [], 0, UNKNOWN, 0)] == [("DELETED", "")]
+    assert rules.want_release(row, release(2), 5) and isinstance(rules.next_step(row, 5), LookUp)
+    rules.found(row, [], 5, UNKNOWN, 5)
+    assert isinstance(rules.next_step(row, 5), Create)
+
+
 def test_older_and_equal_commands_change_nothing() -> None:
     row = new()
     assert not rules.want_release(row, release(1), 5)

@@ -191,6 +191,15 @@ def test_an_order_first_seen_cancelled_is_cancelled_at_the_warehouse_too() -> No
     assert of(DemandLine, effects)[-1].state == "OPEN" and row.state == "MANUAL_STOP"
 
 
+def test_an_order_first_seen_cancelled_that_never_was_at_the_warehouse_is_released_when_it_is_opened_again() -> None:
+    nothing_there = WarehouseOrder(reference="shop:7", status="DELETED")
+    row, _ = play(order(line("M1", 2), state="CANCELLED", version=4), nothing_there)
+    row, effects = play(order(line("M1", 2), version=5), row=row)
+    assert of(ReleaseOrder, effects) and of(DemandLine, effects)[-1].state == "OPEN"
+    row, effects = play(order(line("M1", 2), version=6, state="CANCELLED"), row=row)
+    assert of(CancelOrder, effects)
+
+
 def test_what_was_never_to_be_released_is_not_asked_for_at_the_warehouse() -> None:
     for seen in (order(line("M1", 2), state="CANCELLED", excluded="test order"), order(state="CANCELLED")):
         row, effects = play(seen)
