@@ -72,8 +72,8 @@ class Truth:
             return wanted, 0
         if goods.status == "COMPLETED":  # as the warehouse knew it: what nobody told it in time is not owed by it
             gone = goods.out[sku] - goods.over.get(sku, 0)
-            back = 0 if order.cancelled and order.restocked is None else max(0, gone - wanted)
-            return gone, back
+            kept = order.units * each if order.restocked is None else 0
+            return gone, max(0, gone - kept)
         return max(wanted, goods.out[sku] if goods.sent else 0), 0
 
     # ---- what each listing must show ----
