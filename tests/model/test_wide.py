@@ -4,6 +4,7 @@ Its promises are checked with all others (`tests.model.test_seeds`).
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
@@ -13,6 +14,8 @@ from schemas.records import DemandLine
 from tables.deliveries import reads
 from tables.stock import bundles, lines, policy
 from tests.model.run import judge
+from tests.model.variants import VARIANTS
+from tests.model.wide import WideModel
 
 _regions = policy.regions
 _upsert = lines.upsert
@@ -45,6 +48,15 @@ def test_an_oversell_without_a_rule_is_noticed(
 ) -> None:
     with patch.object(where, what, instead):
         assert any(judge(name, seed).unexcused for seed in range(60))
+
+
+@pytest.mark.parametrize("name", ["wide bc", "wide hard escrow", "wide overlapping"])
+def test_all_that_is_excused_comes_of_moved_stock(name: str) -> None:
+    variant = replace(VARIANTS[name].variant, moves=0)
+    for seed in range(20):
+        model = WideModel(seed, variant)
+        model.run()
+        assert not model.oversold()
 
 
 def test_lines_that_nobody_expects_are_noticed() -> None:
