@@ -11,6 +11,7 @@ from schemas.codec import Codecs, UndecodableRecord
 from schemas.records import (
     CancelOrder,
     DemandLine,
+    ExceptionCommand,
     ExceptionState,
     NormalisedOrder,
     OrderSnapshot,
@@ -18,7 +19,7 @@ from schemas.records import (
     ReleaseOrder,
     Watermark,
 )
-from tables.orders import fold
+from tables.orders import attention, fold
 from tables.orders.fold import Effect, Rules
 from tables.orders.rows import OrderRow
 from tables.stock.figures import EXCEPTIONS, Parts
@@ -70,7 +71,9 @@ class Orders:
             channel, _, order_id = key.partition(":")
             row = batch.get(self._table, key) or fold.new_row(channel, order_id)
             before = exceptions(row)
-            if isinstance(body, OrderSnapshot):
+            if isinstance(body, ExceptionCommand):
+                effects = attention.command(row, body, self._rules, event.received_at)
+            elif isinstance(body, OrderSnapshot):
                 effects = fold.snapshot(row, body, self._rules, event.received_at)
                 superseded += row.snapshot is not body
             else:

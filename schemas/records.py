@@ -377,6 +377,15 @@ ExceptionPhase = Literal["OPEN", "ACKNOWLEDGED", "RESOLVED"]
 """State."""
 
 
+class ExceptionStep(Record, kw_only=True):
+    """One step of an exception's life."""
+
+    at: int
+    action: str
+    actor: str
+    reason: str
+
+
 class ExceptionState(Record, kw_only=True):
     """The exception's last state."""
 
@@ -388,6 +397,20 @@ class ExceptionState(Record, kw_only=True):
     detail: str
     opened_at: int
     changed_at: int
+    holder: str = ""
+    actor: str = ""
+    reason: str = ""
+    history: list[ExceptionStep] = []
+
+
+class ExceptionCommand(Record, kw_only=True):
+    """What an operator does about an open exception."""
+
+    channel: str
+    exception_id: str
+    action: str
+    actor: str
+    reason: str
 
 
 class OperatorCommand(Record, kw_only=True):
@@ -397,6 +420,7 @@ class OperatorCommand(Record, kw_only=True):
     target: str
     actor: str
     reason: str
+    holder: str = ""
 
 
 class Mapping(Record, kw_only=True):
@@ -425,7 +449,7 @@ class Event(Record, Generic[Body], kw_only=True):
 
 IngressWebhookBody = RawNotification
 
-OrderEventBody = OrderSnapshot | WarehouseOrder | OrderWatermark
+OrderEventBody = OrderSnapshot | WarehouseOrder | OrderWatermark | ExceptionCommand
 
 InventoryEventBody = (
     StockLevel | DemandLine | Watermark | StockOutcome | ReadBack | Baseline | ComponentStock | BundleHold
@@ -445,6 +469,7 @@ ChannelCommandBody = (
     | ReadListing
     | OperatorState
     | ChannelMode
+    | ExceptionCommand
 )
 
 IntegrationExceptionBody = ExceptionState

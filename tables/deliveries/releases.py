@@ -125,6 +125,12 @@ def _newer(row: ReleaseRow, order_key: str, version: int, now: int) -> None:
         row.status = "" if row.status == "REFUSED" else row.status
 
 
+def hasten(row: ReleaseRow, now: int) -> None:
+    """An operator asks for another attempt now. What an open intent waits for is not shortened."""
+    if row.intent is None:
+        row.next_at = min(row.next_at, now)
+
+
 # ---- what to do next ------------------------------------------------------------------------------------------------------------------------
 
 

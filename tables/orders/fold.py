@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from schemas.records import (
     CancelOrder,
     DemandLine,
-    ExceptionPhase,
     ExceptionState,
     LineState,
     NormalisedOrder,
@@ -19,6 +18,7 @@ from schemas.records import (
     WarehouseOrder,
 )
 from tables.catalogue import Catalogue
+from tables.handling import opened
 from tables.orders.demand import Reading, demands_of, read, release_lines
 from tables.orders.lifecycle import AT_WAREHOUSE, OWNERS
 from tables.orders.references import reference_of
@@ -83,7 +83,7 @@ def _advance(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules,
             now,
         )
     elif not row.released:
-        effects += _before_release(row, seen, reading, rules, now)
+        effects += before_release(row, seen, reading, rules, now)
     else:
         effects += _after_release(row, seen, reading, rules, now)
     if (row.state, row.reason) != before or row.revision == seen.version * 1000:
@@ -91,7 +91,8 @@ def _advance(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules,
     return effects
 
 
-def _before_release(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules, now: int) -> list[Effect]:
+def before_release(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules, now: int) -> list[Effect]:
+    """Judge an order that is not at the warehouse's door yet: ignored, held or released."""
     if seen.excluded is not None:
         row.state, row.reason = "IGNORED", seen.excluded
         return _tell(row, demands_of(seen, reading, rules.catalogue, "CLOSED"))
@@ -312,25 +313,36 @@ def _exception(row: OrderRow, kind: str, detail: str, now: int) -> list[Effect]:
         if known is None:
             return []
         del row.exceptions[kind]
-        return [_record(row, known, "RESOLVED", now)]
+        known.handling.note(now, "resolved")
+        return [exception_state(row, known, now)]
     if known is not None and known.detail == detail:
         return []
-    row.exceptions[kind] = OpenException(kind, OWNERS[kind], detail, known.opened_at if known else now)
-    return [_record(row, row.exceptions[kind], "OPEN", now)]
+    if known is None:
+        row.exceptions[kind] = OpenException(kind, OWNERS[kind], detail, now, opened(now))
+    else:
+        known.detail = detail
+        known.handling.note(now, "changed")
+    return [exception_state(row, row.exceptions[kind], now)]
 
 
 def _resolve_all(row: OrderRow, now: int) -> list[Effect]:
     return [effect for kind in list(row.exceptions) for effect in _exception(row, kind, "", now)]
 
 
-def _record(row: OrderRow, known: OpenException, phase: ExceptionPhase, now: int) -> ExceptionState:
+def exception_state(row: OrderRow, known: OpenException, now: int) -> ExceptionState:
+    """The public state of an exception of the order."""
+    handling = known.handling
     return ExceptionState(
         exception_id=f"{known.type}:{row.entity}",
         type=known.type,
         entity=row.entity,
         owner=known.owner,
-        state=phase,
+        state=handling.phase,
         detail=known.detail,
         opened_at=known.opened_at,
         changed_at=now,
+        holder=f"order/{row.key}",
+        actor=handling.last.actor,
+        reason=handling.last.reason,
+        history=list(handling.history),
     )

@@ -5,6 +5,7 @@ from copy import copy
 import msgspec
 
 from schemas.records import LifecycleState, LineState, OrderSnapshot
+from tables.handling import Handling
 
 
 class Demand(msgspec.Struct, array_like=True):
@@ -30,6 +31,7 @@ class OpenException(msgspec.Struct, array_like=True):
     owner: str
     detail: str
     opened_at: int
+    handling: Handling = msgspec.field(default_factory=Handling)
 
 
 class OrderRow(msgspec.Struct, array_like=True):
