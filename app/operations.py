@@ -21,6 +21,7 @@ from app.settings import Settings
 from app.why.names import near, unknown
 from schemas.catalogue import OPERATIONS_COMMANDS
 from schemas.records import Event, OperatorCommand
+from tables.handling import ACTIONS
 
 SECONDS = 10.0
 
@@ -56,6 +57,8 @@ def send(settings: Settings, command: OperatorCommand, make: Callable[[dict[str,
 
 def _check(settings: Settings, command: OperatorCommand) -> None:
     """Only what the agent can act on is written."""
+    if command.action in ACTIONS:
+        return  # its exception was read from the topic
     catalogue, channels = settings.catalogue(), [CLARUS, *settings.channels]
     if command.target in channels:
         return

@@ -8,7 +8,9 @@ from tests.unit.delivery.rig import Rig
 
 
 def command(action: str, exception_id: str, channel: str = "shop") -> ExceptionCommand:
-    return ExceptionCommand(channel=channel, exception_id=exception_id, action=action, actor="kim", reason="peer is back")
+    return ExceptionCommand(
+        channel=channel, exception_id=exception_id, action=action, actor="kim", reason="peer is back"
+    )
 
 
 @pytest.fixture

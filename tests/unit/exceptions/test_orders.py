@@ -68,9 +68,7 @@ def test_a_retry_releases_once_when_the_mapping_exists() -> None:
 def test_a_refused_order_is_released_again_with_a_newer_version() -> None:
     row = fold.new_row("shop", "u-7")
     [first] = releases(fold.snapshot(row, order(), MAPPED, 100))
-    refused = WarehouseOrder(
-        order_key="shop:u-7", reference=row.reference, status="REFUSED", warehouse="", detail="no such carrier"
-    )
+    refused = WarehouseOrder(reference=row.reference, status="REFUSED", detail="no such carrier")
     fold.warehouse(row, refused, 150)
     effects = attention.command(row, command("retry", "delivery_failed"), MAPPED, 200)
     [second] = releases(effects)
