@@ -1,7 +1,9 @@
 """What may be done about an exception, and the command for it. Who may ask is decided by the caller; what follows, by the rows that hold it."""
 
+from collections.abc import Sequence
+
 from app.errors import Problem
-from app.operations import send
+from app.operations import send_all
 from app.settings import Settings
 from schemas.records import ExceptionState, OperatorCommand
 from tables.exceptions import CATALOGUE
@@ -24,13 +26,16 @@ def obstacle(one: ExceptionState, action: Action) -> str:
     return ""
 
 
-def act(settings: Settings, one: ExceptionState, action: Action, actor: str, reason: str) -> str:
-    """Write the command; where it lies. `Problem` where it cannot be done."""
-    if reasons := obstacle(one, action):
-        raise Problem(f"{one.exception_id}: {reasons}")
-    if not reason.strip() or len(reason) > LONGEST_REASON:
+def act(settings: Settings, chosen: Sequence[ExceptionState], action: Action, actor: str, reason: str) -> list[str]:
+    """Write a command for each; where they lie. `Problem` where one cannot be done: then nothing is written."""
+    words = reason.strip()
+    if not words or len(words) > LONGEST_REASON:
         raise Problem(f"the reason must have 1 to {LONGEST_REASON} characters", 2)
-    command = OperatorCommand(
-        action=action, target=one.exception_id, actor=actor, reason=reason.strip(), holder=one.holder
-    )
-    return send(settings, command)
+    for one in chosen:
+        if why := obstacle(one, action):
+            raise Problem(f"{one.exception_id}: {why}")
+    commands = [
+        OperatorCommand(action=action, target=one.exception_id, actor=actor, reason=words, holder=one.holder)
+        for one in chosen
+    ]
+    return send_all(settings, commands)

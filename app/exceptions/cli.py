@@ -208,12 +208,11 @@ def _command(action: Action, done: str, text: str) -> None:
         settings = load(config_file, os.environ).settings
         send = partial(act, settings, action=action, actor=actor(), reason=reason)
         if exception_id:
-            click.echo(f"{exception_id}: {done} ({send(_one(settings, exception_id))})")
+            click.echo(f"{exception_id}: {done} ({send([_one(settings, exception_id)])[0]})")
             return
         chosen = _many(settings, action, _wanted(kind, owner, channel, state, older_than), yes)
-        for one in chosen:
-            send(one)
-        click.echo(f"{len(chosen)}: {done}")
+        send(chosen)
+        click.echo(f"{len(chosen)} exceptions: {done}")
 
 
 _command(
