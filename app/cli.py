@@ -207,6 +207,14 @@ def config_exceptions() -> None:
     click.echo(page(), nl=False)
 
 
+@config.command("openapi")
+def config_openapi() -> None:
+    """Print the OpenAPI document of the HTTP API (docs/openapi.json), JSON."""
+    from app.exceptions.openapi import document
+
+    click.echo(json.dumps(document(), indent=2, ensure_ascii=False))
+
+
 @cli.group(invoke_without_command=True)
 @config_option
 @json_option

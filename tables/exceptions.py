@@ -143,6 +143,9 @@ CATALOGUE: Final[dict[str, Kind]] = {
 }
 
 
+OWNERS: Final = tuple(sorted({kind.owner for kind in CATALOGUE.values()}))
+
+
 def page() -> str:
     """The manual's page of all types, Markdown."""
     rows = [

@@ -11,7 +11,6 @@ from typing import Any
 import click
 import msgspec
 from confluent_kafka import KafkaException
-from pydantic import TypeAdapter, ValidationError
 from rich import box
 from rich.table import Table
 
@@ -19,18 +18,16 @@ from app.cli import config_option, json_option
 from app.config import load
 from app.errors import Problem
 from app.exceptions.act import act, obstacle
-from app.exceptions.reader import Found, Wanted, read
+from app.exceptions.reader import EVERY, STATES, Found, Wanted, read, wanted
 from app.operations import actor
 from app.screen import screen
-from app.settings import Duration, Settings
+from app.settings import Settings
 from app.why.show import moment
 from schemas.records import ExceptionState
-from tables.exceptions import CATALOGUE
+from tables.exceptions import CATALOGUE, OWNERS
 from tables.handling import Action
 
 SHOWN = 50
-_STATES: dict[str, Any] = {"open": {"OPEN"}, "acknowledged": {"ACKNOWLEDGED"}, "resolved": {"RESOLVED"}}
-_OWNERS = sorted({kind.owner for kind in CATALOGUE.values()})
 
 
 def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -38,11 +35,11 @@ def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--older-than", metavar="TIME", help="Opened longer ago than this: 30m, 2h, 7d."),
         click.option(
             "--state",
-            type=click.Choice([*_STATES, "all"]),
+            type=click.Choice(list(STATES)),
             help="Default: open and acknowledged.",
         ),
         click.option("--channel", help="Of this channel."),
-        click.option("--owner", type=click.Choice(_OWNERS), help="Who deals with it."),
+        click.option("--owner", type=click.Choice(OWNERS), help="Who deals with it."),
         click.option("--type", "kind", type=click.Choice(list(CATALOGUE)), metavar="TYPE", help="Of this type."),
     ):
         function = option(function)
@@ -50,16 +47,10 @@ def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _wanted(kind: str | None, owner: str | None, channel: str | None, state: str | None, older: str | None) -> Wanted:
-    before = 0
-    if older:
-        try:
-            before = int(time.time() * 1000) - TypeAdapter(Duration).validate_python(older)
-        except ValidationError:
-            raise click.UsageError(f"--older-than {older}: a time such as 30m, 2h or 7d") from None
-    states = _STATES["open"] | _STATES["acknowledged"] if state is None else _STATES.get(state)
-    if states is None:
-        states = {"OPEN", "ACKNOWLEDGED", "RESOLVED"}
-    return Wanted(frozenset(states), kind or "", owner or "", channel or "", before)
+    try:
+        return wanted(kind, owner, channel, state, older, time.time())
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _read(settings: Settings, wanted: Wanted) -> Found:
@@ -70,7 +61,7 @@ def _read(settings: Settings, wanted: Wanted) -> Found:
 
 
 def _one(settings: Settings, exception_id: str) -> ExceptionState:
-    found = _read(settings, Wanted(frozenset({"OPEN", "ACKNOWLEDGED", "RESOLVED"}), id=exception_id)).states
+    found = _read(settings, Wanted(EVERY, ids=frozenset({exception_id}))).states
     if exception_id not in found:
         raise Problem(f"there is no exception {exception_id}; clarus-stream exceptions list has their ids")
     return found[exception_id]

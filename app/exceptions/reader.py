@@ -7,28 +7,39 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from pydantic import TypeAdapter, ValidationError
 
 from app import kafka, registry
 from app.errors import Problem
-from app.settings import Settings
+from app.settings import Duration, Settings
 from schemas.catalogue import INTEGRATION_EXCEPTIONS
 from schemas.codec import UndecodableRecord
 from schemas.records import ExceptionPhase, ExceptionState
+from tables.exceptions import CATALOGUE, OWNERS
 
 SECONDS: Final = 15.0
 AT_MOST: Final = 100_000
+EVERY: Final = frozenset[ExceptionPhase]({"OPEN", "ACKNOWLEDGED", "RESOLVED"})
+UNSOLVED: Final = frozenset[ExceptionPhase]({"OPEN", "ACKNOWLEDGED"})
+STATES: Final[dict[str, frozenset[ExceptionPhase]]] = {
+    "open": frozenset({"OPEN"}),
+    "acknowledged": frozenset({"ACKNOWLEDGED"}),
+    "resolved": frozenset({"RESOLVED"}),
+    "all": EVERY,
+}
+"""What people call them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Which exceptions; what is empty does not choose. `before`: opened before, milliseconds."""
 
-    states: frozenset[ExceptionPhase] = frozenset({"OPEN", "ACKNOWLEDGED"})
+    states: frozenset[ExceptionPhase] = UNSOLVED
     type: str = ""
     owner: str = ""
     channel: str = ""
     before: int = 0
-    id: str = ""
+    ids: frozenset[str] = frozenset()
 
     def takes(self, one: ExceptionState) -> bool:
         """Is it one of them?"""
@@ -38,8 +49,28 @@ class Wanted:
             and self.owner in ("", one.owner)
             and (not self.channel or self.channel in channels(one))
             and (not self.before or one.opened_at < self.before)
-            and self.id in ("", one.exception_id)
+            and (not self.ids or one.exception_id in self.ids)
         )
+
+
+def wanted(
+    kind: str | None, owner: str | None, channel: str | None, state: str | None, older: str | None, now: float
+) -> Wanted:
+    """From what people write. ValueError names what is wrong."""
+    before = 0
+    if older:
+        try:
+            before = int(now * 1000) - TypeAdapter(Duration).validate_python(older)
+        except ValidationError:
+            raise ValueError(f"older than {older[:20]}: a time such as 30m, 2h or 7d") from None
+    for name, value, allowed in (
+        ("type", kind, CATALOGUE),
+        ("owner", owner, OWNERS),
+        ("state", state, STATES),
+    ):
+        if value and value not in allowed:
+            raise ValueError(f"{name} {value[:40]}: there is {', '.join(allowed)}")
+    return Wanted(STATES[state] if state else UNSOLVED, kind or "", owner or "", channel or "", before)
 
 
 @dataclass(frozen=True, slots=True)
