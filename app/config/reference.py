@@ -15,6 +15,7 @@ from app.connectors.bigcommerce.settings import BigCommerceSettings
 from app.connectors.clarus.settings import ClarusSettings
 from app.connectors.commercetools.settings import CommercetoolsSettings
 from app.settings import (
+    ApiUser,
     ListingSettings,
     Match,
     PolicySettings,
@@ -67,6 +68,7 @@ def page() -> str:
     for name, field in ProductSettingsTree.model_fields.items():
         model = shape.models(field.annotation)[0]
         parts.append(_section(f"settings.{name}", (model.__doc__ or "").strip(), model))
+    parts.append(_section("settings.api.users.NAME", "Who may use the HTTP API.", ApiUser))
     covered = {"clarus", "channels", "warehouses", "products", "shipping", "policies", "settings"}
     assert set(Settings.model_fields) == covered, "a part of the settings has no section"  # noqa: S101 - keeps the page whole
     return "\n".join(parts)
