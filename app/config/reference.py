@@ -125,8 +125,8 @@ def _bounds(metadata: list[Any]) -> str:
         for name, word in (("ge", "≥"), ("gt", ">"), ("le", "≤"), ("lt", "<")):
             if getattr(m, name, None) is not None:
                 words.append(f"{word} {getattr(m, name)}")
-        if getattr(m, "min_length", None):
-            words.append("not empty")
+        if least := getattr(m, "min_length", None):
+            words.append("not empty" if least == 1 else f"of at least {least} characters")
     return f" {', '.join(words)}" if words else ""
 
 
