@@ -22,9 +22,10 @@ from schemas.records import (
     ReadListing,
     ReadStock,
     ReleaseOrder,
+    ShipParcel,
     StockTarget,
 )
-from tables.deliveries import fetches, listing, modes, pauses, reads, releases, troubles
+from tables.deliveries import fetches, listing, modes, pauses, reads, releases, shipments, troubles
 from tables.deliveries.fetches import FetchRow
 from tables.deliveries.listing import ListingRow
 from tables.deliveries.modes import ModeRow
@@ -32,11 +33,12 @@ from tables.deliveries.pauses import PauseRow
 from tables.deliveries.polls import PollRow
 from tables.deliveries.reads import ReadRow
 from tables.deliveries.releases import ReleaseRow
+from tables.deliveries.shipments import ShipmentRow
 from tables.deliveries.troubles import TroubleRow
 from tables.orders.references import reference_of
 from tables.reconciliation import DifferenceRow, SweepRow
 
-Kind = Literal["listing", "read", "release", "fetch", "pause", "retry", "resolved"]
+Kind = Literal["listing", "read", "release", "fetch", "shipment", "pause", "retry", "resolved"]
 OnChange = Callable[[str, Kind, str], None]
 """Channel, kind and key of a row that changed. Called before the commit: look through `engine.submit`."""
 
@@ -50,6 +52,7 @@ class DeliveryTables:
     reads: Table[ReadRow]  # by SKU
     releases: Table[ReleaseRow]  # by reference
     fetches: Table[FetchRow]  # by channel/order id
+    shipments: Table[ShipmentRow]  # by channel/order id/parcel id
     polls: Table[PollRow]  # by channel
     troubles: Table[TroubleRow]  # by channel/exception id
     pauses: Table[PauseRow]  # by channel/target
@@ -99,6 +102,8 @@ class Delivery:
                     self.on_change(body.channel, "fetch", fetch.key)
                 case ReleaseOrder() | CancelOrder():
                     superseded += not self._order(batch, body, occurred)
+                case ShipParcel():
+                    superseded += not self._parcel(batch, body, occurred)
                 case ReadListing():
                     self._read_back(batch, body)
                 case OperatorState():
@@ -216,4 +221,16 @@ class Delivery:
             row.caused_at = occurred if isinstance(command, ReleaseOrder) else 0
             batch.put(self._tables.releases, command.reference, row)
             self.on_change(command.channel, "release", command.reference)
+        return changed
+
+    def _parcel(self, batch: Batch, command: ShipParcel, occurred: int) -> bool:
+        row = ShipmentRow(command.channel, command.order_id, command.parcel_id)
+        row = batch.get(self._tables.shipments, row.key) or row
+        replaces = shipments.pending(row)
+        changed = shipments.want(row, command, batch.now_ms)
+        if changed:
+            self._accepted(command.channel, "shipment", occurred, replaces)
+            row.caused_at = row.caused_at or occurred
+            batch.put(self._tables.shipments, row.key, row)
+            self.on_change(command.channel, "shipment", command.order_id)
         return changed

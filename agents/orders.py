@@ -3,9 +3,12 @@
 Every rule is in `tables/orders`; here is only where each effect goes.
 """
 
+from itertools import islice
+from typing import Final
+
 from agents.emit import Emitter, Place
 from agents.watch import Unwatched, Watch
-from app.engine.api import Batch, Table
+from app.engine.api import Batch, Context, Table
 from schemas import catalogue as topics
 from schemas.codec import Codecs, UndecodableRecord
 from schemas.records import (
@@ -17,12 +20,17 @@ from schemas.records import (
     OrderSnapshot,
     OrderWatermark,
     ReleaseOrder,
+    ShipmentOutcome,
+    ShipParcel,
+    WarehouseDespatch,
     Watermark,
 )
 from tables.orders import attention, fold
 from tables.orders.fold import Effect, Rules
-from tables.orders.rows import OrderRow
+from tables.orders.rows import OrderRow, WaitRow
 from tables.stock.figures import EXCEPTIONS, Parts
+
+DUE_AT_ONCE: Final = 200
 
 
 class Orders:
@@ -33,11 +41,13 @@ class Orders:
         rules: Rules,
         codecs: Codecs,
         table: Table[OrderRow],
+        waits: Table[WaitRow],
         place: Place,
         partitions: int,
         watch: Watch | None = None,
     ) -> None:
-        self._rules, self._codecs, self._table, self._place, self._partitions = rules, codecs, table, place, partitions
+        self._rules, self._codecs, self._table, self._waits = rules, codecs, table, waits
+        self._place, self._partitions = place, partitions
         self._watch = watch or Unwatched()
 
     def fold(self, batch: Batch) -> None:
@@ -71,13 +81,23 @@ class Orders:
             channel, _, order_id = key.partition(":")
             row = batch.get(self._table, key) or fold.new_row(channel, order_id)
             before = exceptions(row)
-            if isinstance(body, ExceptionCommand):
-                effects = attention.command(row, body, self._rules, event.received_at)
-            elif isinstance(body, OrderSnapshot):
-                effects = fold.snapshot(row, body, self._rules, event.received_at)
-                superseded += row.snapshot is not body
-            else:
-                effects = fold.warehouse(row, body, event.received_at)
+            match body:
+                case OrderSnapshot():
+                    effects = fold.snapshot(row, body, self._rules, event.received_at)
+                    superseded += row.snapshot is not body
+                case WarehouseDespatch():
+                    read_before = row.despatch_read
+                    if row.snapshot is None and row.early is None:
+                        due = event.received_at + self._rules.early_wait
+                        batch.put(self._waits, wait_key(due, key), WaitRow(key))
+                    effects = fold.despatched(row, body, self._rules, event.received_at)
+                    superseded += row.snapshot is not None and row.despatch_read == read_before
+                case ShipmentOutcome():
+                    effects = fold.shipment(row, body, self._rules, event.received_at)
+                case ExceptionCommand():
+                    effects = attention.command(row, body, self._rules, event.received_at)
+                case _:
+                    effects = fold.warehouse(row, body, event.received_at)
             done += 1
             batch.put(self._table, key, row)
             if exceptions(row) != before:
@@ -85,6 +105,23 @@ class Orders:
             for effect in effects:
                 self._send(emit, row, effect)
         self._watch.batch(batch.topic, first, done - superseded, superseded, failed)
+
+    def tick(self, context: Context) -> None:
+        """What came before its order and waited long enough is said to be so."""
+        for name, wait in list(islice(context.scan(self._waits), DUE_AT_ONCE)):
+            if name >= wait_key(context.now_ms, ""):
+                return
+            context.delete(self._waits, name)
+            row = context.get(self._table, wait.order_key)
+            if row is None:
+                continue
+            before = exceptions(row)
+            emit = Emitter(self._codecs, context, f"early:{name}", None, "orders", context.now_ms)
+            for effect in fold.unmatched(row, context.now_ms):
+                self._send(emit, row, effect)
+            context.put(self._table, wait.order_key, row)
+            if exceptions(row) != before:
+                self._watch.adds(context.partition, sum_key(wait.order_key), exceptions(row))
 
     def _send(self, emit: Emitter, row: OrderRow, effect: Effect) -> None:
         match effect:
@@ -94,10 +131,18 @@ class Orders:
                 emit.send(
                     topics.CHANNEL_COMMANDS, f"order/{effect.reference}", effect, partition=self._place(effect.channel)
                 )
+            case ShipParcel():
+                key = f"ship/{row.key}/{effect.parcel_id}"
+                emit.send(topics.CHANNEL_COMMANDS, key, effect, partition=self._place(effect.channel))
             case NormalisedOrder():
                 emit.send(topics.ORDERS_STATUS, row.key, effect)
             case ExceptionState():
                 emit.send(topics.INTEGRATION_EXCEPTIONS, effect.exception_id, effect)
+
+
+def wait_key(due: int, order_key: str) -> str:
+    """Keys in the order in which they are due."""
+    return f"{due:013d}/{order_key}"
 
 
 def exceptions(row: OrderRow) -> Parts:

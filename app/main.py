@@ -23,6 +23,7 @@ from app.exceptions import openapi
 from app.exceptions.api import ExceptionsApi
 from app.measures import WorkerGauges, WorkerMeasures
 from app.ops import OpsServer
+from app.order_rules import order_rules
 from app.reconciliation.worker import Reconciliation
 from app.registry import codecs_for
 from app.settings import Settings
@@ -41,9 +42,9 @@ from tables.deliveries.pauses import PauseRow
 from tables.deliveries.polls import PollRow
 from tables.deliveries.reads import ReadRow
 from tables.deliveries.releases import ReleaseRow
+from tables.deliveries.shipments import ShipmentRow
 from tables.deliveries.troubles import TroubleRow
-from tables.orders import fold as orders
-from tables.orders.rows import OrderRow
+from tables.orders.rows import OrderRow, WaitRow
 from tables.reconciliation import DifferenceRow, SweepRow
 from tables.stock.policy import notes
 from tables.stock.rows import OrderLines, SkuRow, WatermarkRow
@@ -51,6 +52,8 @@ from tables.stock.rows import OrderLines, SkuRow, WatermarkRow
 log = structlog.get_logger(__name__)
 
 Fold = Callable[[Batch], None]
+ORDER_TICK = 1.0
+"""Seconds between two looks at what waits for its order."""
 
 
 class Worker:
@@ -73,6 +76,7 @@ class Worker:
             reads=table("reads", row=ReadRow),
             releases=table("releases", row=ReleaseRow),
             fetches=table("fetches", row=FetchRow),
+            shipments=table("shipments", row=ShipmentRow),
             polls=table("polls", row=PollRow),
             troubles=table("troubles", row=TroubleRow),
             pauses=table("pauses", row=PauseRow),
@@ -80,18 +84,15 @@ class Worker:
             sweeps=sweeps,
             differences=differences,
         )
-        carriers = {
-            method: orders.CarrierService(given.carrier, given.service) for method, given in settings.shipping.items()
-        }
         parsers = {name: intake_for(name, settings).parse for name in (CLARUS, *settings.channels)}
         measures = WorkerMeasures()
         delivery = Delivery(codecs, delivery_tables, measures)
         self._agent(topics.INGRESS_WEBHOOKS, Intake(parsers, codecs, place, measures).fold)
         order_rows = table("orders", row=OrderRow)
-        self._agent(
-            topics.ORDERS_EVENTS,
-            Orders(orders.Rules(catalogue, carriers), codecs, order_rows, place, partitions, measures).fold,
-        )
+        waits = table("order_waits", row=WaitRow)
+        orders = Orders(order_rules(settings, catalogue), codecs, order_rows, waits, place, partitions, measures)
+        self._agent(topics.ORDERS_EVENTS, orders.fold)
+        self.app.every(ORDER_TICK, orders.tick)
         rules = stock_rules(settings)
         stock = StockTables(
             table("stock", row=SkuRow),

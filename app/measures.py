@@ -4,6 +4,7 @@ It decides nothing. What each figure means is said in `app/metrics.py`.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable
 
 from agents.availability import StockTables
@@ -35,6 +36,8 @@ class WorkerMeasures:
         self._clock = clock
         self._notes: list[Callable[[], None]] = []
         self._rows: dict[int, dict[str, Parts]] = {}
+        self._commands: dict[tuple[str, str], list[int]] = {}
+        self._superseded: Counter[tuple[str, str]] = Counter()
 
     # ---- agents.watch.Watch ----
 
@@ -52,17 +55,11 @@ class WorkerMeasures:
 
     def command(self, channel: str, kind: str, occurred_at: int) -> None:
         """As `Watch.command`."""
-
-        def count() -> None:
-            metrics.COMMANDS_IN.labels(channel, kind).inc()
-            if occurred_at and kind in ("stock", "order"):
-                metrics.CAUSE_TO_COMMANDED.labels(channel).observe(self._age(occurred_at))
-
-        self._notes.append(count)
+        self._commands.setdefault((channel, kind), []).append(occurred_at)
 
     def superseded(self, channel: str, kind: str) -> None:
         """As `Watch.superseded`."""
-        self._notes.append(lambda: metrics.COMMANDS.labels(channel, kind, "superseded").inc())
+        self._superseded[channel, kind] += 1
 
     def judged(self, channel: str, cause: Cause) -> None:
         """As `Watch.judged`."""
@@ -110,12 +107,29 @@ class WorkerMeasures:
         rows, self._rows = self._rows, {}
         for note in notes:
             note()
+        self._count_commands()
         for partition, changed in rows.items():
             self.sums.change(partition, changed)
+
+    def _count_commands(self) -> None:
+        """There is one for nearly every order, so a cycle's are counted together."""
+        for (channel, kind), times in self._commands.items():
+            metrics.COMMANDS_IN.labels(channel, kind).inc(len(times))
+            if kind in ("stock", "order"):
+                age = metrics.CAUSE_TO_COMMANDED.labels(channel)
+                for occurred_at in filter(None, times):
+                    age.observe(self._age(occurred_at))
+        for (channel, kind), number in self._superseded.items():
+            metrics.COMMANDS.labels(channel, kind, "superseded").inc(number)
+        self._forget_commands()
+
+    def _forget_commands(self) -> None:
+        self._commands, self._superseded = {}, Counter()
 
     def aborted(self, certain: bool) -> None:
         """As `EngineObserver.aborted`."""
         self._notes, self._rows = [], {}
+        self._forget_commands()
         if not certain:
             self.in_doubt()
 

@@ -30,7 +30,7 @@ RECORDS = _books.counter(
 )
 COMMANDS_IN = _books.counter(
     "commands_in",
-    "Wanted states that delivery accepted, by kind: `stock` of a listing, `order` at the warehouse, order to `fetch`, SKU to `read`.",
+    "Wanted states that delivery accepted, by kind: `stock` of a listing, `order` at the warehouse, `shipment` of a parcel, order to `fetch`, SKU to `read`.",
     *("channel", "kind"),
     unit="wanted states",
 )
@@ -164,7 +164,8 @@ STORE_ROWS = _engine.gauge("store_rows", "Rows in them, all tables together, as 
 _delivery = Section("worker", "Delivery: backlog, budget, breaker")
 BACKLOG = _delivery.gauge(
     "backlog",
-    "Wanted states not yet confirmed at the peer, by kind (`stock`, `fetches`; at clarus `reads`, `orders`) and by the priority of what is next for them.",
+    "Wanted states not yet confirmed at the peer, by kind (`stock`, `fetches`, `shipments`; at clarus `reads`, `orders`, `parcels`) and by the priority of"
+    " what is next for them.",
     *("channel", "kind", "priority"),
     unit="wanted states",
     when="it does not fall after a sale; `decrease` and `release` must be short-lived.",

@@ -1,14 +1,14 @@
 """The one typed settings tree: what may be configured, what is allowed, what each means. Loading, sources and errors: `app.config`.
 
-One YAML file (`clarus`, `channels`, `warehouses`, `products`, `shipping`, `policies`, `settings`) with environment variables over it. The same models read
-a drill file's products, shipping, policies and settings.
+One YAML file (`clarus`, `channels`, `warehouses`, `products`, `shipping`, `carriers`, `policies`, `settings`) with environment variables over it. The same
+models read a drill file's products, shipping, carriers, policies and settings.
 """
 
 import re
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
 
 from app.connectors.bigcommerce.settings import BigCommerceSettings
 from app.connectors.clarus.settings import ClarusSettings
@@ -129,6 +129,37 @@ class ShippingSettings(Model):
     service: str = ""
 
 
+class CarrierSettings(Model):
+    """A Clarus carrier as customers know it."""
+
+    name: str = Field("", description="Name that the storefront shows; empty for the Clarus code.")
+    tracking: str = Field(
+        "",
+        description="Regular expression of its whole tracking numbers. A parcel whose number does not match (none does not either) is held back as"
+        " `invalid_tracking`; empty: any number, and none.",
+    )
+    link: str = Field(
+        "",
+        description="Where a parcel is followed; {tracking} stands for the number. Empty: the storefront makes its own link.",
+    )
+
+    @field_validator("tracking")
+    @classmethod
+    def _compiles(cls, value: str) -> str:
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from error
+        return value
+
+    @field_validator("link")
+    @classmethod
+    def _has_place(cls, value: str) -> str:
+        if value and ("{tracking}" not in value or not value.startswith(("https://", "http://"))):
+            raise ValueError("a link such as https://carrier.example/follow/{tracking}")
+        return value
+
+
 class KafkaSettings(Model):
     """The product's own cluster."""
 
@@ -210,6 +241,14 @@ class DeliverySettings(Model):
     create_unknown: Duration = Field(
         ms("120s"), description="How long the warehouse may still be working on a create whose answer was lost."
     )
+    early_wait: Duration = Field(
+        ms("15m"),
+        description="A despatch whose order is not known after this is an `early_fulfilment`; it is kept and joined when the order comes.",
+    )
+    despatch_level: Duration = Field(
+        ms("15m"),
+        description="A parcel that is not at its storefront this long after we knew of it is a `despatch_gap`.",
+    )
 
 
 class IngressSettings(Model):
@@ -273,6 +312,7 @@ class Settings(Model):
     warehouses: list[str] = Field(default_factory=list)
     products: list[ProductSettings] = Field(default_factory=list)
     shipping: dict[str, ShippingSettings] = Field(default_factory=dict)
+    carriers: dict[str, CarrierSettings] = Field(default_factory=dict)
     policies: list[PolicySettings] = Field(default_factory=list)
     settings: ProductSettingsTree = Field(default_factory=ProductSettingsTree)
 

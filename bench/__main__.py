@@ -22,6 +22,7 @@ PROGRAMS: list[str] = [
     "rebalance",
     "ingress",
     "stock_latency",
+    "order_to_command",
     "flash_sale",
     "kills",
 ]

@@ -14,7 +14,8 @@ EVENTS, QUIX_EVENTS, FAUST_EVENTS = 1_000_000, 100_000, 30_000
 _OURS, _OURS_HEADERS = "this engine", "this engine, headers"
 _RAW, _RAW_HEADERS = "raw transactional loop", "raw transactional loop, headers"
 _STREAMS, _STREAMS_HEADERS = "Kafka Streams", "Kafka Streams, headers"
-_BATCH, _QUIX, _FAUST = "this engine, batch decode", "Quix Streams exactly-once", "stock Faust, tuned"
+_BATCH, _BATCH_HEADERS = "this engine, batch decode", "this engine, batch decode, headers"
+_QUIX, _FAUST = "Quix Streams exactly-once", "stock Faust, tuned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ def _contenders() -> list[Contender]:
         Contender(_STREAMS_HEADERS, programs.kafka_streams, headers=True, changelogs=streams_topics),
         Contender("this engine, memory store", ours, store="memory"),
         Contender(_BATCH, ours, batch_decode=True),
+        Contender(_BATCH_HEADERS, ours, headers=True, batch_decode=True),
         Contender(_QUIX, programs.quix, QUIX_EVENTS),
         Contender(_FAUST, partial(programs.python, "stock_faust"), FAUST_EVENTS, changelogs=("stock-changelog",)),
     ]
@@ -147,6 +149,8 @@ def _report(contenders: list[Contender], figures: Figures) -> Report:
     for ours, raw, streams, words in (
         (_OURS, _RAW, _STREAMS, "without headers"),
         (_OURS_HEADERS, _RAW_HEADERS, _STREAMS_HEADERS, "with headers"),
+        (_BATCH, _RAW, _STREAMS, "batch decode, without headers"),
+        (_BATCH_HEADERS, _RAW_HEADERS, _STREAMS_HEADERS, "batch decode, with headers"),
     ):
         for theirs, bound, must in (
             (raw, 1.0, "1.0 x"),
@@ -158,7 +162,7 @@ def _report(contenders: list[Contender], figures: Figures) -> Report:
             what = f"CPU per event, {words}: ours / {theirs}"
             reached = statistics.median(ratios) <= bound
             targets.append(Target(what, f"<= {must}", median_range(ratios, 3), reached))
-    for ours, theirs in ((_RAW, _QUIX), (_RAW, _FAUST), (_BATCH, _QUIX), (_BATCH, _FAUST)):
+    for ours, theirs in ((_RAW, _QUIX), (_RAW, _FAUST)):
         ratios = figures.cpu.ratios(ours, theirs)
         targets.append(Target(f"for comparison, CPU per event: {ours} / {theirs}", "", median_range(ratios, 3), None))
     stretch = figures.cpu.ratios(_BATCH, _warm(_STREAMS))
@@ -192,7 +196,9 @@ _NOTES = [
     "column counts the process from its start. The result of every run is checked SKU by SKU. Where a contender can, it writes one output per SKU and commit "
     "(coalescing). Kafka Streams runs with one thread and the JVM's default JIT; its warm half is the second half of the records without closing. "
     "Quix Streams and stock Faust write no headers.",
-    "*Batch decode* hands the bodies of a whole batch to fastavro as one Avro array, with the agent's code otherwise unchanged.",
+    "*Batch decode* hands the bodies of a whole batch to fastavro as one Avro array, with the agent's code otherwise unchanged. It gives much here, where a "
+    "record has six fields and the call costs more than they do. The product's own records have twenty: there the same way gave 6 % of the decoding, one "
+    "part in a hundred of an event, and is not used.",
     "Where this engine's time goes (py-spy, samples that hold the interpreter): decoding 36 %, encoding outputs 12 %, the agent's own lines 20 %; sealing, "
     "producing and storing rows and outputs 18 %, polling and splitting 7 %. So the engine's own part is a quarter; the raw loop does the rest too.",
     "What brought it there: the garbage collector leaves long-lived objects alone (a quarter of the CPU before), cycles as long as the commit interval "

@@ -39,6 +39,7 @@ class OrderLine(Record, kw_only=True):
     restocked_at: int | None = None
     shippable: bool = True
     unguarded: str = ""
+    address: str = ""
 
 
 class Address(Record, kw_only=True):
@@ -97,6 +98,41 @@ class WarehouseOrder(Record, kw_only=True):
     reference: str
     status: WarehouseStatus
     wms_id: str = ""
+    detail: str = ""
+
+
+class WarehouseParcel(Record, kw_only=True):
+    """One parcel that left."""
+
+    parcel_id: str
+    tracking: str
+    also: list[str] = []
+    carrier: str = ""
+    service: str = ""
+    lines: dict[str, int]
+
+
+class WarehouseDespatch(Record, kw_only=True):
+    """Everything of one goods out that had left the warehouse when it was read: it replaces what was said before."""
+
+    reference: str
+    wms_id: str
+    read_at: int
+    complete: bool
+    parcels: list[WarehouseParcel]
+
+
+ShipmentState = Literal["SHIPPED", "REMOVED", "REFUSED"]
+"""Where the parcel is now."""
+
+
+class ShipmentOutcome(Record, kw_only=True):
+    """What became of one parcel at its storefront."""
+
+    parcel_id: str
+    version: int
+    state: ShipmentState
+    peer_id: str = ""
     detail: str = ""
 
 
@@ -373,6 +409,32 @@ class ChannelMode(Record, kw_only=True):
     reason: str
 
 
+class ShipmentLine(Record, kw_only=True):
+    """What of one order line is in the parcel."""
+
+    line_id: str
+    units: int
+
+
+class ShipParcel(Record, kw_only=True):
+    """One parcel that shall be at the storefront once, or not be there any more."""
+
+    channel: str
+    order_id: str
+    number: str
+    parcel_id: str
+    key: str
+    version: int
+    wanted: bool
+    lines: list[ShipmentLine]
+    tracking: str = ""
+    also: list[str] = []
+    carrier: str = ""
+    link: str = ""
+    address: str = ""
+    whole: bool = False
+
+
 ExceptionPhase = Literal["OPEN", "ACKNOWLEDGED", "RESOLVED"]
 """State."""
 
@@ -449,7 +511,9 @@ class Event(Record, Generic[Body], kw_only=True):
 
 IngressWebhookBody = RawNotification
 
-OrderEventBody = OrderSnapshot | WarehouseOrder | OrderWatermark | ExceptionCommand
+OrderEventBody = (
+    OrderSnapshot | WarehouseOrder | OrderWatermark | WarehouseDespatch | ShipmentOutcome | ExceptionCommand
+)
 
 InventoryEventBody = (
     StockLevel | DemandLine | Watermark | StockOutcome | ReadBack | Baseline | ComponentStock | BundleHold
@@ -469,6 +533,7 @@ ChannelCommandBody = (
     | ReadListing
     | OperatorState
     | ChannelMode
+    | ShipParcel
     | ExceptionCommand
 )
 

@@ -16,6 +16,7 @@ from app.connectors.clarus.settings import ClarusSettings
 from app.connectors.commercetools.settings import CommercetoolsSettings
 from app.settings import (
     ApiUser,
+    CarrierSettings,
     ListingSettings,
     Match,
     PolicySettings,
@@ -55,6 +56,7 @@ def page() -> str:
             "products[].channels.NAME", "A SKU as text, this mapping, or a list of such mappings.", ListingSettings
         ),
         _section("shipping.METHOD", "What a storefront's shipping method is at Clarus.", ShippingSettings),
+        _section("carriers.CODE", "What a carrier (its Clarus code) is to customers.", CarrierSettings),
         _section(
             "policies[]",
             "Stock policies; later ones win field by field. Without one: share 1, percent 0, buffer 0, velocity 0, min_to_list 0, no max, mode auto, "
@@ -69,7 +71,7 @@ def page() -> str:
         model = shape.models(field.annotation)[0]
         parts.append(_section(f"settings.{name}", (model.__doc__ or "").strip(), model))
     parts.append(_section("settings.api.users.NAME", "Who may use the HTTP API.", ApiUser))
-    covered = {"clarus", "channels", "warehouses", "products", "shipping", "policies", "settings"}
+    covered = {"clarus", "channels", "warehouses", "products", "shipping", "carriers", "policies", "settings"}
     assert set(Settings.model_fields) == covered, "a part of the settings has no section"  # noqa: S101 - keeps the page whole
     return "\n".join(parts)
 

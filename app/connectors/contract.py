@@ -5,15 +5,16 @@ Every HTTP call goes through the `Transport` it is given, which belongs to the c
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any, Protocol
 
 import httpx
 
-from schemas.records import FetchOrder, OrderSnapshot, RawNotification, ReadStock, ReleaseOrder
+from schemas.records import FetchOrder, OrderSnapshot, RawNotification, ReadStock, ReleaseOrder, ShipParcel
 from tables.catalogue import Listing
 from tables.deliveries.peers import PeerKind
+from tables.deliveries.shipments import AtStorefront, Extent
 
 
 class Priority(IntEnum):
@@ -148,6 +149,21 @@ class OrderPage:
     last: bool
 
 
+# ---- shipments at a storefront --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ShownOrder:
+    """An order's shipments as the storefront shows them. `token` is what a write must name (a version), `extent` how much the order itself says was sent.
+
+    `extent` is None where the look did not tell it.
+    """
+
+    shipments: Sequence[AtStorefront]
+    token: int = 0
+    extent: Extent | None = None
+
+
 class Storefront(Protocol):
     """A connected storefront."""
 
@@ -171,6 +187,29 @@ class Storefront(Protocol):
 
     async def fetch_order(self, order_id: str, priority: Priority) -> OrderSnapshot | None:
         """One order by the platform's own id, whole; None where the peer has none."""
+        ...
+
+    async def shipments(self, order_id: str, priority: Priority) -> ShownOrder | None:
+        """Every shipment of an order; None where the peer has no such order."""
+        ...
+
+    async def ship(self, parcel: ShipParcel, extent: Extent, shown: ShownOrder, priority: Priority) -> str:
+        """Make one shipment; the peer's id of it. `extent` is how much of the order is sent with it.
+
+        `Refused` where the peer says no, `OutcomeUnknown` where it may be there, `Unavailable` where it certainly is not (another version was there, too).
+        """
+        ...
+
+    async def amend(self, parcel: ShipParcel, peer_id: str, shown: ShownOrder, priority: Priority) -> None:
+        """Change tracking number, carrier and link of a shipment that is there. Errors as `ship`."""
+        ...
+
+    async def unship(self, parcel: ShipParcel, peer_id: str, shown: ShownOrder, priority: Priority) -> None:
+        """Remove a shipment; one that is gone already is fine. Errors as `ship`."""
+        ...
+
+    async def settle(self, order_id: str, extent: Extent, priority: Priority) -> None:
+        """Make the order itself say how much of it was sent; nothing happens where it does, or where it was cancelled or refunded. It may be repeated."""
         ...
 
     async def probe(self) -> list[Finding]:
@@ -212,6 +251,7 @@ class LineRead:
     out: int
     warehouse: str
     closed: bool = False
+    despatched: int = 0  # of them, eaches that left
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,12 +278,34 @@ class GoodsOut:
     status: str
     warehouse: str
     lines: Mapping[str, tuple[int, int]]
+    despatched: Mapping[str, int] = field(default_factory=dict)  # product code to eaches that left
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """One package of a shipment at Clarus. `contents` is product code to eaches; None where Clarus does not tell it."""
+
+    package_id: str
+    tracking: str
+    carrier: str = ""
+    service: str = ""
+    contents: Mapping[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Despatch:
+    """What left of one goods out: the order as it was read first, then its packages in the order in which they were made."""
+
+    order: GoodsOut
+    packages: Sequence[Package]
 
 
 class Warehouse(Protocol):
     """The connected WMS."""
 
     max_read: int
+    max_despatches: int
+    tracking_wait: int  # milliseconds for which packages and tracking numbers of a despatch are waited for
 
     async def read_stock(self, skus: Sequence[str], priority: Priority) -> Mapping[str, JointRead]:
         """One joint read of at most `max_read` SKUs: lines L1, balances of all warehouses, lines L2; repeated at most 3 times while a line moves."""
@@ -251,6 +313,10 @@ class Warehouse(Protocol):
 
     async def find_orders(self, references: Sequence[str], priority: Priority) -> Mapping[str, list[GoodsOut]]:
         """The goods outs with these references, with their lines; an empty list where there is none."""
+        ...
+
+    async def read_despatches(self, references: Sequence[str], priority: Priority) -> Mapping[str, Despatch]:
+        """What left of the goods outs with these references, at most `max_despatches`; one that is not there is left out."""
         ...
 
     async def create_order(self, order: ReleaseOrder, priority: Priority) -> GoodsOut:

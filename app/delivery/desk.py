@@ -152,7 +152,7 @@ class Desk:
 
     def may_change(self, context: Context, sku: str = pauses.WHOLE) -> bool:
         """May a write of the SKU (without `sku`: of anything at the channel) begin, as this cycle sees it?"""
-        return self.paused(context, sku) is None and not self.in_shadow(context)
+        return not self.in_shadow(context) and self.paused(context, sku) is None
 
     @property
     def shadow(self) -> bool:

@@ -7,6 +7,7 @@ made for many references at once.
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from agents.emit import Emitter
@@ -19,6 +20,7 @@ from app.delivery.stock import mark_dirty
 from app.engine.api import Context
 from schemas import catalogue as topics
 from schemas.records import ReleaseOrder, WarehouseOrder
+from tables.deliveries import parcels
 from tables.deliveries import releases as rules
 from tables.deliveries.releases import AtWarehouse, Cancel, Create, Idle, LookUp, ReleaseRow, Report
 
@@ -55,10 +57,12 @@ class Round:
 
 
 class Releases:
-    """`touched` tells the stock side which SKUs an answer concerns."""
+    """`touched` tells the stock side which SKUs an answer concerns, `left` the parcel side when the packages of an order are to be read."""
 
-    def __init__(self, desk: Desk, connector: Warehouse, touched: Callable[[str], None]) -> None:
-        self._desk, self._connector, self._touched = desk, connector, touched
+    def __init__(
+        self, desk: Desk, connector: Warehouse, touched: Callable[[str], None], left: Callable[[str, int], None]
+    ) -> None:
+        self._desk, self._connector, self._touched, self._left = desk, connector, touched, left
         self._alarm = desk.alarm()
         self._todo: dict[str, None] = {}
         self._parked: dict[str, None] = {}  # would be sent were the warehouse neither paused nor in shadow
@@ -87,9 +91,10 @@ class Releases:
         self._todo.update(parked)
         self._alarm.ring()
 
-    def moved(self, references: Iterable[str]) -> None:
-        """Lines of these orders changed at the warehouse: their status may have."""
+    def moved(self, references: Iterable[str], changed: Iterable[str]) -> None:
+        """Lines of these orders changed at the warehouse: their status may have. Of the `changed` ones other figures left than ORDERS knows of."""
         self._to_check.update(name for name in references if name in self._at_work)
+        self._to_check.update(changed)
 
     def unseen(self, sku: str, lines: Collection[str]) -> list[str]:
         """Some of the orders with this SKU at the warehouse whose lines a read did not show: they wait, or were despatched between two reads."""
@@ -142,7 +147,7 @@ class Releases:
     # ---- one round ----
 
     async def _round(self, group: asyncio.TaskGroup) -> None:
-        ready = [key for key in self._todo if key not in self._busy][:ROWS_AT_ONCE]
+        ready = list(islice((key for key in self._todo if key not in self._busy), ROWS_AT_ONCE))
         if not ready:
             return
         for key in ready:
@@ -318,7 +323,7 @@ class Releases:
     def _start_looks(self, group: asyncio.TaskGroup) -> None:
         size = self._connector.max_read
         while self._looks and self._look_tasks < LOOKS_AT_ONCE:
-            names = list(self._looks)[:size]
+            names = list(islice(self._looks, size))
             for name in names:
                 del self._looks[name]
             self._look_tasks += 1
@@ -361,6 +366,10 @@ class Releases:
                 continue
             opened = row.answered < row.version
             answers = rules.found(row, [_seen(one) for one in there], began, self._create_unknown, context.now_ms)
+            if there:
+                one = next((one for one in there if one.status not in rules.GONE), there[0])
+                if parcels.note(row, one.despatched, one.status == "COMPLETED", context.now_ms):
+                    self._left(name, row.parcels_due)
             self._answer(context, emit, row, answers, opened)
             result[name] = Settled(tuple(row.skus), bool(answers), rules.at_work(row))
         return result

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from agents.emit import Emitter
-from app.connectors.contract import GoodsOut, JointRead, Priority, Warehouse
+from app.connectors.contract import GoodsOut, JointRead, LineRead, Priority, Warehouse
 from app.connectors.errors import PeerError
 from app.delivery.desk import Desk
 from app.delivery.gate import doing
@@ -35,13 +35,16 @@ Unseen = Callable[[str, Collection[str]], Iterable[str]]
 
 @dataclass(slots=True)
 class Told:
-    """What a read came to: further SKUs to read, those the warehouse does not know, to read again, done; references whose status may have changed."""
+    """What a read came to: further SKUs to read, those the warehouse does not know, to read again, done; references whose status may have changed, and those of
+    which other figures left than the order side knows.
+    """
 
     touched: set[str]
     missing: list[str] = field(default_factory=list)
     again: list[str] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
     moved: set[str] = field(default_factory=set)
+    left: set[str] = field(default_factory=set)
 
 
 class WarehouseStock:
@@ -52,7 +55,7 @@ class WarehouseStock:
         desk: Desk,
         connector: Warehouse,
         looked_up: LookedUp,
-        moved: Callable[[Iterable[str]], None],
+        moved: Callable[[Iterable[str], Iterable[str]], None],
         unseen: Unseen,
     ) -> None:
         self._desk, self._connector = desk, connector
@@ -226,10 +229,22 @@ class WarehouseStock:
             for level in levels:
                 emit.send(topics.INVENTORY_EVENTS, sku, level, occurred_at=occurred)
             told.moved.update(ref for ref in row.lines.keys() | before.keys() if row.lines.get(ref) != before.get(ref))
+            told.left.update(
+                ref for ref, line in joint.lines.items() if self._left_otherwise(context, sku, ref, line, before)
+            )
             if self._reading[sku] is not Priority.SWEEP:
                 told.moved.update(self._unseen(sku, joint.lines))
             (told.again if row.dirty else told.done).append(sku)
         return told
+
+    def _left_otherwise(
+        self, context: Context, sku: str, reference: str, line: LineRead, before: Mapping[str, SeenLine]
+    ) -> bool:
+        """Did other figures leave than were told? Only lines of which something left, and those that are (again) new, are looked at."""
+        if not line.despatched and reference in before:
+            return False
+        row = context.get(self._desk.tables.releases, reference)
+        return row is not None and row.despatched.get(sku, 0) != line.despatched
 
     def _was_deleted(self, context: Context, reference: str) -> bool:
         row = context.get(self._desk.tables.releases, reference)
@@ -253,7 +268,7 @@ class WarehouseStock:
                 self._since.pop(sku, None)
         for sku in told.touched:
             self.changed(sku)
-        self._moved(told.moved)
+        self._moved(told.moved, told.left)
 
     def _later(self, sku: str, retry_after: float | None) -> None:
         """Read it again after a back-off: the read failed, lines moved all the time, or one could not be explained."""

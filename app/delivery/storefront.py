@@ -1,4 +1,4 @@
-"""The owner of one storefront channel: its stock, its orders and its start check, side by side."""
+"""The owner of one storefront channel: its stock, its orders, their shipments and its start check, side by side."""
 
 import asyncio
 
@@ -10,6 +10,7 @@ from app.delivery.listings import Listings
 from app.delivery.orders import OrderIntake
 from app.delivery.owner import prove
 from app.delivery.queues import Queues
+from app.delivery.shipments import ShipmentDesk
 
 
 class StorefrontOwner:
@@ -20,6 +21,7 @@ class StorefrontOwner:
         self.findings: list[Finding] = []
         self._connector = connector
         self._orders = OrderIntake(desk, connector)
+        self._shipments = ShipmentDesk(desk, connector)
         self._listings = Listings(
             desk, connector, bounds_of(connector, desk.settings.bounds), self._orders.known, self.findings
         )
@@ -31,6 +33,8 @@ class StorefrontOwner:
                 self._listings.changed(key)
             case "fetch":
                 self._orders.changed(key)
+            case "shipment":
+                self._shipments.changed(key)
             case "pause":
                 self.desk.pauses_changed()
             case "retry":
@@ -42,11 +46,15 @@ class StorefrontOwner:
 
     def backlog(self) -> dict[str, int]:
         """As `Owner.backlog`."""
-        return {"stock": self._listings.pending(), "fetches": self._orders.pending()}
+        return {
+            "stock": self._listings.pending(),
+            "fetches": self._orders.pending(),
+            "shipments": self._shipments.pending(),
+        }
 
     def queues(self) -> list[Queues]:
         """As `Owner.queues`."""
-        return [self._listings.queues(), self._orders.queues()]
+        return [self._listings.queues(), self._orders.queues(), self._shipments.queues()]
 
     def uncertain(self) -> int:
         """As `Owner.uncertain`."""
@@ -62,12 +70,19 @@ class StorefrontOwner:
         await self.desk.load_troubles()
         await self._orders.load()
         await self._listings.load()
+        await self._shipments.load()
         async with asyncio.TaskGroup() as group:
             group.create_task(prove(self.desk, self._connector.probe, self.findings))
-            group.create_task(self.desk.run_pauses(self._listings.resumed))
+            group.create_task(self.desk.run_pauses(self._resumed))
             group.create_task(self._orders.run_polls())
             group.create_task(self._orders.run_fetches(group))
             group.create_task(self._listings.run(group))
+            group.create_task(self._shipments.run(group))
+            group.create_task(self._shipments.run_checks())
+
+    def _resumed(self) -> None:
+        self._listings.resumed()
+        self._shipments.resumed()
 
     async def close(self) -> None:
         """As `Owner.close`."""

@@ -1,4 +1,4 @@
-"""The owner of the warehouse's channel: stock reads, the feed, releases and their status, and the start check, side by side."""
+"""The owner of the warehouse's channel: stock reads, the feed, releases and their status, what left, and the start check, side by side."""
 
 import asyncio
 
@@ -6,6 +6,7 @@ from agents.delivery import Kind
 from app.connectors.contract import Finding, Priority, Warehouse
 from app.delivery.desk import Desk
 from app.delivery.owner import prove
+from app.delivery.parcels import ParcelReads
 from app.delivery.queues import Queues
 from app.delivery.releases import Releases
 from app.delivery.stock import WarehouseStock
@@ -18,7 +19,8 @@ class WarehouseOwner:
         self.desk = desk
         self.findings: list[Finding] = []
         self._connector = connector
-        self._releases = Releases(desk, connector, lambda sku: self._stock.changed(sku))
+        self._parcels = ParcelReads(desk, connector)
+        self._releases = Releases(desk, connector, lambda sku: self._stock.changed(sku), self._parcels.due)
         self._stock = WarehouseStock(
             desk, connector, self._releases.looked_up, self._releases.moved, self._releases.unseen
         )
@@ -41,11 +43,15 @@ class WarehouseOwner:
 
     def backlog(self) -> dict[str, int]:
         """As `Owner.backlog`."""
-        return {"reads": self._stock.pending(), "orders": self._releases.pending()}
+        return {
+            "reads": self._stock.pending(),
+            "orders": self._releases.pending(),
+            "parcels": self._parcels.pending(),
+        }
 
     def queues(self) -> list[Queues]:
         """As `Owner.queues`."""
-        return [self._stock.queues(), self._releases.queues()]
+        return [self._stock.queues(), self._releases.queues(), self._parcels.queues()]
 
     def uncertain(self) -> int:
         """As `Owner.uncertain`: the warehouse lists nothing."""
@@ -61,6 +67,7 @@ class WarehouseOwner:
         await self.desk.load_troubles()
         await self._stock.load()
         await self._releases.load()
+        await self._parcels.load()
         async with asyncio.TaskGroup() as group:
             group.create_task(prove(self.desk, lambda: self._connector.probe(Priority.INCREASE), self.findings))
             group.create_task(self.desk.run_pauses(self._releases.resumed))
@@ -68,6 +75,7 @@ class WarehouseOwner:
             group.create_task(self._stock.run_feed())
             group.create_task(self._releases.run(group))
             group.create_task(self._releases.run_checks())
+            group.create_task(self._parcels.run(group))
 
     async def close(self) -> None:
         """As `Owner.close`."""

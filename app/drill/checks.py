@@ -4,17 +4,20 @@ Of the product only its exceptions are asked. A failed check lists the entity an
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from app.drill import split
+from app.drill.despatch import compare
 from app.drill.model import Offer, Offers, Truth
 from app.drill.topics import OpenedException
 from app.simulators.base import Notification
 from app.simulators.contract import StorefrontOrder, WarehouseOrder
 
 Failure = dict[str, Any]
+_SAID = ("despatch_gap", "invalid_tracking")
+"""Exceptions that say why a parcel is not at its storefront."""
 
 
 @dataclass(slots=True)
@@ -54,6 +57,8 @@ class Evidence:
     throttled: Mapping[str, tuple[int, int]]
     """Channel to 429 answers: all of them, and those of the peer's own limit."""
     exceptions: Iterable[OpenedException]
+    in_shadow: Collection[str] = ()
+    """Channels that nothing was written to."""
 
     def every(self) -> Iterator[tuple[str, StorefrontOrder]]:
         """Every storefront order with its channel."""
@@ -65,10 +70,10 @@ class Evidence:
         """The goods outs of an order that were not deleted."""
         return [g for g in self.goods_outs.get(f"{channel}:{order.order_id}", []) if g.status != "DELETED"]
 
-    def excepted(self, channel: str, order: StorefrontOrder) -> bool:
-        """Is there an open exception of this order?"""
+    def excepted(self, channel: str, order: StorefrontOrder, kinds: Collection[str] = ()) -> bool:
+        """Is there an open exception of this order, of one of these types where they are given?"""
         names = {f"{channel}:{order.order_id}", f"{channel}:{order.number}"}
-        return any(e.is_open and e.entity in names for e in self.exceptions)
+        return any(e.is_open and e.entity in names and (not kinds or e.type in kinds) for e in self.exceptions)
 
 
 def run_checks(evidence: Evidence) -> dict[str, Check]:
@@ -79,8 +84,8 @@ def run_checks(evidence: Evidence) -> dict[str, Check]:
         "no_duplicate_order": no_duplicate_order(evidence),
         "stock_equals_model": stock,
         "no_oversell": no_oversell(evidence),
-        "despatch_once": Check(),  # the product does not write despatches back yet
-        "refund_once": Check(),  # nor returns
+        "despatch_once": despatch_once(evidence),
+        "refund_once": Check(),  # the product does not know returns yet
         "budget_respected": budget_respected(evidence),
         "nothing_unaccounted": nothing_unaccounted(evidence, stock),
     }
@@ -238,6 +243,22 @@ def _sold(evidence: Evidence) -> tuple[dict[str, int], dict[str, int]]:
                     if order.restocked:
                         excused[sent["sku"]] += sent["qty"]
     return sold, excused
+
+
+def despatch_once(evidence: Evidence) -> Check:
+    """Every parcel of the WMS is at its storefront once, with its lines and tracking, and nothing else is.
+
+    A parcel that cannot be there has an open exception that says so; a storefront that cancelled the order is told nothing.
+    """
+    check = Check()
+    for channel, order in evidence.every():
+        if order.state == "cancelled" or channel in evidence.in_shadow:
+            continue
+        checked, failed = compare(evidence.offers, channel, order, evidence.living(channel, order))
+        check.checked += checked
+        if failed and not evidence.excepted(channel, order, _SAID):
+            check.failed += failed
+    return check
 
 
 def budget_respected(evidence: Evidence) -> Check:

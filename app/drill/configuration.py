@@ -62,6 +62,7 @@ def product_data(
         "warehouses": list(file.warehouses),
         "products": [product.model_dump(exclude={"stock"}, exclude_unset=True) for product in file.products],
         "shipping": {name: one.model_dump() for name, one in file.shipping.items()},
+        "carriers": {code: one.model_dump() for code, one in file.carriers.items()},
         "policies": [policy.model_dump(mode="json", exclude_unset=True) for policy in file.policies],
         "settings": merged(DRILL_SETTINGS, given if isinstance(given, dict) else {}, settings or {}),
     }

@@ -222,13 +222,14 @@ def _traffic(outcome: Outcome) -> Table:
         table.add_column(name, justify="left" if name == "channel" else "right")
     table.add_column("warehouse to storefront\np50, p99", justify="right")
     table.add_column("order to warehouse\np50, p99", justify="right")
+    table.add_column("parcel to storefront\np50, p99", justify="right")
     evidence = outcome.evidence
     for channel, orders in evidence.orders.items():
         seconds = [
             f"{s['p50']:.2f} s, {s['p99']:.2f} s"
             if (s := summarise(outcome.latency[name].samples.get(channel, [])))["count"]
             else "-"
-            for name in ("stock_to_channel", "order_to_wms")
+            for name in ("stock_to_channel", "order_to_wms", "despatch_to_channel")
         ]
         requests = outcome.requests[channel]
         table.add_row(

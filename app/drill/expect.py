@@ -27,6 +27,10 @@ class Expect(Model):
     )
     orders: Bounds | None = Field(None, description="Orders that the storefronts accepted.")
     states: dict[str, OrderState] = Field(default_factory=dict, description="Storefront order, channel:id, to state.")
+    shipments: dict[str, list[str]] = Field(
+        default_factory=dict,
+        description="Storefront order, channel:id, to the tracking numbers of its shipments; [] for none.",
+    )
     wms_orders: Bounds | None = Field(None, description="WMS orders that were not deleted.")
     wms: dict[str, list[str]] = Field(
         default_factory=dict, description="Order, channel:id, to the status of each of its WMS orders; [] for none."

@@ -32,6 +32,10 @@ def _pairs(expect: Expect, report: Mapping[str, Any]) -> Iterator[tuple[str, Any
     for order, state in expect.states.items():
         channel, _, number = order.partition(":")
         yield f"order {order}", state, report["channels"][channel]["orders"].get(number, {}).get("state")
+    for order, numbers in expect.shipments.items():
+        channel, _, number = order.partition(":")
+        shown = report["channels"][channel]["orders"].get(number, {}).get("shipments", [])
+        yield f"shipments of {order}", sorted(numbers), sorted(s["tracking"] for s in shown)
     made = report["wms"]["orders"]
     if expect.wms_orders is not None:
         living = sum(g["status"] != "DELETED" for goods_outs in made.values() for g in goods_outs)

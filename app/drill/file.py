@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJso
 
 from app.drill.expect import Expect
 from app.settings import (
+    CarrierSettings,
     Duration,
     ListingSettings,
     Model,
@@ -231,7 +232,17 @@ class WmsStep(Model):
     """Something the warehouse does."""
 
     model_config = exactly_one(
-        "receive", "adjust", "hold", "release", "move", "allocate", "despatch", "receive_return", "inspect"
+        "receive",
+        "adjust",
+        "hold",
+        "release",
+        "move",
+        "allocate",
+        "despatch",
+        "undespatch",
+        "short",
+        "receive_return",
+        "inspect",
     )
     receive: Movement | None = None
     adjust: Adjustment | None = None
@@ -240,6 +251,8 @@ class WmsStep(Model):
     move: Move | None = None
     allocate: WmsOrder | None = None
     despatch: Despatch | None = None
+    undespatch: WmsOrder | None = None
+    short: WmsOrder | None = None
     receive_return: ReturnLines | None = None
     inspect: ReturnLines | None = None
 
@@ -366,6 +379,7 @@ class DrillFile(Model):
     warehouses: Annotated[list[str], Field(min_length=1)]
     products: Annotated[list[DrillProduct], Field(min_length=1)]
     shipping: dict[str, ShippingSettings] = Field(default_factory=dict)
+    carriers: dict[str, CarrierSettings] = Field(default_factory=dict)
     policies: list[PolicySettings] = Field(default_factory=list)
     settings: ProductSettingsTree = Field(default_factory=ProductSettingsTree)
     steps: list[Step] = Field(default_factory=list)

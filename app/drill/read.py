@@ -14,7 +14,7 @@ from app.drill.words import form_faults
 from app.errors import Problem
 
 WRONG_FILE = 2
-_ENTRIES = ("steps", "products", "policies", "channels", "shipping")
+_ENTRIES = ("steps", "products", "policies", "channels", "shipping", "carriers")
 
 
 @dataclass(slots=True)
@@ -109,7 +109,7 @@ def _without(raw: dict[str, Any], wrong: list[Path_]) -> tuple[dict[str, Any], d
             origin[name] = [i for i in range(len(value)) if i not in drop]
             kept[name] = [value[i] for i in origin[name]]
         elif isinstance(value, dict):
-            stand_in = {"channels": {"system": "commercetools"}, "shipping": {}}[name] if name in raw else {}
+            stand_in = {"channels": {"system": "commercetools"}}.get(name, {}) if name in raw else {}
             kept[name] = {key: stand_in if key in drop else one for key, one in value.items()}
     return kept, origin
 

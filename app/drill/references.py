@@ -26,8 +26,8 @@ from app.settings import Settings
 
 _NOT_YET = {
     "return": "returns come with a later version; allowed: every other step",
-    "receive_return": "returns come with a later version; allowed: receive, adjust, hold, release, move, allocate, despatch",
-    "inspect": "returns come with a later version; allowed: receive, adjust, hold, release, move, allocate, despatch",
+    "receive_return": "returns come with a later version; allowed: receive, adjust, hold, release, move, allocate, despatch, undespatch, short",
+    "inspect": "returns come with a later version; allowed: receive, adjust, hold, release, move, allocate, despatch, undespatch, short",
 }
 _KAFKA_KINDS = ("down", "timeout")
 
@@ -116,7 +116,7 @@ def _expected(file: DrillFile, names: _Names) -> Iterator[Reference]:
         for listing in figures.keys() - listed:
             yield Reference((*path, listing), _no(f"listing of {channel}", listing, listed))
     placed = {f"{channel}:{number}" for channel, number in names.orders}
-    for kind in ("states", "wms"):
+    for kind in ("states", "shipments", "wms"):
         for order in getattr(file.expect, kind).keys() - placed:
             yield Reference(("expect", kind, order), _no("order of a step", order, placed))
     for n, index in enumerate(file.expect.failed_steps):
@@ -212,7 +212,7 @@ def _wms(wms: WmsStep, names: _Names) -> Iterator[Reference]:
                 yield Reference(("wms", "move", end), _no("warehouse", warehouse, names.warehouses))
         if wms.move.source == wms.move.target:
             yield Reference(("wms", "move", "to"), ": from and to are the same; allowed: another warehouse")
-    for kind in ("allocate", "despatch"):
+    for kind in ("allocate", "despatch", "undespatch", "short"):
         order = getattr(wms, kind)
         if order is not None:
             yield from _wms_order(("wms", kind, "order"), order.order, names)

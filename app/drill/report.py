@@ -10,7 +10,7 @@ from app.drill.expectations import NAME, as_expected
 from app.drill.peers import Peers
 from app.drill.steps import Script
 from app.drill.topics import OpenedException
-from app.drill.watch import Latencies, Watch, order_latencies
+from app.drill.watch import Latencies, Watch, despatch_latencies, order_latencies
 
 OK, FAILED, WRONG_FILE, NOT_SETTLED = 0, 1, 2, 3
 
@@ -126,6 +126,7 @@ def gather(peers: Peers, script: Script, opening: Mapping[str, int], exceptions:
         notifications={"clarus": list(peers.clarus.notifier.sent), **sent},
         throttled={n: (s.journal.throttled(), s.journal.throttled("limit")) for n, s in peers.storefronts.items()},
         exceptions=list(exceptions),
+        in_shadow=set(peers.in_shadow),
     )
 
 
@@ -162,7 +163,11 @@ def conclude(
         latency={
             "stock_to_channel": watch.latency,
             "order_to_wms": order_latencies(placed, created),
-            "despatch_to_channel": Latencies(),
+            "despatch_to_channel": despatch_latencies(
+                peers.clarus.journal.entries,
+                {name: peer.journal.entries for name, peer in peers.storefronts.items()},
+                names,
+            ),
         },
         requests={name: peer.journal.requests() for name, peer in peers.storefronts.items()},
         exceptions=[replace(e, entity=names.get(e.entity, e.entity)) for e in exceptions],

@@ -18,7 +18,9 @@ class RealPeers:
 
     def warehouse(self, file: DrillFile) -> WarehouseSimulator:
         """Clarus with the file's warehouses and carriers."""
-        clarus = ClarusSimulator("clarus", file.seed, warehouses=file.warehouses, floor=floor_speed(file))
+        clarus = ClarusSimulator(
+            "clarus", file.seed, warehouses=file.warehouses, floor=floor_speed(file), package_contents="stocks"
+        )
         for shipping in file.shipping.values():
             if shipping.carrier:
                 clarus.add_service(shipping.carrier, shipping.service)

@@ -156,14 +156,18 @@ class Player:
         if wms.move is not None:
             move = wms.move
             return self._moved(move.sku, clarus.move(move.sku, move.source, move.target, move.qty))
-        order = wms.allocate or wms.despatch
+        order = wms.allocate or wms.despatch or wms.undespatch or wms.short
         if order is not None:
             place = resolve(order.order, self._places)[0]
             async with self._turns[
                 place
             ]:  # first come, first served: the steps of an order stay in their order while they wait for it
                 upstream = await self._upstream(*place)
-                if wms.despatch is not None:
+                if wms.undespatch is not None:
+                    clarus.undespatch(upstream)
+                elif wms.short is not None:
+                    clarus.short(upstream)
+                elif wms.despatch is not None:
                     clarus.despatch(upstream, [parcel.model_dump() for parcel in wms.despatch.parcels])
                 else:
                     clarus.allocate(upstream)

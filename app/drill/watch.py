@@ -6,8 +6,9 @@ A movement has reached a listing when the listing shows a figure that was right 
 import asyncio
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from app.drill.model import Offer, Truth
 from app.drill.peers import Peers
@@ -125,3 +126,25 @@ def order_latencies(placed: Mapping[str, Mapping[str, int]], created: Mapping[st
             if (made := created.get(channel, {}).get(order_id)) is not None:
                 latencies.add(channel, (made - at) / 1000)
     return latencies
+
+
+def despatch_latencies(
+    despatched: Iterable[Mapping[str, Any]],
+    shipped: Mapping[str, Iterable[Mapping[str, Any]]],
+    numbers: Mapping[str, str],
+) -> Latencies:
+    """From a parcel that left to its shipment, by channel. `numbers`: order key to `channel:number`; both sides are journal entries with their times."""
+    at: dict[tuple[str, str], int] = {}
+    for channel, entries in shipped.items():
+        for entry in entries:
+            if entry["what"] == "shipment":
+                at[f"{channel}:{entry['order']}", str(entry["tracking"])] = entry["at"]
+    found = Latencies()
+    for entry in despatched:
+        if entry["what"] != "despatched":
+            continue
+        name = numbers.get(str(entry["order"]), "")
+        when = at.get((name, str(entry["tracking"])))
+        if when is not None:
+            found.add(name.partition(":")[0], (when - entry["at"]) / 1000)
+    return found

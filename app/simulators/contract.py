@@ -183,6 +183,14 @@ class WarehouseSimulator(Protocol):
         """Despatch parcels `{"tracking": str, "lines": [{"sku", "qty"}]}` of one order."""
         ...
 
+    def undespatch(self, upstream: str) -> None:
+        """Take the despatch of a completed order back: it is picked again."""
+        ...
+
+    def short(self, upstream: str) -> None:
+        """Give up what could not be allocated of one order: it completes without."""
+        ...
+
     def orders(self) -> Sequence[WarehouseOrder]:
         """All goods outs, deleted ones too."""
         ...

@@ -11,7 +11,7 @@ from typing import Final, Literal, cast, get_args
 
 import msgspec
 
-from schemas.records import CancelOrder, ReleaseOrder, WarehouseOrder, WarehouseStatus
+from schemas.records import CancelOrder, ReleaseOrder, WarehouseOrder, WarehouseParcel, WarehouseStatus
 
 GONE: Final = frozenset({"CANCELLED", "DELETED"})
 FINAL: Final = frozenset({"CANCELLED", "DELETED", "COMPLETED"})
@@ -51,6 +51,15 @@ class ReleaseRow(msgspec.Struct, array_like=True):
     since: int = 0
     requested_at: int = 0  # begin or answer of the last request: older look-ups do not count
     caused_at: int = 0  # when the order occurred to us; 0 once its goods out is there
+    despatched: dict[str, int] = {}  # product code to eaches that left, as last seen
+    despatch_complete: bool = False  # nothing more will leave, as last seen
+    parcels_due: int = 0  # when its packages are to be read; 0: not
+    parcels_since: int = 0
+    parcel_reads: int = 0
+    contents: dict[str, dict[str, int]] = {}  # package id to product code to eaches
+    parcels_told: int = 0  # `read_at` of what ORDERS was told last
+    told_complete: bool = False
+    told_parcels: list[WarehouseParcel] = []
 
 
 @dataclass(frozen=True, slots=True)

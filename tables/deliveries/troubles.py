@@ -7,7 +7,7 @@ import msgspec
 from schemas.records import ExceptionCommand, ExceptionState
 from tables.handling import Handling, opened
 
-OWNERS: Final = {"delivery_failed": "integration", "unmapped_sku": "ecommerce"}
+OWNERS: Final = {"delivery_failed": "integration", "unmapped_sku": "ecommerce", "despatch_gap": "integration"}
 """Type of exception to who must look at it."""
 
 

@@ -5,7 +5,7 @@ subscribers. The caller decides topics, keys and partitions.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from schemas.records import (
     CancelOrder,
@@ -15,16 +15,30 @@ from schemas.records import (
     NormalisedOrder,
     OrderSnapshot,
     ReleaseOrder,
+    ShipmentOutcome,
+    ShipParcel,
+    WarehouseDespatch,
     WarehouseOrder,
 )
 from tables.catalogue import Catalogue
 from tables.handling import opened
 from tables.orders.demand import Reading, demands_of, read, release_lines
+from tables.orders.despatch import (
+    Carriage,
+    commands,
+    delivered,
+    gap,
+    invalid_tracking,
+    needs_of,
+    progress,
+    short,
+    take_in,
+)
 from tables.orders.lifecycle import AT_WAREHOUSE, OWNERS
 from tables.orders.references import reference_of
 from tables.orders.rows import Demand, OpenException, OrderRow, keep_times, with_state
 
-Effect = DemandLine | ReleaseOrder | CancelOrder | NormalisedOrder | ExceptionState
+Effect = DemandLine | ReleaseOrder | CancelOrder | ShipParcel | NormalisedOrder | ExceptionState
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +55,9 @@ class Rules:
 
     catalogue: Catalogue
     shipping: Mapping[str, CarrierService]
+    carriers: Mapping[str, Carriage] = field(default_factory=dict)
+    early_wait: int = 900_000
+    """Milliseconds for which a despatch waits for its order before somebody is told."""
 
 
 def new_row(channel: str, order_id: str) -> OrderRow:
@@ -66,8 +83,13 @@ def snapshot(row: OrderRow, seen: OrderSnapshot, rules: Rules, now: int) -> list
                 return []
     row.snapshot, row.version, row.number = seen, seen.version, seen.number
     row.revision = next_revision(row, seen.version)
-    reading = read(seen, rules.catalogue)
-    return _advance(row, seen, reading, rules, now)
+    effects = _advance(row, seen, read(seen, rules.catalogue), rules, now)
+    if row.early is not None:
+        early, row.early = row.early, None
+        effects += [*_exception(row, "early_fulfilment", "", now), *despatched(row, early, rules, now)]
+    elif row.parcels:
+        effects += _despatch_effects(row, rules, now)
+    return effects
 
 
 def _advance(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules, now: int) -> list[Effect]:
@@ -175,7 +197,7 @@ def _after_release(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: 
         else:
             changed = changed or new.eaches != old.eaches
             new.eaches, new.state = max(new.eaches, old.eaches), old.state
-    changed = changed or any(line_id not in row.demands for line_id in wanted)
+    changed = changed or (bool(row.demands) and any(line_id not in row.demands for line_id in wanted))
     effects = _tell(row, wanted)
     if changed:
         effects += _exception(row, "late_change", "lines changed after the release: tell the warehouse", now)
@@ -235,7 +257,64 @@ def warehouse(row: OrderRow, answer: WarehouseOrder, now: int) -> list[Effect]:
             effects += _set_lines(row, "OPEN")
             effects += _exception(row, "stuck_order", "", now)
         row.state, row.reason = AT_WAREHOUSE[answer.status], ""
+        if row.state == "DESPATCHED" and delivered(row):
+            row.state = "COMPLETED"
         effects += _exception(row, "delivery_failed", "", now)
+    if (row.state, row.reason) != before:
+        effects.append(status_of(row))
+    return effects
+
+
+def despatched(row: OrderRow, seen: WarehouseDespatch, rules: Rules, now: int) -> list[Effect]:
+    """What left the warehouse, as a whole. Before its order is known it is kept and joined when the order comes."""
+    row.released = True
+    if row.snapshot is None:
+        if row.early is None or seen.read_at > row.early.read_at:
+            row.early = seen
+        return []
+    needs = needs_of(row.snapshot, read(row.snapshot, rules.catalogue), rules.catalogue)
+    version = next_revision(row, row.version)
+    if not take_in(row, seen, needs, version):
+        return []
+    row.revision = version
+    return _despatch_effects(row, rules, now)
+
+
+def unmatched(row: OrderRow, now: int) -> list[Effect]:
+    """The order of an early despatch did not come in time."""
+    if row.early is None:
+        return []
+    detail = "goods left the warehouse for an order that its storefront did not tell us of: look for it there"
+    return _exception(row, "early_fulfilment", detail, now)
+
+
+def shipment(row: OrderRow, outcome: ShipmentOutcome, rules: Rules, now: int) -> list[Effect]:
+    """What became of a parcel at its storefront. An answer to an older command than the newest one says nothing."""
+    parcel = row.parcels.get(outcome.parcel_id)
+    if parcel is None or outcome.version != parcel.sent or parcel.state:
+        return []
+    if outcome.state == "REMOVED" and not parcel.wanted:
+        del row.parcels[outcome.parcel_id]
+    else:
+        parcel.state, parcel.detail = outcome.state, outcome.detail
+    return _despatch_effects(row, rules, now)
+
+
+def _despatch_effects(row: OrderRow, rules: Rules, now: int) -> list[Effect]:
+    """Commands for what is new, the exceptions as they are now, the state. A storefront that cancelled the order is told nothing of its parcels."""
+    assert row.snapshot is not None  # noqa: S101 - both callers know the order
+    needs = needs_of(row.snapshot, read(row.snapshot, rules.catalogue), rules.catalogue)
+    effects: list[Effect] = []
+    if row.snapshot.state != "CANCELLED":
+        effects += commands(row, needs, rules.carriers)
+    effects += _exception(row, "invalid_tracking", invalid_tracking(row, rules.carriers), now)
+    effects += _exception(row, "despatch_gap", gap(row, needs), now)
+    effects += _exception(row, "short_stock", short(row, needs), now)
+    before = (row.state, row.reason)
+    if row.state in ("DESPATCHED", "COMPLETED"):
+        row.state = "COMPLETED" if delivered(row) else "DESPATCHED"
+    if row.state in ("ALLOCATED", "PICKING", "DESPATCHED", "COMPLETED"):
+        row.reason = progress(row, needs)
     if (row.state, row.reason) != before:
         effects.append(status_of(row))
     return effects

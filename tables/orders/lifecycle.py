@@ -21,4 +21,8 @@ OWNERS: dict[str, str] = {
     "late_change": "warehouse",
     "stuck_order": "operations",
     "delivery_failed": "integration",
+    "despatch_gap": "integration",
+    "invalid_tracking": "integration",
+    "short_stock": "operations",
+    "early_fulfilment": "operations",
 }

@@ -4,7 +4,7 @@ from copy import copy
 
 import msgspec
 
-from schemas.records import LifecycleState, LineState, OrderSnapshot
+from schemas.records import LifecycleState, LineState, OrderSnapshot, WarehouseDespatch
 from tables.handling import Handling
 
 
@@ -34,6 +34,23 @@ class OpenException(msgspec.Struct, array_like=True):
     handling: Handling = msgspec.field(default_factory=Handling)
 
 
+class ParcelRow(msgspec.Struct, array_like=True):
+    """One parcel: what the warehouse says of it, the units it counts for, and what the storefront was told (`sent`: the version of the newest command)."""
+
+    parcel_id: str
+    tracking: str
+    also: list[str]
+    carrier: str
+    service: str
+    contents: dict[str, int]  # product code to eaches
+    units: dict[str, int]  # line id to selling units
+    version: int
+    wanted: bool = True
+    sent: int = 0
+    state: str = ""  # as in ShipmentOutcome; empty while no outcome of the newest command is known
+    detail: str = ""
+
+
 class OrderRow(msgspec.Struct, array_like=True):
     """Everything kept about one order. `revision` rises with every accepted change, across a lost row too (see `fold.next_revision`)."""
 
@@ -51,6 +68,11 @@ class OrderRow(msgspec.Struct, array_like=True):
     released: bool = False
     cancel_asked: bool = False
     wms_status: str = ""
+    parcels: dict[str, ParcelRow] = {}  # by parcel id, in the order in which they were made
+    spare: dict[str, int] = {}  # eaches that left and complete no unit; below 0: owed to a unit that counts already
+    despatch_read: int = 0  # when the newest read of what left began
+    despatch_complete: bool = False
+    early: WarehouseDespatch | None = None  # came before its order
 
     @property
     def key(self) -> str:
@@ -61,6 +83,12 @@ class OrderRow(msgspec.Struct, array_like=True):
     def entity(self) -> str:
         """How people name the order: channel:order number."""
         return f"{self.channel}:{self.number or self.order_id}"
+
+
+class WaitRow(msgspec.Struct, array_like=True, frozen=True):
+    """A despatch that came before its order; its key begins with when that is to be said (`early_fulfilment`)."""
+
+    order_key: str
 
 
 def with_state(demand: Demand, state: LineState, *, units: int | None = None) -> Demand:

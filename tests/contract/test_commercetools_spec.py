@@ -10,9 +10,11 @@ import pytest
 from app.connectors.commercetools import CommercetoolsStorefront
 from app.connectors.commercetools.settings import CommercetoolsSettings
 from app.connectors.contract import AnswerKind, Priority, StockRequest
+from app.connectors.errors import Unavailable
 from app.connectors.http import DirectTransport
 from app.simulators.commercetools import CommercetoolsSimulator
 from app.simulators.contract import NewLine, NewOrder
+from schemas.records import ShipmentLine, ShipParcel
 from tables.catalogue import Listing
 from tests.contract.storefronts import until
 from tests.support.openapi import SpecMismatch, SpecValidator, vendor_spec
@@ -87,6 +89,23 @@ async def test_what_the_connector_asks_and_the_simulator_answers(
     placed = await simulator.place(
         NewOrder("1", [NewLine("A", 2), NewLine("B", 1), NewLine("free", 1)], note="n", gift="g", shipping="van")
     )
+    order = await storefront.fetch_order(placed.order_id, Priority.DESPATCH)
+    assert order is not None
+    parcel = ShipParcel(
+        channel="shop", order_id=order.order_id, number="1", parcel_id="1", key="clarus-1", version=1, wanted=True,
+        lines=[ShipmentLine(line_id=order.lines[0].line_id, units=1)], tracking="T", also=["T2"], carrier="Royal Mail",
+    )  # fmt: skip
+    for _ in range(2):
+        shown = await storefront.shipments(order.order_id, Priority.DESPATCH)
+        assert shown is not None
+        delivery = await storefront.ship(parcel, "part", shown, Priority.DESPATCH)
+        with pytest.raises(Unavailable):
+            await storefront.ship(parcel, "part", shown, Priority.DESPATCH)
+        for change in (storefront.amend, storefront.unship):
+            shown = await storefront.shipments(order.order_id, Priority.DESPATCH)
+            assert shown is not None
+            await change(parcel, delivery, shown, Priority.DESPATCH)
+    await storefront.settle(order.order_id, "whole", Priority.DESPATCH)
     await simulator.cancel("1")
     assert [page.last async for page in storefront.poll_orders(0, Priority.SWEEP)] == [True]
     assert await storefront.fetch_order(placed.order_id, Priority.SWEEP) is not None
@@ -98,6 +117,8 @@ async def test_what_the_connector_asks_and_the_simulator_answers(
         ("POST", "inventory", 409),
         ("GET", "orders", 200),
         ("GET", "orders", 404),
+        ("POST", "orders", 200),
+        ("POST", "orders", 409),
         ("GET", "channels", 200),
         ("GET", "types", 200),
         ("GET", "types", 404),

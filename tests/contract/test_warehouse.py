@@ -69,12 +69,44 @@ async def test_pending_lines_are_not_out_and_allocated_picked_and_despatched_one
             assert read.lines == {order.reference: LineRead(4, "MAIN")}
             assert read.balances["MAIN"] == 6
         tenant.simulator.despatch(order.reference, [{"tracking": "P1", "lines": [{"sku": "MUG", "qty": 3}]}])
-        assert (await tenant.read("MUG")).lines == {order.reference: LineRead(4, "MAIN")}
+        assert (await tenant.read("MUG")).lines == {order.reference: LineRead(4, "MAIN", despatched=3)}
         tenant.simulator.despatch(order.reference, [{"tracking": "P2", "lines": [{"sku": "MUG", "qty": 1}]}])
         assert (await tenant.read("MUG")).lines == {}
         found = await tenant.find(order)
         assert found is not None
         assert (found.status, found.lines) == ("COMPLETED", {"MUG": (4, 4)})
+
+
+@pytest.mark.parametrize("contents", ["stocks", ""])
+async def test_what_left_of_many_orders_is_read_with_its_packages_in_four_requests(contents: str) -> None:
+    async with clarus(stock={"MUG": 10, "CARD": 5}, services=[("RM", "48")], package_contents=contents) as tenant:
+        split = await tenant.order(("MUG", 3), ("CARD", 1), carrier="RM", service="48")
+        whole, waits = await tenant.order(("MUG", 1)), await tenant.order(("MUG", 1))
+        for order in (split, whole, waits):
+            tenant.simulator.allocate(order.reference)
+        tenant.simulator.despatch(split.reference, [{"tracking": "P1", "lines": [{"sku": "MUG", "qty": 2}]}])
+        tenant.simulator.despatch(
+            split.reference, [{"tracking": "P2", "lines": [{"sku": "MUG", "qty": 1}, {"sku": "CARD", "qty": 1}]}]
+        )
+        tenant.simulator.despatch(whole.reference, [{"tracking": "P3", "lines": [{"sku": "MUG", "qty": 1}]}])
+        tenant.transport.answers.clear()
+        names = [split.reference, whole.reference, waits.reference, "nobody's"]
+        found = await tenant.connector.read_despatches(names, Priority.DESPATCH)
+        assert len(tenant.transport.answers) == 4
+        assert found.keys() == {split.reference, whole.reference, waits.reference}
+        seen = {name: [(p.tracking, p.contents) for p in one.packages] for name, one in found.items()}
+        told = [{"MUG": 2}, {"MUG": 1, "CARD": 1}, {"MUG": 1}] if contents else [None, None, None]
+        assert seen == {
+            split.reference: [("P1", told[0]), ("P2", told[1])],
+            whole.reference: [("P3", told[2])],
+            waits.reference: [],
+        }
+        order = found[split.reference].order
+        assert (order.status, order.despatched) == ("COMPLETED", {"MUG": 3, "CARD": 1})
+        assert {(p.carrier, p.service) for p in found[split.reference].packages} == {("RM", "48")}
+        tenant.simulator.undespatch(split.reference)
+        again = (await tenant.connector.read_despatches([split.reference], Priority.DESPATCH))[split.reference]
+        assert (again.order.status, again.order.despatched, again.packages) == ("PICK", {}, [])
 
 
 async def test_a_partly_allocated_line_is_out_by_what_it_got() -> None:

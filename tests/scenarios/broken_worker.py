@@ -11,8 +11,9 @@ import app.main  # noqa: F401  (every module that holds a rule is loaded before 
 from app.cli import main
 from app.delivery.bucket import Bucket
 from schemas.records import OrderSnapshot, ReleaseOrder, StockLevel
-from tables.deliveries import releases
+from tables.deliveries import releases, shipments
 from tables.orders import fold as orders
+from tables.orders.rows import OrderRow
 from tables.stock import levels, pool
 from tables.stock.rows import LineRead, SkuRow
 
@@ -28,7 +29,7 @@ def _everywhere(rule: Callable[..., Any], instead: Callable[..., Any]) -> None:
 def orders_are_not_released() -> None:
     snapshot = orders.snapshot
 
-    def silent(row: orders.OrderRow, seen: OrderSnapshot, rules: orders.Rules, now: int) -> list[orders.Effect]:
+    def silent(row: OrderRow, seen: OrderSnapshot, rules: orders.Rules, now: int) -> list[orders.Effect]:
         return [effect for effect in snapshot(row, seen, rules, now) if not isinstance(effect, ReleaseOrder)]
 
     _everywhere(snapshot, silent)
@@ -42,6 +43,16 @@ def nobody_looks_before_sending_again() -> None:
         if isinstance(step, releases.LookUp) and row.order is not None and not row.cancel:
             return releases.Create(row.order)
         return step
+
+    _everywhere(next_step, blind)
+
+
+def nobody_looks_before_shipping_again() -> None:
+    next_step = shipments.next_step
+
+    def blind(row: shipments.ShipmentRow, *seen: Any) -> shipments.Step:
+        sends = row.command is not None and row.command.wanted
+        return shipments.Ship(row.command) if sends else next_step(row, *seen)  # type: ignore[arg-type]
 
     _everywhere(next_step, blind)
 
@@ -69,6 +80,7 @@ RULES: Mapping[str, Callable[[], None]] = {
     for rule in (
         orders_are_not_released,
         nobody_looks_before_sending_again,
+        nobody_looks_before_shipping_again,
         open_orders_do_not_count,
         only_the_first_level_counts,
         budgets_do_not_bind,

@@ -36,6 +36,20 @@ LOST_ANSWERS = [
     {"at": "1s", "fault": {"peer": "clarus", "kind": "timeout", "after_effect": True, "for": "4s"}},
     *SOLD_AT_CT,
 ]
+PARCELS = {"parcels": [{"tracking": "T1", "lines": [{"sku": "A", "qty": 1}]}]}
+LOST_SHIPMENTS = [
+    {"at": "3s", "fault": {"peer": "bc", "kind": "timeout", "after_effect": True, "share": 0.4, "for": "14s"}},
+    *(
+        step
+        for n in range(1, 25)
+        for step in (
+            {"at": "0.5s", "order": {"channel": "bc", "id": n, "lines": [{"sku": "A", "qty": 3}]}},
+            {"at": "1s", "wms": {"allocate": {"order": str(n)}}},
+            {"at": "3.5s", "wms": {"despatch": {"order": str(n), **PARCELS}}},
+        )
+    ),
+]
+MANY = {"sku": "A", "channels": {"ct": "A", "bc": "A"}, "stock": {"MAIN": 100}}
 RECEIPT = [{"at": "1s", "wms": {"receive": {"sku": "A", "warehouse": "MAIN", "qty": 5}}}]
 TIGHT = {"bc": {"system": "bigcommerce", "plan": "pro", "order_lag": ["0.1s", "0.3s"], "rate": "6/s"}}
 pytestmark = [
@@ -60,6 +74,10 @@ async def red(rule: str, **parts: object) -> set[str]:
 
 async def test_two_orders_where_nobody_looks_before_sending_again() -> None:
     assert await red("nobody_looks_before_sending_again", steps=LOST_ANSWERS) == {"no_duplicate_order"}
+
+
+async def test_a_parcel_twice_where_nobody_looks_before_shipping_again() -> None:
+    assert await red("nobody_looks_before_shipping_again", steps=LOST_SHIPMENTS, products=[MANY]) == {"despatch_once"}
 
 
 async def test_a_figure_too_high_where_open_orders_do_not_count() -> None:

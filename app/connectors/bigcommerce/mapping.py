@@ -152,6 +152,7 @@ def _line(
         restocked_at=restocked_at if keeps_stock else None,
         shippable=line.get("type", "physical") == "physical",
         unguarded="" if keeps_stock else "its inventory is not tracked",
+        address=str(line.get("order_address_id") or ""),
     )
 
 

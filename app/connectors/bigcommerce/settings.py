@@ -38,6 +38,16 @@ class BigCommerceSettings(BaseModel):
         True,
         description="Ask for an order's lines and addresses together with the order; off: one request for each.",
     )
+    shipping_providers: dict[str, str] = Field(
+        default_factory=dict,
+        description="Carrier (its name under `carriers`, else its Clarus code) to BigCommerce's `shipping_provider`, for example Royal Mail: royalmail.",
+    )
+    tracking_carriers: dict[str, str] = Field(
+        default_factory=dict, description="Carrier to `tracking_carrier`, the slug of an AfterShip courier."
+    )
+    reopened_status: int = Field(
+        11, ge=0, le=14, description="Status of an order whose despatch the warehouse took back as a whole."
+    )
     rate_per_second: float = Field(
         15.0, gt=0, description="Requests a second at most; what the rate headers of the plan leave counts on top."
     )

@@ -10,20 +10,23 @@ from app.connectors.bigcommerce.orders import OrderReader
 from app.connectors.bigcommerce.probe import Probe
 from app.connectors.bigcommerce.products import Products
 from app.connectors.bigcommerce.settings import BigCommerceSettings
+from app.connectors.bigcommerce.shipments import Shipments
 from app.connectors.bigcommerce.stock import StockReader
 from app.connectors.contract import (
     Finding,
     OrderPage,
     Priority,
     RateHint,
+    ShownOrder,
     StockAnswer,
     StockReading,
     StockRequest,
     Transport,
 )
-from schemas.records import OrderSnapshot
+from schemas.records import OrderSnapshot, ShipParcel
 from tables.catalogue import Listing
 from tables.deliveries.peers import PeerKind
+from tables.deliveries.shipments import Extent
 
 
 class BigCommerceStorefront:
@@ -41,6 +44,7 @@ class BigCommerceStorefront:
         reader = StockReader(client, products, settings.location_id)
         self._reader, self._adjuster = reader, Adjuster(client, reader)
         self._orders, self._probe = OrderReader(client, products, settings), Probe(client, settings)
+        self._shipments = Shipments(client, settings)
 
     async def read_stock(self, listings: Sequence[Listing], priority: Priority) -> Mapping[str, StockReading]:
         """As `Storefront.read_stock`."""
@@ -57,6 +61,26 @@ class BigCommerceStorefront:
     async def fetch_order(self, order_id: str, priority: Priority) -> OrderSnapshot | None:
         """As `Storefront.fetch_order`."""
         return await self._orders.fetch(order_id, priority)
+
+    async def shipments(self, order_id: str, priority: Priority) -> ShownOrder | None:
+        """As `Storefront.shipments`."""
+        return await self._shipments.read(order_id, priority)
+
+    async def ship(self, parcel: ShipParcel, extent: Extent, shown: ShownOrder, priority: Priority) -> str:
+        """As `Storefront.ship`."""
+        return await self._shipments.ship(parcel, priority)
+
+    async def amend(self, parcel: ShipParcel, peer_id: str, shown: ShownOrder, priority: Priority) -> None:
+        """As `Storefront.amend`."""
+        await self._shipments.amend(parcel, peer_id, priority)
+
+    async def unship(self, parcel: ShipParcel, peer_id: str, shown: ShownOrder, priority: Priority) -> None:
+        """As `Storefront.unship`."""
+        await self._shipments.remove(parcel.order_id, peer_id, priority)
+
+    async def settle(self, order_id: str, extent: Extent, priority: Priority) -> None:
+        """As `Storefront.settle`."""
+        await self._shipments.settle(order_id, extent, priority)
 
     async def probe(self) -> list[Finding]:
         """As `Storefront.probe`."""

@@ -1,6 +1,7 @@
 """Goods outs: find by reference, create, cancel, have picks processed (fact sheet 6)."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -19,6 +20,15 @@ _ORDER = "id reference goods_out_status { code } warehouse { id code }"
 _LINE = "id order_quantity allocated_quantity pick_quantity dispatch_quantity product { id code } goods_out { id }"
 _ALREADY_ALLOCATED = "59 "
 _PACKING_LIMIT = 255
+
+
+@dataclass(frozen=True, slots=True)
+class LineFigures:
+    """Eaches of one product in an order: ordered, no longer available, left."""
+
+    ordered: int = 0
+    out: int = 0
+    despatched: int = 0
 
 
 class Orders:
@@ -98,9 +108,9 @@ class Orders:
         except PeerError as error:
             _log.warning("picks not processed", reference=created.reference, reason=error.detail)
 
-    async def _lines(self, order_ids: Sequence[str], priority: Priority) -> dict[str, dict[str, tuple[int, int]]]:
-        """Order id to product code to (ordered, out)."""
-        found: dict[str, dict[str, tuple[int, int]]] = {}
+    async def _lines(self, order_ids: Sequence[str], priority: Priority) -> dict[str, dict[str, LineFigures]]:
+        """Order id to product code to its figures."""
+        found: dict[str, dict[str, LineFigures]] = {}
         if not order_ids:
             return found
         where = {"goods_out_id": {"in": list(order_ids)} if len(order_ids) > 1 else {"eq": order_ids[0]}}
@@ -110,17 +120,28 @@ class Orders:
                 lines, code = found.setdefault(str(row["goods_out"]["id"]), {}), str(row["product"]["code"])
             except (KeyError, TypeError) as error:
                 raise Malformed(PEER, "goods_out_lines", "a line without its order or product") from error
-            ordered, gone = lines.get(code, (0, 0))
-            lines[code] = ordered + eaches(row, "order_quantity"), gone + out(row, self._client.settings)
+            known = lines.get(code, LineFigures())
+            lines[code] = LineFigures(
+                known.ordered + eaches(row, "order_quantity"),
+                known.out + out(row, self._client.settings),
+                known.despatched + eaches(row, "dispatch_quantity"),
+            )
         return found
 
-    def _goods_out(self, row: Mapping[str, Any], lines: Mapping[str, tuple[int, int]]) -> GoodsOut:
+    def _goods_out(self, row: Mapping[str, Any], lines: Mapping[str, LineFigures]) -> GoodsOut:
         try:
             code = status(row["goods_out_status"]["code"], self._client.settings)
         except (KeyError, TypeError) as error:
             raise Malformed(PEER, "goods_outs", "an order without a status code") from error
         warehouse = row.get("warehouse") or {}
-        return GoodsOut(str(row["id"]), str(row["reference"]), code, str(warehouse.get("code") or ""), lines)
+        return GoodsOut(
+            str(row["id"]),
+            str(row["reference"]),
+            code,
+            str(warehouse.get("code") or ""),
+            {sku: (line.ordered, line.out) for sku, line in lines.items()},
+            {sku: line.despatched for sku, line in lines.items() if line.despatched},
+        )
 
     async def _body(self, order: ReleaseOrder, priority: Priority) -> dict[str, Any]:
         """The JSON:API body (fact sheet 6.2, 6.3). `Refused` where something of it is not known to Clarus: nothing was sent then."""

@@ -79,6 +79,18 @@ class ClarusSettings(BaseModel):
     )
     delivery_note_field: str = Field("delivery_notes", description="Order attribute for the customer's note.")
     gift_note_field: str = Field("packing_notes", description="Order attribute for the gift message.")
+    package_contents: str = Field(
+        "",
+        pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$",
+        description="Field of a package in the tenant's GraphQL schema that lists what is in it, each entry with `quantity` and `product { code }`. It is"
+        " undocumented: look it up by introspection. Empty: what is in a parcel follows from the despatched quantities, and parcels that leave between two"
+        " looks are told as one.",
+    )
+    tracking_wait_s: int = Field(
+        900,
+        ge=0,
+        description="Seconds for which packages and tracking numbers of a despatch are waited for; what has none after that is told without.",
+    )
     feed_overlap_s: int = Field(
         120, ge=0, description="Seconds of transactions that are read again each time, for those that were booked late."
     )

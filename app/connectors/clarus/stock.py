@@ -1,7 +1,7 @@
 """Joint reads (`ledger.md` R1): lines, balances of all warehouses, lines again; repeated while a line moves. Many SKUs in each request."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.connectors.clarus.client import PEER, ClarusClient, Listed, Node
@@ -87,7 +87,8 @@ class StockReader:
                 reference = _reference(row)
                 known = lines.get(reference)
                 taken = out(row, self._client.settings) + (known.out if known else 0)
-                lines[reference] = LineRead(taken, known.warehouse if known else names[name])
+                gone = eaches(row, "dispatch_quantity") + (known.despatched if known else 0)
+                lines[reference] = LineRead(taken, known.warehouse if known else names[name], despatched=gone)
         return found
 
     async def _levels(self, ids: Mapping[str, str], priority: Priority) -> dict[str, _Levels]:
@@ -138,7 +139,7 @@ def _new(rows: Iterable[Node], seen: set[str]) -> Iterator[Node]:
 def _least(before: Lines, after: Lines) -> Lines:
     """min(L1, L2) for the lines that are still in an open status; one that was not there before counts as not out yet."""
     return {
-        reference: LineRead(min(line.out, before[reference].out if reference in before else 0), line.warehouse)
+        reference: replace(line, out=min(line.out, before[reference].out if reference in before else 0))
         for reference, line in after.items()
     }
 

@@ -8,10 +8,11 @@ from app.connectors.clarus.client import ClarusClient
 from app.connectors.clarus.feed import Feed
 from app.connectors.clarus.lookups import Lookups
 from app.connectors.clarus.orders import Orders
+from app.connectors.clarus.parcels import AT_ONCE, Parcels
 from app.connectors.clarus.probe import Probe
 from app.connectors.clarus.settings import ClarusSettings
 from app.connectors.clarus.stock import StockReader
-from app.connectors.contract import Finding, GoodsOut, JointRead, Priority, RateHint, Transport
+from app.connectors.contract import Despatch, Finding, GoodsOut, JointRead, Priority, RateHint, Transport
 from schemas.records import ReleaseOrder
 
 
@@ -23,9 +24,12 @@ class ClarusWarehouse:
         lookups = Lookups(self._client, warehouses)
         self._stock = StockReader(self._client, lookups, len(warehouses))
         self._orders = Orders(self._client, lookups)
+        self._parcels = Parcels(self._client, self._orders)
         self._feed = Feed(self._client, lookups)
         self._probe = Probe(self._client, lookups)
         self.max_read = self._stock.max_read
+        self.max_despatches = AT_ONCE
+        self.tracking_wait = settings.tracking_wait_s * 1000
 
     async def read_stock(self, skus: Sequence[str], priority: Priority) -> Mapping[str, JointRead]:
         """As `Warehouse.read_stock`."""
@@ -34,6 +38,10 @@ class ClarusWarehouse:
     async def find_orders(self, references: Sequence[str], priority: Priority) -> Mapping[str, list[GoodsOut]]:
         """As `Warehouse.find_orders`."""
         return await self._orders.find(references, priority)
+
+    async def read_despatches(self, references: Sequence[str], priority: Priority) -> Mapping[str, Despatch]:
+        """As `Warehouse.read_despatches`."""
+        return await self._parcels.read(references, priority)
 
     async def create_order(self, order: ReleaseOrder, priority: Priority) -> GoodsOut:
         """As `Warehouse.create_order`."""

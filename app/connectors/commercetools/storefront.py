@@ -10,12 +10,14 @@ from app.connectors.commercetools.client import Client, Doc, rate_hint
 from app.connectors.commercetools.orders import snapshot, supply_channels
 from app.connectors.commercetools.probe import Probe
 from app.connectors.commercetools.settings import CommercetoolsSettings
+from app.connectors.commercetools.shipments import Shipments
 from app.connectors.commercetools.stock import Stock
 from app.connectors.contract import (
     Finding,
     OrderPage,
     Priority,
     RateHint,
+    ShownOrder,
     StockAnswer,
     StockReading,
     StockRequest,
@@ -23,9 +25,10 @@ from app.connectors.contract import (
 )
 from app.connectors.errors import Malformed
 from app.connectors.times import iso
-from schemas.records import OrderSnapshot
+from schemas.records import OrderSnapshot, ShipParcel
 from tables.catalogue import Listing
 from tables.deliveries.peers import PeerKind
+from tables.deliveries.shipments import Extent
 
 
 class CommercetoolsStorefront:
@@ -41,6 +44,7 @@ class CommercetoolsStorefront:
         self.parallel_writes = settings.parallel_writes
         self._client = Client(name, settings, transport)
         self._stock = Stock(self._client, settings.marker_type, settings.marker_field)
+        self._shipments = Shipments(self._client)
 
     async def read_stock(self, listings: Sequence[Listing], priority: Priority) -> Mapping[str, StockReading]:
         """As `Storefront.read_stock`; compares `quantityOnStock`. The errors of the transport, `Refused` or `Malformed`."""
@@ -62,6 +66,26 @@ class CommercetoolsStorefront:
         """As `Storefront.fetch_order`."""
         order = await self._client.get(f"orders/{quote(order_id, safe='')}", priority)
         return None if order is None else await self._snapshot(order, priority)
+
+    async def shipments(self, order_id: str, priority: Priority) -> ShownOrder | None:
+        """As `Storefront.shipments`."""
+        return await self._shipments.read(order_id, priority)
+
+    async def ship(self, parcel: ShipParcel, extent: Extent, shown: ShownOrder, priority: Priority) -> str:
+        """As `Storefront.ship`."""
+        return await self._shipments.ship(parcel, extent, shown, priority)
+
+    async def amend(self, parcel: ShipParcel, peer_id: str, shown: ShownOrder, priority: Priority) -> None:
+        """As `Storefront.amend`."""
+        await self._shipments.amend(parcel, shown, priority)
+
+    async def unship(self, parcel: ShipParcel, peer_id: str, shown: ShownOrder, priority: Priority) -> None:
+        """As `Storefront.unship`."""
+        await self._shipments.remove(parcel.order_id, peer_id, shown, priority)
+
+    async def settle(self, order_id: str, extent: Extent, priority: Priority) -> None:
+        """As `Storefront.settle`."""
+        await self._shipments.settle(order_id, extent, priority)
 
     async def probe(self) -> list[Finding]:
         """As `Storefront.probe`; makes our custom type where the project has none."""

@@ -3,9 +3,10 @@
 They come late, twice and in any order; what is newer is decided by the order's version, elsewhere.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
+
+import msgspec
 
 from app.connectors.commercetools.orders import snapshot, supply_channels
 from app.connectors.commercetools.settings import CommercetoolsSettings
@@ -58,7 +59,7 @@ class CommercetoolsIntake:
 def _envelope(body: bytes) -> dict[str, Any]:
     """The Platform envelope, taken out of a CloudEvent where it is in one."""
     try:
-        envelope = json.loads(body)
+        envelope = msgspec.json.decode(body)
     except ValueError as error:
         raise ValueError(f"a notification that is not JSON: {error}") from error
     if isinstance(envelope, dict) and "specversion" in envelope:

@@ -229,6 +229,14 @@ class Orders:
         self.touch(order, before)
         return shipment
 
+    def unship(self, order: Order, shipment: Shipment) -> None:
+        """Delete a shipment; the status stays as it is (5)."""
+        for line in order.lines:
+            line.shipped -= shipment.items.get(line.id, 0)
+        order.shipments.remove(shipment)
+        self._journal.note("shipment deleted", order=str(order.id), tracking=shipment.tracking)
+        self.touch(order, order.status_id)
+
     def touch(self, order: Order, before: int) -> None:
         """The order was modified now."""
         order.modified = max(order.modified, time.time())

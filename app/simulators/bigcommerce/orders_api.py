@@ -12,7 +12,7 @@ from starlette.routing import Route
 from app.simulators.base import Faults
 from app.simulators.bigcommerce import v2
 from app.simulators.bigcommerce.answers import number, v2_error, v2_page
-from app.simulators.bigcommerce.orders import STATUSES, Order, Orders
+from app.simulators.bigcommerce.orders import STATUSES, Order, Orders, Shipment
 
 _WRITABLE = {"status_id", "staff_notes", "customer_message", "external_order_id"}
 _SORTS: dict[str, Callable[[Order], int]] = {
@@ -37,6 +37,8 @@ class OrdersApi:
             Route("/v2/orders/{order:int}/consignments", self.consignments, methods=["GET"]),
             Route("/v2/orders/{order:int}/shipments", self.shipments, methods=["GET"]),
             Route("/v2/orders/{order:int}/shipments", self.ship, methods=["POST"]),
+            Route("/v2/orders/{order:int}/shipments/{shipment:int}", self.amend, methods=["PUT"]),
+            Route("/v2/orders/{order:int}/shipments/{shipment:int}", self.unship, methods=["DELETE"]),
             Route("/v2/order_statuses", self.statuses, methods=["GET"]),
         ]
 
@@ -147,6 +149,38 @@ class OrdersApi:
         except (KeyError, TypeError, ValueError) as error:
             return v2_error(400, f"The field 'items' is invalid: {error}")
         return JSONResponse(v2.shipment(order, parcel), 201)
+
+    async def amend(self, request: Request) -> Response:
+        """Change anything of a shipment but its items."""
+        order = self._find(request)
+        shipment = self._shipment(order, request)
+        if order is None or shipment is None:
+            return _missing()
+        body = await _json(request)
+        if body is None:
+            return v2_error(400, "The body must be a JSON object.")
+        if "items" in body:
+            return v2_error(
+                400, "The field 'items' cannot be written to. Please remove it from your request before trying again."
+            )
+        shipment.tracking = str(body.get("tracking_number", shipment.tracking))
+        shipment.fields |= {name: str(value) for name, value in body.items() if isinstance(value, str)}
+        self._orders.touch(order, order.status_id)
+        return JSONResponse(v2.shipment(order, shipment))
+
+    async def unship(self, request: Request) -> Response:
+        """Delete a shipment."""
+        order = self._find(request)
+        shipment = self._shipment(order, request)
+        if order is None or shipment is None:
+            return _missing()
+        self._orders.unship(order, shipment)
+        return Response(status_code=204)
+
+    @staticmethod
+    def _shipment(order: Order | None, request: Request) -> Shipment | None:
+        wanted = request.path_params["shipment"]
+        return next((s for s in order.shipments if s.id == wanted), None) if order is not None else None
 
     async def statuses(self, request: Request) -> Response:
         """The fixed statuses."""

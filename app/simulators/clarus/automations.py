@@ -46,6 +46,7 @@ STOCK_EVENTS: tuple[tuple[str, str], ...] = (
     ("stock", "released_from_hold"),
     ("stock", "received"),
     ("stock", "unreceived"),
+    ("stock", "undispatched"),
 )
 ORDER_EVENTS: tuple[tuple[str, str], ...] = (
     ("goods_out", "created"),
@@ -55,7 +56,12 @@ ORDER_EVENTS: tuple[tuple[str, str], ...] = (
     ("goods_out_pick_list", "picked"),
     ("goods_out_pick_list", "cancelled"),
 )
-DEFAULT = (*STOCK_EVENTS, ("goods_out", "cancelled"), ("goods_out_pick_list", "cancelled"))
+DEFAULT = (
+    *STOCK_EVENTS,
+    ("goods_out", "completed"),
+    ("goods_out", "cancelled"),
+    ("goods_out_pick_list", "cancelled"),
+)
 """What happens without the receiver's doing. Other order events come several times an order: hundreds of orders a second would be all webhooks."""
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from app.simulators.clarus.graphql import Query, QueryError, Selection, Word, resolve
 
 Getter = Callable[[Any], Any]
-Fields = Mapping[str, "Getter | Nested"]
+Fields = Mapping[str, "Getter | Nested | Many"]
 Where = Mapping[str, Mapping[str, Any]]
 
 _ORDERED = ("eq", "gt", "gteq", "lt", "lteq", "between")
@@ -36,6 +36,14 @@ _DEFAULT_PAGE, _MAX_PAGE = 20, 100
 @dataclass(frozen=True, slots=True)
 class Nested:
     """An object field: how to get it, and its own fields. A missing relation is null."""
+
+    get: Getter
+    fields: Fields
+
+
+@dataclass(frozen=True, slots=True)
+class Many:
+    """A field that lists objects: how to get them, and their fields."""
 
     get: Getter
     fields: Fields
@@ -167,6 +175,11 @@ def _object(fields: Fields, selection: Selection, row: Any, path: tuple[str, ...
         known = fields[one.name]
         if isinstance(known, Nested):
             answer[one.key] = _object(known.fields, one, None if row is None else known.get(row), (*path, one.key))
+        elif isinstance(known, Many):
+            rows = [] if row is None else known.get(row)
+            answer[one.key] = [_object(known.fields, one, each, (*path, one.key)) for each in rows]
+            if not rows:
+                _object(known.fields, one, None, (*path, one.key))
         elif one.fields:
             raise QueryError(f"Field '{one.name}' has no selections", (*path, one.key))
         else:

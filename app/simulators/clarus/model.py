@@ -187,6 +187,7 @@ class Package:
     id: int
     shipment: Shipment
     tracking: str
+    contents: list[tuple[Product, int]] = field(default_factory=list)
 
 
 @dataclass(slots=True, eq=False)

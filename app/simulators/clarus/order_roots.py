@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from app.simulators.clarus.execute import Filter, Nested, Root, Where
+from app.simulators.clarus.execute import Fields, Filter, Many, Nested, Root, Where
 from app.simulators.clarus.model import STATUS_NAMES, iso
 from app.simulators.clarus.schema import (
     CODED,
@@ -118,9 +118,21 @@ def order_roots(tenant: Tenant) -> dict[str, Root]:
     }
 
 
-def parcel_roots(tenant: Tenant) -> dict[str, Root]:
-    """Shipments and packages."""
+def parcel_roots(tenant: Tenant, contents: str) -> dict[str, Root]:
+    """Shipments and packages. `contents` names the undocumented field of a package that lists what is in it; empty: this tenant has none."""
     book = tenant.book
+    held: Fields = {"quantity": lambda entry: float(entry[1]), "product": Nested(lambda entry: entry[0], CODED)}
+
+    def shipments(where: Where) -> Iterable[Any]:
+        if (ids := wanted(where, "goods_out_id")) is not None:
+            return [s for n in ids if str(n).isdecimal() for s in book.shipments_of(int(n))]
+        return list(book.shipments.values())
+
+    def packages(where: Where) -> Iterable[Any]:
+        if (ids := wanted(where, "shipment_id")) is not None:
+            return [p for n in ids if str(n).isdecimal() for p in book.packages_of(int(n))]
+        return list(book.packages.values())
+
     return {
         "shipments": Root(
             "ShipmentFilterType",
@@ -143,7 +155,7 @@ def parcel_roots(tenant: Tenant) -> dict[str, Root]:
                 "warehouse_id": id_filter(lambda s: s.order.warehouse and s.order.warehouse.id),
                 "goods_out_id": id_filter(lambda s: s.order.id),
             },
-            lambda where: list(book.shipments.values()),
+            shipments,
         ),
         "packages": Root(
             "PackageFilterType",
@@ -152,6 +164,7 @@ def parcel_roots(tenant: Tenant) -> dict[str, Root]:
                 "tracking_number": lambda p: p.tracking,
                 "shipment": Nested(lambda p: p.shipment, {"id": ident_of, "reference": lambda s: s.reference}),
                 "storage_unit_type": Nested(nothing, CODED),
+                **({contents: Many(lambda p: p.contents, held)} if contents else {}),
             },
             {
                 "shipment_id": id_filter(lambda p: p.shipment.id),
@@ -160,6 +173,6 @@ def parcel_roots(tenant: Tenant) -> dict[str, Root]:
                 "storage_unit_type_code": text_filter(nothing),
                 "tracking_number": text_filter(lambda p: p.tracking),
             },
-            lambda where: list(book.packages.values()),
+            packages,
         ),
     }

@@ -43,6 +43,8 @@ class OrderBook:
         self.lines: dict[int, Line] = {}
         self.shipments: dict[int, Shipment] = {}
         self.packages: dict[int, Package] = {}
+        self._shipments_of: dict[int, list[Shipment]] = defaultdict(list)
+        self._packages_of: dict[int, list[Package]] = defaultdict(list)
         self._by_reference: dict[str, dict[int, GoodsOut]] = defaultdict(dict)
         self._by_upstream: dict[str, dict[int, GoodsOut]] = defaultdict(dict)
         self._lines_by: dict[tuple[int, str], dict[int, Line]] = defaultdict(dict)
@@ -75,6 +77,14 @@ class OrderBook:
     def waiting_for(self, product: Product) -> list[GoodsOut]:
         """Orders that want more of a product than they got, oldest first."""
         return [order for _, order in sorted(self._waiting.get(product.id, {}).items())]
+
+    def shipments_of(self, order_id: int) -> list[Shipment]:
+        """The shipments of an order."""
+        return list(self._shipments_of.get(order_id, ()))
+
+    def packages_of(self, shipment_id: int) -> list[Package]:
+        """The packages of a shipment."""
+        return list(self._packages_of.get(shipment_id, ()))
 
     # ---- life -------------------------------------------------------------------------------------------------------------------------------
 
@@ -174,8 +184,12 @@ class OrderBook:
         for code, quantity in _summed(contents).items():
             self._despatch(order, code, quantity)
         shipment = Shipment(next(self._ids), f"SHP-{order.id}-{len(order.parcels) + 1}", order, now_ms())
-        package = Package(next(self._ids), shipment, tracking)
+        products = {line.product.code: line.product for line in order.lines}
+        held = [(products[code], quantity) for code, quantity in _summed(contents).items()]
+        package = Package(next(self._ids), shipment, tracking, held)
         self.shipments[shipment.id], self.packages[package.id] = shipment, package
+        self._shipments_of[order.id].append(shipment)
+        self._packages_of[shipment.id].append(package)
         parcel = {"tracking": tracking, "lines": [{"sku": code, "qty": qty} for code, qty in contents]}
         order.parcels.append(parcel)
         self._journal.note("despatched", order=order.upstream, **parcel)
@@ -211,10 +225,10 @@ class OrderBook:
                 self.stockroom.despatch(balance, -line.despatched, order.id)
                 line.picked, line.despatched = line.picked + line.despatched, 0
         order.parcels.clear()
-        for shipment in [s for s in self.shipments.values() if s.order is order]:
+        for shipment in self._shipments_of.pop(order.id, []):
             del self.shipments[shipment.id]
-        for package in [p for p in self.packages.values() if p.shipment.order is order]:
-            del self.packages[package.id]
+            for package in self._packages_of.pop(shipment.id, []):
+                del self.packages[package.id]
         self._set(order, "PICK")
         self._journal.note("despatch taken back", order=order.upstream)
 

@@ -28,9 +28,14 @@ from app.simulators.clarus.schema import (
 )
 
 
-def make_roots(tenant: Tenant) -> Mapping[str, Root]:
-    """All roots."""
-    return {**_reference_roots(tenant), **_stock_roots(tenant), **order_roots(tenant), **parcel_roots(tenant)}
+def make_roots(tenant: Tenant, package_contents: str) -> Mapping[str, Root]:
+    """All roots. `package_contents` names what is undocumented: the field of a package that lists what is in it; empty for none."""
+    return {
+        **_reference_roots(tenant),
+        **_stock_roots(tenant),
+        **order_roots(tenant),
+        **parcel_roots(tenant, package_contents),
+    }
 
 
 def _reference_roots(tenant: Tenant) -> dict[str, Root]:

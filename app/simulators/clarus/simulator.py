@@ -29,7 +29,8 @@ from app.simulators.contract import FloorSpeed, StepRefused, WarehouseOrder
 class ClarusSimulator(Hosted):
     """One tenant with one account. Token lifetime and webhook lag (from, to) in seconds; `envelope` of webhook bodies, None for any of the three.
 
-    `services` are carrier and service codes; `events` the webhooks that `notify_to` gives an address.
+    `services` are carrier and service codes; `events` the webhooks that `notify_to` gives an address; `package_contents` names the field of a package that
+    lists what is in it, which is undocumented (empty: there is no such field).
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class ClarusSimulator(Hosted):
         accept_remove: bool = False,
         services: Sequence[tuple[str, str]] = (),
         round_up: Mapping[str, int] | None = None,
+        package_contents: str = "",
     ) -> None:
         super().__init__(name, seed)
         self.subdomain, self.token_lifetime = subdomain, token_lifetime
@@ -74,7 +76,8 @@ class ClarusSimulator(Hosted):
         self.stockroom.changed = self.webhooks.balance
         self.stockroom.event = self.webhooks.stock
         self.book.event = self.webhooks.order
-        self._roots = make_roots(self)
+        self._package_contents = package_contents
+        self._roots = make_roots(self, package_contents)
         self.app = Starlette(
             routes=[
                 Route("/oauth/token", self._token, methods=["POST"]),
@@ -164,6 +167,7 @@ class ClarusSimulator(Hosted):
             "client_id": self._client[0],
             "client_secret": self._client[1],
             "account": self.account.code,
+            "package_contents": self._package_contents,
             "automations": {str(a.id): f"{a.resource}.{a.event}" for a in self.automations.values()},
         }
 
@@ -229,6 +233,12 @@ class ClarusSimulator(Hosted):
     def undespatch(self, upstream: str) -> None:
         """Take the despatch of a completed order back (S19)."""
         self._do(self.book.undespatch, self._order(upstream))
+
+    def short(self, upstream: str) -> None:
+        """Give up what could not be allocated of one order."""
+        order = self._order(upstream)
+        if not self._do(self.book.short, order):
+            self.floor.allocated(order)
 
     def unallocate(self, upstream: str) -> None:
         """Cancel the pick list of one order: it is PENDING again."""

@@ -156,7 +156,8 @@ class Stockroom:
         """Picked stock leaves the warehouse; a negative quantity takes a despatch back."""
         balance.picked -= quantity
         bay = self._bays[balance.warehouse.code, "GOBAY-01"]
-        self._transact("DISP", balance, quantity, bay, None, order_id)
+        transaction = self._transact("DISP", balance, quantity, bay, None, order_id)
+        self.event("dispatched" if quantity > 0 else "undispatched", transaction, balance)
         self.changed(balance)
 
     # ---- bookkeeping ------------------------------------------------------------------------------------------------------------------------

@@ -83,12 +83,13 @@ ACTIONS: Mapping[str, Callable[[Doc, Doc, Factory], Messages]] = {
 
 
 def shipments(doc: Doc) -> list[dict[str, Any]]:
-    """Parcels as the storefront holds them: {"tracking", "lines": [{"sku", "qty"}]}. Items of a delivery without parcel items count for its parcel."""
+    """Parcels as the storefront holds them: {"tracking", "lines": [{"sku", "qty"}]}. A delivery's items count for its parcels where none has its own."""
     skus = {item["id"]: item["variant"]["sku"] for item in doc["lineItems"]}
     found = []
     for delivery in doc.get("shippingInfo", {}).get("deliveries", []):
+        told = any(parcel["items"] for parcel in delivery["parcels"])
         for parcel in delivery["parcels"]:
-            items = parcel["items"] or delivery["items"]
+            items = parcel["items"] if told else delivery["items"]
             lines = [{"sku": skus.get(required(item, "id", str), ""), "qty": item["quantity"]} for item in items]
             found.append({"tracking": parcel.get("trackingData", {}).get("trackingId", ""), "lines": lines})
     return found

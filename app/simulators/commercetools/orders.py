@@ -232,6 +232,10 @@ class Orders:
             version=doc["version"],
             actions=[action["action"] for action in actions],
         )
+        for action in actions:
+            for parcel in action.get("parcels") or []:
+                tracking = (parcel.get("trackingData") or {}).get("trackingId", "")
+                self._journal.note("shipment", order=doc.get("orderNumber", doc["id"]), tracking=tracking)
         for name, fields in messages:
             self._tell(doc, name, fields)
 

@@ -14,11 +14,13 @@ from schemas.records import (
     RawNotification,
     ReadStock,
     Record,
+    WarehouseDespatch,
+    WarehouseParcel,
     Watermark,
 )
 from tables.catalogue import Catalogue, Listing, Product
 from tables.orders.fold import Rules
-from tables.orders.rows import OrderRow
+from tables.orders.rows import OrderRow, WaitRow
 from tests.support.engine import MemoryBatch, MemoryEngine, MemoryRecord, MemoryTable, Sent
 
 CODECS = Codecs()
@@ -46,7 +48,14 @@ def bodies(sent: list[Sent], topic: Topic) -> list[Record]:
 
 
 def orders_agent(engine: MemoryEngine) -> Orders:
-    return Orders(Rules(CATALOGUE, {}), CODECS, MemoryTable("orders", OrderRow), place, engine.partitions)
+    return Orders(
+        Rules(CATALOGUE, {}),
+        CODECS,
+        MemoryTable("orders", OrderRow),
+        MemoryTable("waits", WaitRow),
+        place,
+        engine.partitions,
+    )
 
 
 def test_an_order_becomes_demand_a_release_and_a_public_state_and_its_watermark_comes_after() -> None:
@@ -68,6 +77,25 @@ def test_an_order_becomes_demand_a_release_and_a_public_state_and_its_watermark_
     assert status.headers is not None
     assert status.headers["traceparent"] == "00-1-1-01"
     assert status.headers["ce_type"] == "clarus.stream.NormalisedOrder"
+
+
+def test_a_despatch_whose_order_does_not_come_is_said_in_time_and_joined_when_it_does() -> None:
+    engine = MemoryEngine()
+    agent = orders_agent(engine)
+    parcel = WarehouseParcel(parcel_id="1", tracking="T", lines={"MUG": 2})
+    left = WarehouseDespatch(reference="shop:7", wms_id="1", read_at=5, complete=True, parcels=[parcel])
+    engine.fold(agent.fold, 3, topics.ORDERS_EVENTS.name, [written(topics.ORDERS_EVENTS, left, "shop:7", 10)])
+    engine.now_ms = lambda: 4 + 900_000
+    engine.run(3, agent.tick)
+    assert bodies(engine.sent, topics.INTEGRATION_EXCEPTIONS) == []
+    engine.now_ms = lambda: 4 + 900_001
+    engine.run(3, agent.tick)
+    engine.run(3, agent.tick)
+    engine.fold(agent.fold, 3, topics.ORDERS_EVENTS.name, [written(topics.ORDERS_EVENTS, order(), "shop:7", 11)])
+    said = [(one.type, one.state) for one in bodies(engine.sent, topics.INTEGRATION_EXCEPTIONS)]  # type: ignore[attr-defined]
+    assert said == [("early_fulfilment", "OPEN"), ("early_fulfilment", "RESOLVED")]
+    (command,) = [one for one in engine.sent if one.topic == topics.CHANNEL_COMMANDS.name]
+    assert (command.key, command.partition) == ("ship/shop:7/1", place("shop"))
 
 
 def test_a_replay_of_the_same_records_gives_the_same_bytes() -> None:

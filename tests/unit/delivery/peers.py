@@ -9,22 +9,26 @@ import httpx
 
 from app.connectors.contract import (
     AnswerKind,
+    Despatch,
     Finding,
     GoodsOut,
     JointRead,
     LineRead,
     Marker,
     OrderPage,
+    Package,
     Priority,
     RateHint,
+    ShownOrder,
     StockAnswer,
     StockReading,
     StockRequest,
 )
-from app.connectors.errors import PeerError
-from schemas.records import OrderSnapshot, ReleaseOrder
+from app.connectors.errors import OutcomeUnknown, PeerError
+from schemas.records import OrderSnapshot, ReleaseOrder, ShipParcel
 from tables.catalogue import Listing
 from tables.deliveries.peers import PeerKind
+from tables.deliveries.shipments import AtStorefront, Extent, lines_of
 
 Fate = AnswerKind | None
 """What is answered instead of the truth; None: the truth."""
@@ -58,6 +62,12 @@ class ScriptedStorefront:
         self.gate.set()
         self.on_write: Callable[[], None] = lambda: None
         self.closed = False
+        self.parcels: dict[str, dict[str, ShipParcel]] = {}
+        self.shipped: list[ShipParcel] = []
+        self.ship_fates: deque[PeerError | None] = deque()
+        self.extents: list[Extent] = []
+        self.unknown_orders: set[str] = set()
+        self.looks = 0
 
     async def read_stock(self, listings: Sequence[Listing], priority: Priority) -> Mapping[str, StockReading]:
         if self.away is not None:
@@ -121,6 +131,34 @@ class ScriptedStorefront:
         self.fetched.append(order_id)
         return next((order for order in self.orders if order.order_id == order_id), None)
 
+    async def shipments(self, order_id: str, priority: Priority) -> ShownOrder | None:
+        if self.away is not None:
+            raise self.away
+        self.looks += 1
+        if order_id in self.unknown_orders:
+            return None
+        return ShownOrder([AtStorefront(n, p.tracking, lines_of(p)) for n, p in self.parcels.get(order_id, {}).items()])
+
+    async def ship(self, parcel: ShipParcel, extent: Extent, shown: ShownOrder, priority: Priority) -> str:
+        self.shipped.append(parcel)
+        await self.gate.wait()
+        fate = self.ship_fates.popleft() if self.ship_fates else None
+        peer_id = str(len(self.shipped))
+        if fate is None or (isinstance(fate, OutcomeUnknown) and self.lands):
+            self.parcels.setdefault(parcel.order_id, {})[peer_id] = parcel
+        if fate is not None:
+            raise fate
+        return peer_id
+
+    async def amend(self, parcel: ShipParcel, peer_id: str, shown: ShownOrder, priority: Priority) -> None:
+        self.parcels[parcel.order_id][peer_id] = parcel
+
+    async def unship(self, parcel: ShipParcel, peer_id: str, shown: ShownOrder, priority: Priority) -> None:
+        self.parcels[parcel.order_id].pop(peer_id, None)
+
+    async def settle(self, order_id: str, extent: Extent, priority: Priority) -> None:
+        self.extents.append(extent)
+
     async def probe(self) -> list[Finding]:
         return self.findings
 
@@ -135,12 +173,15 @@ class ScriptedWarehouse:
     """Balances, lines and goods outs. `create_fates` and `cancel_fates` hold errors to raise; `lands` says whether an unknown create was made."""
 
     max_read = 50
+    max_despatches = 20
+    tracking_wait = 300
 
     def __init__(self) -> None:
         self.balances: dict[str, dict[str, int]] = {}
         self.lines: dict[str, dict[str, LineRead]] = {}
         self.moved: set[str] = set()
         self.orders: dict[str, list[GoodsOut]] = {}
+        self.packages: dict[str, list[Package]] = {}
         self.create_fates: deque[PeerError | None] = deque()
         self.cancel_fates: deque[PeerError | str | None] = deque()
         self.lands = True
@@ -176,6 +217,12 @@ class ScriptedWarehouse:
         self.looks.append(list(references))
         return {name: list(self.orders.get(name, [])) for name in references}
 
+    async def read_despatches(self, references: Sequence[str], priority: Priority) -> Mapping[str, Despatch]:
+        if self.away is not None:
+            raise self.away
+        there = {name: self.orders[name][0] for name in references if self.orders.get(name)}
+        return {name: Despatch(order, self.packages.get(name, [])) for name, order in there.items()}
+
     async def create_order(self, order: ReleaseOrder, priority: Priority) -> GoodsOut:
         self.creates.append(order)
         fate = self.create_fates.popleft() if self.create_fates else None
@@ -190,10 +237,18 @@ class ScriptedWarehouse:
         """A goods out that is not at the warehouse yet."""
         return GoodsOut(f"wms-{len(self.creates)}", reference, status, "MAIN", lines)
 
-    def become(self, reference: str, status: str, lines: Mapping[str, tuple[int, int]] | None = None) -> None:
+    def become(
+        self,
+        reference: str,
+        status: str,
+        lines: Mapping[str, tuple[int, int]] | None = None,
+        despatched: Mapping[str, int] | None = None,
+    ) -> None:
         """The floor changed an order."""
         old = self.orders[reference][0]
-        self.orders[reference] = [GoodsOut(old.wms_id, reference, status, old.warehouse, lines or old.lines)]
+        self.orders[reference] = [
+            GoodsOut(old.wms_id, reference, status, old.warehouse, lines or old.lines, despatched or {})
+        ]
 
     async def cancel_order(self, order: GoodsOut, priority: Priority) -> str:
         self.cancels.append(order)

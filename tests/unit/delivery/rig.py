@@ -22,6 +22,7 @@ from tables.deliveries.peers import PeerKind
 from tables.deliveries.polls import PollRow
 from tables.deliveries.reads import ReadRow
 from tables.deliveries.releases import ReleaseRow
+from tables.deliveries.shipments import ShipmentRow
 from tables.deliveries.troubles import TroubleRow
 from tables.reconciliation import DifferenceRow, SweepRow
 from tests.support.engine import MemoryEngine, MemoryRecord, MemoryTable
@@ -68,6 +69,7 @@ class Rig:
             MemoryTable("reads", ReadRow),
             MemoryTable("releases", ReleaseRow),
             MemoryTable("fetches", FetchRow),
+            MemoryTable("shipments", ShipmentRow),
             MemoryTable("polls", PollRow),
             MemoryTable("troubles", TroubleRow),
             MemoryTable("pauses", PauseRow),

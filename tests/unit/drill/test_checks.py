@@ -7,6 +7,7 @@ from app.drill.checks import (
     Check,
     Evidence,
     budget_respected,
+    despatch_once,
     no_duplicate_order,
     no_order_lost,
     no_oversell,
@@ -222,6 +223,62 @@ def test_a_stock_hint_is_unaccounted_while_a_listing_of_it_is_wrong() -> None:
     found = evidence(shown={"ct:BOX": 1}, notifications={"clarus": [note("A"), note("B")]})
     check = nothing_unaccounted(found, stock_equals_model(found))
     assert [f["entity"] for f in check.failed] == ["clarus:A", "clarus:B"]  # both are components of the bundle
+
+
+def shipped(order: StorefrontOrder, *parcels: tuple[str, dict[str, int]], state: str = "shipped") -> StorefrontOrder:
+    order.state = state
+    order.shipments = [
+        {"tracking": tracking, "lines": [{"sku": sku, "qty": n} for sku, n in lines.items()]}
+        for tracking, lines in parcels
+    ]
+    return order
+
+
+def left(upstream: str, *parcels: tuple[str, dict[str, int]]) -> WarehouseOrder:
+    lines = [{"tracking": t, "lines": [{"sku": sku, "qty": n} for sku, n in held.items()]} for t, held in parcels]
+    return goods_out(upstream, status="COMPLETED", parcels=lines)
+
+
+def despatches(order: StorefrontOrder, out: WarehouseOrder, channel: str = "ct", **more: Any) -> Check:
+    return despatch_once(evidence({channel: [order]}, [out], **more))
+
+
+def test_every_parcel_is_compared_with_the_storefronts_shipments() -> None:
+    out = left("ct:1", ("T1", {"A": 2}), ("T2", {"B": 1}))
+    order = sold("1", ("A", 2), ("B", 1))
+    right = despatches(shipped(order, ("T2", {"B": 1}), ("T1", {"A": 2})), out)
+    assert (right.checked, right.failed) == (2, [])
+    for wrong in (
+        [("T1", {"A": 2})],
+        [("T1", {"A": 2}), ("T2", {"B": 1}), ("T2", {"B": 1})],
+        [("T1", {"A": 2}), ("TX", {"B": 1})],
+        [("T1", {"A": 1}), ("T2", {"A": 1, "B": 1})],
+        [],
+    ):
+        check = despatches(shipped(order, *wrong), out)
+        assert [f["entity"] for f in check.failed] == ["ct:N1"], wrong
+        assert "T1 (A x 2); T2 (B x 1)" in check.failed[0]["wms"]
+    assert despatches(shipped(order, ("T1", {"A": 2})), goods_out("ct:1")).failed  # nothing left the warehouse
+
+
+def test_a_parcel_with_an_exception_that_says_so_need_not_be_there() -> None:
+    out, order = left("ct:1", ("T1", {"A": 2})), sold("1", ("A", 2))
+    assert despatches(order, out, exceptions=[problem("ct:N1")]).failed
+    gap = OpenedException("despatch_gap", "ct:N1", "integration", "open", "detail")
+    assert despatches(order, out, exceptions=[gap]).ok
+    assert despatches(shipped(order, state="cancelled"), out).checked == 0
+
+
+def test_cases_and_bundles_may_be_spread_over_parcels_and_more_may_leave_than_was_ordered() -> None:
+    case = shipped(sold("1", ("A-CASE", 1)), ("T2", {"A-CASE": 1}))
+    out = left("bc:1", ("T1", {"A": 4}), ("T2", {"A": 2}))
+    assert despatches(case, out, "bc").ok
+    assert despatches(shipped(case, ("T2", {"A-CASE": 1}), ("T2", {"A-CASE": 1})), out, "bc").failed
+    assert despatches(shipped(case), out, "bc").failed
+    box = shipped(sold("1", ("BOX", 1)), ("T1", {"BOX": 1}))
+    assert despatches(box, left("ct:1", ("T1", {"A": 2, "B": 1}))).ok
+    over = shipped(sold("1", ("A", 2)), ("T1", {"A": 2}))
+    assert despatches(over, left("ct:1", ("T1", {"A": 3}))).ok
 
 
 def test_checks_outside_the_present_scope_check_nothing() -> None:

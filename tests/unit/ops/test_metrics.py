@@ -29,7 +29,7 @@ from schemas.records import (
 )
 from tables.catalogue import Catalogue
 from tables.orders.fold import Rules
-from tables.orders.rows import OrderRow
+from tables.orders.rows import OrderRow, WaitRow
 from tests.support.engine import MemoryEngine, MemoryRecord, MemoryTable
 from tests.unit.delivery.rig import Rig, now_ms, until
 
@@ -99,7 +99,15 @@ def parse(notification: RawNotification) -> list[FetchOrder]:
 def test_every_record_is_done_superseded_or_failed() -> None:
     codecs, engine, measures = Codecs(), MemoryEngine(), WorkerMeasures()
     intake = Intake({"shop": parse}, codecs, lambda _: 0, measures)
-    orders = Orders(Rules(Catalogue([], [], []), {}), codecs, MemoryTable("orders", OrderRow), lambda _: 0, 4, measures)
+    orders = Orders(
+        Rules(Catalogue([], [], []), {}),
+        codecs,
+        MemoryTable("orders", OrderRow),
+        MemoryTable("waits", WaitRow),
+        lambda _: 0,
+        4,
+        measures,
+    )
 
     def fold(agent: Intake | Orders, topic: str, values: list[bytes | None], aborted: bool = False) -> None:
         records = [MemoryRecord(b"shop:1", value, n, timestamp=1) for n, value in enumerate(values)]
@@ -183,3 +191,26 @@ async def test_every_wanted_quantity_is_confirmed_superseded_or_pending() -> Non
         assert sum(samples("worker", "backlog").values()) == 0
     rig.runtime.measure()
     assert not samples("worker", "backlog")
+
+
+def test_commands_of_a_cycle_count_once_it_is_committed_and_not_where_it_is_given_up() -> None:
+    measures, before = WorkerMeasures(lambda: 5.0), samples("worker", "commands_in_total")
+    ages = samples("worker", "cause_to_commanded_seconds_count")
+
+    def three() -> None:
+        measures.command("count-shop", "stock", 3_000)
+        measures.command("count-shop", "stock", 0)
+        measures.command("count-shop", "read", 3_000)
+        measures.superseded("count-shop", "stock")
+
+    three()
+    measures.aborted(certain=True)
+    measures.committed(0.01)
+    assert samples("worker", "commands_in_total") == before
+    three()
+    measures.committed(0.01)
+    measures.committed(0.01)
+    after = samples("worker", "commands_in_total")
+    assert (after["count-shop", "stock"], after["count-shop", "read"]) == (2, 1)
+    assert samples("worker", "commands_total")["count-shop", "stock", "superseded"] == 1
+    assert (samples("worker", "cause_to_commanded_seconds_count") - ages) == {("count-shop",): 1}

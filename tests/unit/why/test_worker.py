@@ -28,6 +28,7 @@ from tables.deliveries.peers import Bounds, PeerKind
 from tables.deliveries.polls import PollRow
 from tables.deliveries.reads import ReadRow
 from tables.deliveries.releases import ReleaseRow
+from tables.deliveries.shipments import ShipmentRow
 from tables.deliveries.troubles import TroubleRow
 from tables.explain.report import Answer
 from tables.reconciliation import DifferenceRow, SweepRow
@@ -57,6 +58,7 @@ TABLES = ExplainedTables(
         MemoryTable("reads", ReadRow),
         MemoryTable("releases", ReleaseRow),
         MemoryTable("fetches", FetchRow),
+        MemoryTable("shipments", ShipmentRow),
         MemoryTable("polls", PollRow),
         MemoryTable("troubles", TroubleRow),
         MemoryTable("pauses", PauseRow),

@@ -1,0 +1,143 @@
+"""The parcel side of the warehouse's owner: packages of goods outs of which something left are read until they hold what left, and ORDERS is told.
+
+When to read and what a read means is decided by `tables/deliveries/parcels.py`.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from agents.emit import Emitter
+from app.connectors.contract import Despatch, Priority, Warehouse
+from app.connectors.errors import PeerError
+from app.delivery.desk import Desk
+from app.delivery.gate import doing
+from app.delivery.queues import Queues
+from app.engine.api import Context
+from schemas import catalogue as topics
+from tables.deliveries import parcels as rules
+from tables.deliveries.parcels import SeenPackage
+
+READS_AT_ONCE: Final = 2
+LONGEST_SLEEP: Final = 5.0
+READS: Final = Priority.RELEASE
+"""The class of the reads of stock that notice a despatch: in a lower one it would wait behind all of them in a sale."""
+PATIENT: Final = 3000
+"""Milliseconds: what is read again later than that waits for a tracking number, and nobody waits for it."""
+
+
+class ParcelReads:
+    """Packages of the goods outs of one warehouse."""
+
+    def __init__(self, desk: Desk, connector: Warehouse) -> None:
+        self._desk, self._connector = desk, connector
+        self._alarm = desk.alarm()
+        self._todo: dict[str, None] = {}
+        self._busy: set[str] = set()
+        self._waiting: set[str] = set()
+        self._since: dict[str, int] = {}
+        self._tasks = 0
+        self._failures = 0
+
+    # ---- seen from outside ----
+
+    def due(self, reference: str, at: int) -> None:
+        """Its packages are to be read then; at 0: not any more."""
+        self._waiting.discard(reference)
+        if at:
+            self._since.setdefault(reference, self._desk.now())
+            self._alarm.set(reference, at)
+        else:
+            self._alarm.clear(reference)
+            self._since.pop(reference, None)
+
+    def pending(self) -> int:
+        """Goods outs whose packages are to be read; one that only waits for its tracking number does not count."""
+        return len((self._since.keys() | self._todo.keys() | self._busy) - self._waiting)
+
+    def queues(self) -> Queues:
+        """Goods outs whose packages are to be read, those that wait for a tracking number too."""
+        found = Queues("parcels")
+        for reference in self._since.keys() | self._todo.keys() | self._busy:
+            found.add(READS, self._since.get(reference))
+        return found
+
+    async def load(self) -> None:
+        """Take over what the last owner had to read."""
+        desk = self._desk
+        due = await desk.commit(
+            lambda context, _: {
+                key: (row.parcels_due, row.parcels_since)
+                for key, row in context.scan(desk.tables.releases)
+                if row.parcels_due
+            }
+        )
+        for key, (at, since) in due.items():
+            self._since[key] = since
+            self._alarm.set(key, at)
+
+    async def run(self, group: asyncio.TaskGroup) -> None:
+        """Until cancelled."""
+        while True:
+            for reference in self._alarm.due():
+                self._todo.setdefault(reference)
+            while self._todo and self._tasks < READS_AT_ONCE:
+                if not self._desk.may_write or self._desk.gate.wait() > 0:
+                    break
+                names = [name for name in self._todo if name not in self._busy][: self._connector.max_despatches]
+                if not names:
+                    break
+                for name in names:
+                    del self._todo[name]
+                self._busy.update(names)
+                self._tasks += 1
+                group.create_task(self._read(names))
+            await self._alarm.wait(min(LONGEST_SLEEP, self._desk.gate.wait() or LONGEST_SLEEP))
+
+    async def _read(self, names: Sequence[str]) -> None:
+        began = self._desk.now()
+        try:
+            found = await doing("read_parcels", self._connector.read_despatches(names, READS))
+            due = await self._desk.commit(lambda context, emit: self._fold(context, emit, names, found, began))
+        except PeerError as error:
+            self._failures += 1
+            wait = self._desk.backoff(self._failures, error.retry_after)
+            for name in names:
+                self._alarm.set(name, self._desk.now() + wait)
+            await self._desk.failed(error)
+        else:
+            self._failures = 0
+            for name in names:
+                self.due(name, due.get(name, 0))
+                if due.get(name, 0) > self._desk.now() + PATIENT:
+                    self._waiting.add(name)
+            await self._desk.worked()
+        finally:
+            self._tasks -= 1
+            self._busy.difference_update(names)
+            self._alarm.ring()
+
+    def _fold(
+        self, context: Context, emit: Emitter, names: Sequence[str], found: Mapping[str, Despatch], began: int
+    ) -> dict[str, int]:
+        """Tell ORDERS what is new; returns when each is to be read again, 0 for not."""
+        due: dict[str, int] = {}
+        for name in names:
+            row, there = context.get(self._desk.tables.releases, name), found.get(name)
+            if row is None:
+                continue
+            if there is None:
+                row.parcels_due = 0
+            else:
+                packages = [
+                    SeenPackage(one.package_id, one.tracking, one.carrier, one.service, one.contents)
+                    for one in there.packages
+                ]
+                complete = there.order.status == "COMPLETED"
+                wait = self._connector.tracking_wait
+                told = rules.tell(row, there.order.despatched, complete, packages, began, wait, context.now_ms)
+                if told is not None:
+                    emit.send(topics.ORDERS_EVENTS, row.order_key, told)
+            context.put(self._desk.tables.releases, name, row)
+            due[name] = row.parcels_due
+        return due

@@ -1,0 +1,18 @@
+"""The order rules' view of a configuration: products, what shipping methods are at Clarus, and what its carriers are to customers."""
+
+import re
+
+from app.settings import Settings
+from tables.catalogue import Catalogue
+from tables.orders.despatch import Carriage
+from tables.orders.fold import CarrierService, Rules
+
+
+def order_rules(settings: Settings, catalogue: Catalogue) -> Rules:
+    """Everything that orders are folded by."""
+    shipping = {method: CarrierService(given.carrier, given.service) for method, given in settings.shipping.items()}
+    carriers = {
+        code: Carriage(given.name, re.compile(given.tracking) if given.tracking else None, given.link)
+        for code, given in settings.carriers.items()
+    }
+    return Rules(catalogue, shipping, carriers, settings.settings.delivery.early_wait)
