@@ -95,13 +95,15 @@ CATALOGUE: Final[dict[str, Kind]] = {
         "integration",
         "Parcels left the warehouse and the storefront does not show them.",
         "the order's shipments at the storefront, then the channel in `doctor`",
-        "Put right what the text names; it goes on by itself. Or enter the shipment by hand, then resolve this",
+        "Put right what the text names; what was refused is told again by a retry. Or enter the shipment by hand, then resolve this",
+        "a parcel that the storefront refused is told again; anything else that waits at the channel is tried at once",
     ),
     "invalid_tracking": Kind(
         "integration",
         "A tracking number does not have the form of its carrier.",
         "the parcel in Clarus",
-        "Correct it in Clarus, then resolve this",
+        "Correct it in Clarus: it goes on by itself. Or correct the pattern under `carriers`, restart the workers, then retry",
+        "the parcel is judged again with the carriers of now, and told if the number can be right",
     ),
     "delivery_failed": Kind(
         "integration",

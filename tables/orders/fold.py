@@ -88,7 +88,7 @@ def snapshot(row: OrderRow, seen: OrderSnapshot, rules: Rules, now: int) -> list
         early, row.early = row.early, None
         effects += [*_exception(row, "early_fulfilment", "", now), *despatched(row, early, rules, now)]
     elif row.parcels:
-        effects += _despatch_effects(row, rules, now)
+        effects += despatch_effects(row, rules, now)
     return effects
 
 
@@ -277,7 +277,7 @@ def despatched(row: OrderRow, seen: WarehouseDespatch, rules: Rules, now: int) -
     if not take_in(row, seen, needs, version):
         return []
     row.revision = version
-    return _despatch_effects(row, rules, now)
+    return despatch_effects(row, rules, now)
 
 
 def unmatched(row: OrderRow, now: int) -> list[Effect]:
@@ -297,10 +297,10 @@ def shipment(row: OrderRow, outcome: ShipmentOutcome, rules: Rules, now: int) ->
         del row.parcels[outcome.parcel_id]
     else:
         parcel.state, parcel.detail = outcome.state, outcome.detail
-    return _despatch_effects(row, rules, now)
+    return despatch_effects(row, rules, now)
 
 
-def _despatch_effects(row: OrderRow, rules: Rules, now: int) -> list[Effect]:
+def despatch_effects(row: OrderRow, rules: Rules, now: int) -> list[Effect]:
     """Commands for what is new, the exceptions as they are now, the state. A storefront that cancelled the order is told nothing of its parcels."""
     assert row.snapshot is not None  # noqa: S101 - both callers know the order
     needs = needs_of(row.snapshot, read(row.snapshot, rules.catalogue), rules.catalogue)

@@ -2,7 +2,18 @@
 
 from dataclasses import replace
 
-from schemas.records import ExceptionCommand, ExceptionState, OrderLine, OrderSnapshot, ReleaseOrder, WarehouseOrder
+from schemas.records import (
+    ExceptionCommand,
+    ExceptionState,
+    OrderLine,
+    OrderSnapshot,
+    ReleaseOrder,
+    ShipmentOutcome,
+    ShipParcel,
+    WarehouseDespatch,
+    WarehouseOrder,
+    WarehouseParcel,
+)
 from tables.catalogue import Catalogue, Listing, Product
 from tables.handling import KEPT
 from tables.orders import attention, fold
@@ -97,3 +108,22 @@ def test_the_history_is_bounded_and_keeps_how_it_began() -> None:
         [told] = states(attention.command(row, command("retry"), RULES, 200 + number))
     assert len(told.history) == KEPT and told.history[0].action == "opened"
     assert told.history[-1].at == 200 + 3 * KEPT - 1
+
+
+def test_a_refused_parcel_is_told_again_and_a_shipped_one_is_not() -> None:
+    row = fold.new_row("shop", "u-7")
+    fold.snapshot(row, order(), MAPPED, 100)
+    parcels = [
+        WarehouseParcel(parcel_id=name, tracking=f"T{name}", carrier="DPD", service="", lines={"MUG": 1})
+        for name in ("a", "b")
+    ]
+    seen = WarehouseDespatch(reference=row.reference, wms_id="1", read_at=1, complete=True, parcels=parcels)
+    first = [one for one in fold.despatched(row, seen, MAPPED, 150) if isinstance(one, ShipParcel)]
+    for parcel, state in zip(first, ("SHIPPED", "REFUSED"), strict=True):
+        said = ShipmentOutcome(parcel_id=parcel.parcel_id, version=parcel.version, state=state, detail="no such line")
+        fold.shipment(row, said, MAPPED, 160)
+    assert list(row.exceptions) == ["despatch_gap"]
+    effects = attention.command(row, command("retry", "despatch_gap"), MAPPED, 200)
+    [again] = [one for one in effects if isinstance(one, ShipParcel)]
+    assert again.parcel_id == "b" and again.version > first[1].version
+    assert attention.command(row, command("retry", "despatch_gap"), MAPPED, 300) == []
