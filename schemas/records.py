@@ -68,6 +68,8 @@ class OrderSnapshot(Record, kw_only=True):
     status: str
     paid: bool
     excluded: str | None = None
+    hold: str = ""
+    unmapped: bool = False
     created_at: int
     modified_at: int
     lines: list[OrderLine]
@@ -88,6 +90,7 @@ WarehouseStatus = Literal[
     "REFUSED",
     "CANCEL_REFUSED",
     "DRAFT",
+    "UNMAPPED",
 ]
 """Clarus' status, or the outcome of our request."""
 

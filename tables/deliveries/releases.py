@@ -273,7 +273,7 @@ def report(row: ReleaseRow, detail: str) -> list[WarehouseOrder]:
     row.answered = row.version
     status = row.status or "DELETED"
     if status not in _KNOWN:
-        return []
+        return [_answer(row, "UNMAPPED", status)]
     if not row.status:
         row.status, row.order = status, None
     return [_answer(row, cast(WarehouseStatus, status), detail)]

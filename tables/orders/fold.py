@@ -154,7 +154,13 @@ def _judge_mappings(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules:
         else "",
         now,
     )
-    return effects
+    effects += _exception(row, "payment_hold", seen.hold and f"{seen.hold}: decide at {row.channel}", now)
+    unknown_status = (
+        f"{row.channel} shows the order in status {seen.status!r}, which has no meaning here: tell it a known one"
+        if seen.unmapped
+        else ""
+    )
+    return [*effects, *_exception(row, "unmapped_status", unknown_status, now)]
 
 
 def _release(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules) -> ReleaseOrder:
@@ -230,6 +236,10 @@ def warehouse(row: OrderRow, answer: WarehouseOrder, now: int) -> list[Effect]:
     row.revision = next_revision(row, row.version)
     before = (row.state, row.reason)
     effects: list[Effect] = []
+    if answer.status == "UNMAPPED":
+        text = f"the warehouse's status {answer.detail!r} has no meaning here: add it to clarus.statuses"
+        return _exception(row, "unmapped_status", text, now)
+    effects += _exception(row, "unmapped_status", "", now)
     if answer.status in ("CANCELLED", "DELETED"):
         effects += _set_lines(row, "CLOSED")
         if not row.cancel_asked:
