@@ -407,7 +407,7 @@ def _exception(row: OrderRow, kind: str, detail: str, now: int) -> list[Effect]:
     if known is not None and known.detail == detail:
         return []
     if known is None:
-        row.exceptions[kind] = OpenException(kind, OWNERS[kind], detail, now, opened(now))
+        row.exceptions[kind] = OpenException(kind, OWNERS[kind], detail, now, opened(now), row.entity)
     else:
         known.detail = detail
         known.handling.note(now, "changed")
@@ -422,7 +422,7 @@ def exception_state(row: OrderRow, known: OpenException, now: int) -> ExceptionS
     """The public state of an exception of the order."""
     handling = known.handling
     return ExceptionState(
-        exception_id=f"{known.type}:{row.entity}",
+        exception_id=f"{known.type}:{known.entity or row.entity}",
         type=known.type,
         entity=row.entity,
         owner=known.owner,

@@ -25,13 +25,14 @@ class Demand(msgspec.Struct, array_like=True):
 
 
 class OpenException(msgspec.Struct, array_like=True):
-    """An exception this order has open."""
+    """An exception this order has open. `entity` is what the order was called then: one that comes later brings another name, the exception keeps its own."""
 
     type: str
     owner: str
     detail: str
     opened_at: int
     handling: Handling = msgspec.field(default_factory=Handling)
+    entity: str = ""
 
 
 class ParcelRow(msgspec.Struct, array_like=True):
