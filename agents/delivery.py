@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from agents.emit import Emitter
 from agents.watch import Unwatched, Watch
 from app.engine.api import Batch, Table
 from schemas import catalogue as topics
@@ -15,6 +16,7 @@ from schemas.records import (
     CancelOrder,
     ChannelMode,
     Correction,
+    ExceptionCommand,
     FetchOrder,
     OperatorState,
     ReadListing,
@@ -23,7 +25,7 @@ from schemas.records import (
     ShipParcel,
     StockTarget,
 )
-from tables.deliveries import fetches, listing, modes, pauses, reads, releases, shipments
+from tables.deliveries import fetches, listing, modes, pauses, reads, releases, shipments, troubles
 from tables.deliveries.fetches import FetchRow
 from tables.deliveries.listing import ListingRow
 from tables.deliveries.modes import ModeRow
@@ -33,9 +35,10 @@ from tables.deliveries.reads import ReadRow
 from tables.deliveries.releases import ReleaseRow
 from tables.deliveries.shipments import ShipmentRow
 from tables.deliveries.troubles import TroubleRow
+from tables.orders.references import reference_of
 from tables.reconciliation import DifferenceRow, SweepRow
 
-Kind = Literal["listing", "read", "release", "fetch", "shipment", "pause"]
+Kind = Literal["listing", "read", "release", "fetch", "shipment", "pause", "retry", "resolved"]
 OnChange = Callable[[str, Kind, str], None]
 """Channel, kind and key of a row that changed. Called before the commit: look through `engine.submit`."""
 
@@ -89,11 +92,7 @@ class Delivery:
                     batch.put(self._tables.corrections, body.listing, body)
                     self.on_change(body.channel, "listing", body.listing)
                 case ReadStock():
-                    read = batch.get(self._tables.reads, body.sku) or ReadRow(body.sku)
-                    self._accepted(body.channel, "read", occurred, read.dirty)
-                    reads.want(read, occurred)
-                    batch.put(self._tables.reads, body.sku, read)
-                    self.on_change(body.channel, "read", body.sku)
+                    self._read(batch, body.channel, body.sku, occurred)
                 case FetchOrder():
                     fetch = FetchRow(body.channel, body.order_id)
                     fetch = batch.get(self._tables.fetches, fetch.key) or fetch
@@ -111,6 +110,10 @@ class Delivery:
                     self._pause(batch, body)
                 case ChannelMode():
                     self._mode(batch, body)
+                case ExceptionCommand():
+                    origin = f"{batch.topic}:{batch.partition}:{record.offset}"
+                    emit = Emitter(self._codecs, batch, origin, event, body.channel, event.received_at)
+                    self._exception(batch, emit, body, occurred)
         done = len(batch.records) - superseded - failed
         self._watch.batch(batch.topic, first, done, superseded, failed)
 
@@ -132,6 +135,13 @@ class Delivery:
         self.on_change(target.channel, "listing", target.listing)
         return accepted
 
+    def _read(self, batch: Batch, channel: str, sku: str, occurred: int) -> None:
+        read = batch.get(self._tables.reads, sku) or ReadRow(sku)
+        self._accepted(channel, "read", occurred, read.dirty)
+        reads.want(read, occurred)
+        batch.put(self._tables.reads, sku, read)
+        self.on_change(channel, "read", sku)
+
     def _read_back(self, batch: Batch, command: ReadListing) -> None:
         table = self._tables.listings
         keys = [command.listing] if command.listing else [key for key, _ in batch.scan(table, f"{command.channel}/")]
@@ -149,6 +159,39 @@ class Delivery:
         elif batch.get(self._tables.pauses, key) is None:
             batch.put(self._tables.pauses, key, pauses.row(state, batch.now_ms))
         self.on_change(state.channel, "pause", state.target)
+
+    def _exception(self, batch: Batch, emit: Emitter, command: ExceptionCommand, occurred: int) -> None:
+        """Nothing happens where it is not open any more: it was resolved meanwhile."""
+        key = f"{command.channel}/{command.exception_id}"
+        row = batch.get(self._tables.troubles, key)
+        if row is None:
+            return
+        troubles.handled(row, command, batch.now_ms)
+        if command.action == "resolve":
+            batch.delete(self._tables.troubles, key)
+            self.on_change(command.channel, "resolved", key)
+        else:
+            batch.put(self._tables.troubles, key, row)
+        told = troubles.record(row, command.channel, batch.now_ms)
+        emit.send(topics.INTEGRATION_EXCEPTIONS, told.exception_id, told)
+        if command.action == "retry":
+            self._retry(batch, command, row, occurred)
+
+    def _retry(self, batch: Batch, command: ExceptionCommand, trouble: TroubleRow, occurred: int) -> None:
+        """What is wanted now is due now: nothing is sent but by the channel's owner, from its rows."""
+        entity = trouble.entity
+        release_key = reference_of(*entity.split(":", 1)) if ":" in entity else ""
+        release = batch.get(self._tables.releases, release_key) if release_key else None
+        if release is not None and release.order_key == entity:
+            releases.hasten(release, batch.now_ms)
+            batch.put(self._tables.releases, release_key, release)
+        if trouble.type == "unmapped_sku":
+            if batch.get(self._tables.listings, entity) is not None:
+                again = ReadListing(channel=command.channel, listing=entity, reason=command.reason)
+                self._read_back(batch, again)
+            elif batch.get(self._tables.reads, entity) is not None:
+                self._read(batch, command.channel, entity, occurred)
+        self.on_change(command.channel, "retry", entity)
 
     def _mode(self, batch: Batch, command: ChannelMode) -> None:
         """Going live and the end of every listing's baseline are one commit: nothing can be written between them."""

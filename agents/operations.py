@@ -10,11 +10,11 @@ from agents.watch import Unwatched, Watch
 from app.engine.api import Batch
 from schemas import catalogue as topics
 from schemas.codec import Codecs, UndecodableRecord
-from schemas.records import ChannelMode, OperatorCommand, OperatorState, ReadListing, ReadStock
+from schemas.records import ChannelMode, ExceptionCommand, OperatorCommand, OperatorState, ReadListing, ReadStock
 from tables.catalogue import Catalogue, Product
 from tables.deliveries.pauses import WHOLE
 
-Command = OperatorState | ChannelMode | ReadListing | ReadStock
+Command = OperatorState | ChannelMode | ReadListing | ReadStock | ExceptionCommand
 
 
 class Operations:
@@ -49,7 +49,10 @@ class Operations:
             origin = f"{batch.topic}:{batch.partition}:{record.offset}"
             emit = Emitter(self._codecs, batch, origin, event, "operator", event.received_at)
             for key, command in commands:
-                emit.send(topics.CHANNEL_COMMANDS, key, command, partition=self._place(command.channel))
+                if command.channel:
+                    emit.send(topics.CHANNEL_COMMANDS, key, command, partition=self._place(command.channel))
+                else:
+                    emit.send(topics.ORDERS_EVENTS, key, command)
         self._watch.batch(batch.topic, first, done, 0, failed)
 
     def _commands(self, body: OperatorCommand) -> list[tuple[str, Command]]:
@@ -70,8 +73,10 @@ class Operations:
                 return [self._mode(body)]
             case "resync":
                 return self._resync(body)
+            case "acknowledge" | "resolve" | "retry":
+                return [self._exception(body)]
         raise ValueError(
-            f"operator's command {body.action} is not supported: use pause, resume, resync, go_live or go_shadow"
+            f"operator's command {body.action} is not supported: use pause, resume, resync, go_live, go_shadow, acknowledge, resolve or retry"
         )
 
     def _mode(self, body: OperatorCommand) -> tuple[str, Command]:
@@ -79,6 +84,19 @@ class Operations:
             raise ValueError(f"operator's command for {body.target}: only a channel goes live or into shadow")
         mode = ChannelMode(channel=body.target, shadow=body.action == "go_shadow", actor=body.actor, reason=body.reason)
         return f"mode/{body.target}", mode
+
+    def _exception(self, body: OperatorCommand) -> tuple[str, Command]:
+        """To whoever holds the exception: the order's row, or the channel's."""
+        kind, _, name = body.holder.partition("/")
+        if kind == "channel" and name != self._warehouse and name not in self._channels:
+            raise ValueError(f"operator's command for {body.target}: {name} is no channel of this configuration")
+        if kind not in ("order", "channel") or not name:
+            raise ValueError(f"operator's command for {body.target}: {body.holder!r} holds no exceptions")
+        channel = name if kind == "channel" else ""
+        command = ExceptionCommand(
+            channel=channel, exception_id=body.target, action=body.action, actor=body.actor, reason=body.reason
+        )
+        return (f"exception/{body.target}/{body.action}" if channel else name), command
 
     def _targets(self, body: OperatorCommand) -> list[tuple[str, str]]:
         """Channel and target in it: one row in the partition of each channel concerned."""

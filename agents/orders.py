@@ -14,6 +14,7 @@ from schemas.codec import Codecs, UndecodableRecord
 from schemas.records import (
     CancelOrder,
     DemandLine,
+    ExceptionCommand,
     ExceptionState,
     NormalisedOrder,
     OrderSnapshot,
@@ -24,7 +25,7 @@ from schemas.records import (
     WarehouseDespatch,
     Watermark,
 )
-from tables.orders import fold
+from tables.orders import attention, fold
 from tables.orders.fold import Effect, Rules
 from tables.orders.rows import OrderRow, WaitRow
 from tables.stock.figures import EXCEPTIONS, Parts
@@ -93,6 +94,8 @@ class Orders:
                     superseded += row.snapshot is not None and row.despatch_read == read_before
                 case ShipmentOutcome():
                     effects = fold.shipment(row, body, self._rules, event.received_at)
+                case ExceptionCommand():
+                    effects = attention.command(row, body, self._rules, event.received_at)
                 case _:
                     effects = fold.warehouse(row, body, event.received_at)
             done += 1

@@ -29,6 +29,7 @@ _ELSEWHERE = {
     "demo": ("app.drill.cli:demo", "A sale on two simulated storefronts, on the bundled broker."),
     "drill": ("app.drill.cli:drill", "Run a scenario file against simulated peers and check the outcome."),
     "doctor": ("app.doctor.cli:doctor", "Look at everything that must be well, and say what to do where it is not."),
+    "exceptions": ("app.exceptions.cli:exceptions", "What a person must look at: list, acknowledge, resolve, retry."),
     "why": ("app.why.cli:why", "Explain a SKU's figures, from levels and demand to what each listing awaits."),
     "replay": ("app.replay.cli:replay", "Fold events again into scratch state and compare it with the live ledger."),
     "pause": ("app.operations:pause", "Write nothing to a channel or SKU until it is resumed; reads go on."),
@@ -50,6 +51,7 @@ _ORDER = [
     "worker",
     "ingress",
     "doctor",
+    "exceptions",
     "why",
     "replay",
     "pause",
@@ -195,6 +197,22 @@ def config_metrics() -> None:
     from app.metrics import document
 
     click.echo(document(), nl=False)
+
+
+@config.command("exceptions")
+def config_exceptions() -> None:
+    """Print the manual's page of all exceptions (docs/exceptions.md), Markdown."""
+    from tables.exceptions import page
+
+    click.echo(page(), nl=False)
+
+
+@config.command("openapi")
+def config_openapi() -> None:
+    """Print the OpenAPI document of the HTTP API (docs/openapi.json), JSON."""
+    from app.exceptions.openapi import document
+
+    click.echo(json.dumps(document(), indent=2, ensure_ascii=False))
 
 
 @cli.group(invoke_without_command=True)

@@ -19,6 +19,8 @@ from app.connectors import CLARUS, intake_for, storefront_type, unguarded
 from app.delivery.runtime import DeliveryRuntime
 from app.engine import Batch, EngineApp, EngineError, create_app, partition_of
 from app.errors import Problem
+from app.exceptions import openapi
+from app.exceptions.api import ExceptionsApi
 from app.measures import WorkerGauges, WorkerMeasures
 from app.ops import OpsServer
 from app.order_rules import order_rules
@@ -114,13 +116,14 @@ class Worker:
         checked = Reconciliation(
             self.app, delivery_tables, list(settings.channels), partitions, settings.settings.engine.instance, place
         )
+        desk = ExceptionsApi(settings, openapi.document())
         self.ops = OpsServer(
             settings.settings.ops,
             self._live,
             self._ready,
             self.status,
             self._gauges.measure,
-            [*explainer.routes(), *shadows.routes(), *checked.routes()],
+            [*explainer.routes(), *shadows.routes(), *checked.routes(), *desk.routes()],
         )
 
     def _agent(self, topic: Topic, fold: Fold) -> None:

@@ -4,7 +4,7 @@ import getpass
 import os
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +21,23 @@ from app.settings import Settings
 from app.why.names import near, unknown
 from schemas.catalogue import OPERATIONS_COMMANDS
 from schemas.records import Event, OperatorCommand
+from tables.handling import ACTIONS
 
 SECONDS = 10.0
 
 
 def send(settings: Settings, command: OperatorCommand, make: Callable[[dict[str, Any]], Any] = Producer) -> str:
     """Write the command durably; where it lies. `Problem` where its target is none, or where the broker does not take it in time."""
-    _check(settings, command)
-    given, now = settings.settings.kafka, time.time_ns() // 1_000_000
-    event = Event(event_id=str(uuid.uuid4()), occurred_at=now, received_at=now, source="operator", body=command)
-    value = codecs_for(settings)[OPERATIONS_COMMANDS].encode(event)
+    return send_all(settings, [command], make)[0]
+
+
+def send_all(
+    settings: Settings, commands: Sequence[OperatorCommand], make: Callable[[dict[str, Any]], Any] = Producer
+) -> list[str]:
+    """As `send`, of many; where each lies. `Problem` says how many were not taken: sending all again does no harm."""
+    for command in commands:
+        _check(settings, command)
+    given, codec = settings.settings.kafka, codecs_for(settings)[OPERATIONS_COMMANDS]
     placed: list[str] = []
     failed: list[str] = []
 
@@ -42,20 +49,30 @@ def send(settings: Settings, command: OperatorCommand, make: Callable[[dict[str,
 
     try:
         producer = make(kafka.producer(given, {"delivery.timeout.ms": int(SECONDS * 1000), "linger.ms": 0}))
-        producer.produce(
-            kafka.topic(given, OPERATIONS_COMMANDS.name), value, command.target.encode(), on_delivery=delivered
-        )
+        for command in commands:
+            now = time.time_ns() // 1_000_000
+            event = Event(event_id=str(uuid.uuid4()), occurred_at=now, received_at=now, source="operator", body=command)
+            topic = kafka.topic(given, OPERATIONS_COMMANDS.name)
+            producer.produce(topic, codec.encode(event), command.target.encode(), on_delivery=delivered)
         producer.flush(SECONDS + 1)
     except KafkaException as error:
         failed.append(error.args[0].str() if error.args else str(error))
-    if not placed:
+    missing = len(commands) - len(placed)
+    if missing:
         reason = failed[0] if failed else f"no answer within {SECONDS:g} s"
-        raise Problem(f"kafka: {given.bootstrap} did not take the command: {reason}; nothing was changed, try again")
-    return placed[0]
+        what = (
+            "the command: {}; nothing was changed, try again"
+            if len(commands) == 1
+            else f"{missing} of {len(commands)} commands: {{}}; try again"
+        )
+        raise Problem(f"kafka: {given.bootstrap} did not take {what.format(reason)}")
+    return placed
 
 
 def _check(settings: Settings, command: OperatorCommand) -> None:
     """Only what the agent can act on is written."""
+    if command.action in ACTIONS:
+        return  # its exception was read from the topic
     catalogue, channels = settings.catalogue(), [CLARUS, *settings.channels]
     if command.target in channels:
         return

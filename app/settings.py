@@ -270,6 +270,24 @@ class OpsSettings(Model):
     log_format: Literal["json", "console"] = "json"
 
 
+Role = Literal["viewer", "operator", "admin"]
+
+
+class ApiUser(Model):
+    """Who may use the HTTP API, and for what."""
+
+    role: Role = Field("viewer", description="viewer reads; operator also acts on one exception; admin on many.")
+    token: SecretStr = Field(min_length=16, description="Bearer token; at least 16 characters.")
+
+
+class ApiSettings(Model):
+    """The HTTP API of exceptions, at the workers' operations address. Off without users."""
+
+    users: dict[str, ApiUser] = Field(
+        default_factory=dict, description="Name, as kept in histories, to role and token."
+    )
+
+
 class ProductSettingsTree(Model):
     """Everything under `settings:`; by its dotted name in a drill file or an environment variable (CLARUS_STREAM__KAFKA__BOOTSTRAP)."""
 
@@ -280,6 +298,7 @@ class ProductSettingsTree(Model):
     delivery: DeliverySettings = Field(default_factory=DeliverySettings)
     ingress: IngressSettings = Field(default_factory=IngressSettings)
     ops: OpsSettings = Field(default_factory=OpsSettings)
+    api: ApiSettings = Field(default_factory=ApiSettings)
 
 
 ChannelSettings = Annotated[CommercetoolsSettings | BigCommerceSettings, Field(discriminator="system")]

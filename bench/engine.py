@@ -196,9 +196,10 @@ _NOTES = [
     "column counts the process from its start. The result of every run is checked SKU by SKU. Where a contender can, it writes one output per SKU and commit "
     "(coalescing). Kafka Streams runs with one thread and the JVM's default JIT; its warm half is the second half of the records without closing. "
     "Quix Streams and stock Faust write no headers.",
-    "*Batch decode* hands the bodies of a whole batch to fastavro as one Avro array, with the agent's code otherwise unchanged. It gives much here, where a "
-    "record has six fields and the call costs more than they do. The product's own records have twenty: there the same way gave 6 % of the decoding, one "
-    "part in a hundred of an event, and is not used.",
+    "*Batch decode* hands the bodies of a whole batch to fastavro as one Avro array, with the agent's code otherwise unchanged; the raw loop it is held "
+    "against decodes one by one. On foreign records it would need a mark between the bodies, or a short one could shift its neighbours unseen. It gives "
+    "much here, where a record has six fields and the call costs more than they do. The product's own records have twenty: there it gave 6 % of the "
+    "decoding, one part in a hundred of an event, and is not used.",
     "Where this engine's time goes (py-spy, samples that hold the interpreter): decoding 36 %, encoding outputs 12 %, the agent's own lines 20 %; sealing, "
     "producing and storing rows and outputs 18 %, polling and splitting 7 %. So the engine's own part is a quarter; the raw loop does the rest too.",
     "What brought it there: the garbage collector leaves long-lived objects alone (a quarter of the CPU before), cycles as long as the commit interval "

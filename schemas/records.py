@@ -68,6 +68,8 @@ class OrderSnapshot(Record, kw_only=True):
     status: str
     paid: bool
     excluded: str | None = None
+    hold: str = ""
+    unmapped: bool = False
     created_at: int
     modified_at: int
     lines: list[OrderLine]
@@ -88,6 +90,7 @@ WarehouseStatus = Literal[
     "REFUSED",
     "CANCEL_REFUSED",
     "DRAFT",
+    "UNMAPPED",
 ]
 """Clarus' status, or the outcome of our request."""
 
@@ -439,6 +442,15 @@ ExceptionPhase = Literal["OPEN", "ACKNOWLEDGED", "RESOLVED"]
 """State."""
 
 
+class ExceptionStep(Record, kw_only=True):
+    """One step of an exception's life."""
+
+    at: int
+    action: str
+    actor: str
+    reason: str
+
+
 class ExceptionState(Record, kw_only=True):
     """The exception's last state."""
 
@@ -450,6 +462,20 @@ class ExceptionState(Record, kw_only=True):
     detail: str
     opened_at: int
     changed_at: int
+    holder: str = ""
+    actor: str = ""
+    reason: str = ""
+    history: list[ExceptionStep] = []
+
+
+class ExceptionCommand(Record, kw_only=True):
+    """What an operator does about an open exception."""
+
+    channel: str
+    exception_id: str
+    action: str
+    actor: str
+    reason: str
 
 
 class OperatorCommand(Record, kw_only=True):
@@ -459,6 +485,7 @@ class OperatorCommand(Record, kw_only=True):
     target: str
     actor: str
     reason: str
+    holder: str = ""
 
 
 class Mapping(Record, kw_only=True):
@@ -487,7 +514,9 @@ class Event(Record, Generic[Body], kw_only=True):
 
 IngressWebhookBody = RawNotification
 
-OrderEventBody = OrderSnapshot | WarehouseOrder | OrderWatermark | WarehouseDespatch | ShipmentOutcome
+OrderEventBody = (
+    OrderSnapshot | WarehouseOrder | OrderWatermark | WarehouseDespatch | ShipmentOutcome | ExceptionCommand
+)
 
 InventoryEventBody = (
     StockLevel | DemandLine | Watermark | StockOutcome | ReadBack | Baseline | ComponentStock | BundleHold
@@ -508,6 +537,7 @@ ChannelCommandBody = (
     | OperatorState
     | ChannelMode
     | ShipParcel
+    | ExceptionCommand
 )
 
 IntegrationExceptionBody = ExceptionState

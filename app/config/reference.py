@@ -15,6 +15,7 @@ from app.connectors.bigcommerce.settings import BigCommerceSettings
 from app.connectors.clarus.settings import ClarusSettings
 from app.connectors.commercetools.settings import CommercetoolsSettings
 from app.settings import (
+    ApiUser,
     CarrierSettings,
     ListingSettings,
     Match,
@@ -69,6 +70,7 @@ def page() -> str:
     for name, field in ProductSettingsTree.model_fields.items():
         model = shape.models(field.annotation)[0]
         parts.append(_section(f"settings.{name}", (model.__doc__ or "").strip(), model))
+    parts.append(_section("settings.api.users.NAME", "Who may use the HTTP API.", ApiUser))
     covered = {"clarus", "channels", "warehouses", "products", "shipping", "carriers", "policies", "settings"}
     assert set(Settings.model_fields) == covered, "a part of the settings has no section"  # noqa: S101 - keeps the page whole
     return "\n".join(parts)
@@ -125,8 +127,8 @@ def _bounds(metadata: list[Any]) -> str:
         for name, word in (("ge", "≥"), ("gt", ">"), ("le", "≤"), ("lt", "<")):
             if getattr(m, name, None) is not None:
                 words.append(f"{word} {getattr(m, name)}")
-        if getattr(m, "min_length", None):
-            words.append("not empty")
+        if least := getattr(m, "min_length", None):
+            words.append("not empty" if least == 1 else f"of at least {least} characters")
     return f" {', '.join(words)}" if words else ""
 
 

@@ -23,7 +23,6 @@ from app.engine.api import Context, Engine
 from app.settings import ProductSettingsTree
 from schemas import catalogue as topics
 from schemas.codec import Codecs
-from schemas.records import ExceptionPhase
 from tables import reconciliation
 from tables.catalogue import Catalogue
 from tables.deliveries import modes, pauses, troubles
@@ -132,6 +131,16 @@ class Desk:
 
     # ---- operators ----
 
+    def retry(self) -> None:
+        """Whatever waits for another attempt is looked at now; the rows still decide what may be sent. The start check is made again too."""
+        for alarm in self._alarms:
+            alarm.hasten()
+        self.mode_changed.set()
+
+    def resolved_by_hand(self, key: str) -> None:
+        """An operator resolved the exception: it is opened anew where its cause is met again."""
+        self._open.discard(key)
+
     def paused(self, context: Context, sku: str = pauses.WHOLE) -> PauseRow | None:
         """The pause that the SKU at this channel (without `sku`: the channel) falls under, as this cycle sees it."""
         return pauses.in_force(lambda key: context.get(self.tables.pauses, key), self.channel, sku)
@@ -206,7 +215,7 @@ class Desk:
             self.saw_difference(context, "catalogue", entity, detail)
         if news:
             context.put(self.tables.troubles, key, row)
-            self._send(emit, row, "OPEN", context.now_ms)
+            self._send(emit, row, context.now_ms)
 
     def resolve_trouble(self, context: Context, emit: Emitter, kind: str, entity: str) -> None:
         """It works again: resolve the exception where it is open."""
@@ -220,7 +229,8 @@ class Desk:
         context.delete(self.tables.troubles, key)
         if kind == "unmapped_sku":
             self.difference_is_over(context, "catalogue", entity)
-        self._send(emit, row, "RESOLVED", context.now_ms)
+        row.handling.note(context.now_ms, "resolved")
+        self._send(emit, row, context.now_ms)
 
     def is_open(self, kind: str, entity: str) -> bool:
         """Is (or was a moment ago) this exception open? Keys go when they are found resolved, so that an aborted cycle forgets none."""
@@ -233,8 +243,8 @@ class Desk:
     def _trouble_key(self, kind: str, entity: str) -> str:
         return f"{self.channel}/{kind}:{entity}"
 
-    def _send(self, emit: Emitter, row: TroubleRow, phase: ExceptionPhase, now: int) -> None:
-        record = troubles.record(row, phase, now)
+    def _send(self, emit: Emitter, row: TroubleRow, now: int) -> None:
+        record = troubles.record(row, self.channel, now)
         emit.send(topics.INTEGRATION_EXCEPTIONS, record.exception_id, record)
 
     # ---- what the catalogues and settings of both sides disagree about, for the audit ----
@@ -304,6 +314,14 @@ class Alarm:
 
     def ring(self) -> None:
         """Wake up at once."""
+        self._event.set()
+
+    def hasten(self) -> None:
+        """Everything is due now."""
+        now = self._now()
+        self._at = dict.fromkeys(self._at, now)
+        self._heap = [(now, key) for key in self._at]
+        heapq.heapify(self._heap)
         self._event.set()
 
     def set(self, key: str, at: int) -> None:

@@ -37,6 +37,10 @@ class StorefrontOwner:
                 self._shipments.changed(key)
             case "pause":
                 self.desk.pauses_changed()
+            case "retry":
+                self.desk.retry()
+            case "resolved":
+                self.desk.resolved_by_hand(key)
             case _:
                 self.desk.log.warning("command_for_another_kind_of_channel", kind=kind)
 

@@ -134,6 +134,12 @@ def _newer(row: ReleaseRow, order_key: str, version: int, now: int) -> None:
         row.status = "" if row.status == "REFUSED" or not row.wms_id else row.status
 
 
+def hasten(row: ReleaseRow, now: int) -> None:
+    """An operator asks for another attempt now. What an open intent waits for is not shortened."""
+    if row.intent is None:
+        row.next_at = min(row.next_at, now)
+
+
 # ---- what to do next ------------------------------------------------------------------------------------------------------------------------
 
 
@@ -267,7 +273,7 @@ def report(row: ReleaseRow, detail: str) -> list[WarehouseOrder]:
     row.answered = row.version
     status = row.status or "DELETED"
     if status not in _KNOWN:
-        return []
+        return [_answer(row, "UNMAPPED", status)]
     if not row.status:
         row.status, row.order = status, None
     return [_answer(row, cast(WarehouseStatus, status), detail)]

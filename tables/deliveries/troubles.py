@@ -4,7 +4,8 @@ from typing import Final
 
 import msgspec
 
-from schemas.records import ExceptionPhase, ExceptionState
+from schemas.records import ExceptionCommand, ExceptionState
+from tables.handling import Handling, opened
 
 OWNERS: Final = {"delivery_failed": "integration", "unmapped_sku": "ecommerce", "despatch_gap": "integration"}
 """Type of exception to who must look at it."""
@@ -17,24 +18,38 @@ class TroubleRow(msgspec.Struct, array_like=True):
     entity: str
     detail: str
     opened_at: int
+    handling: Handling = msgspec.field(default_factory=Handling)
 
 
 def raised(row: TroubleRow | None, kind: str, entity: str, detail: str, now: int) -> tuple[TroubleRow, bool]:
     """The row with this text, and whether that is news."""
     if row is not None and row.detail == detail:
         return row, False
-    return TroubleRow(kind, entity, detail, row.opened_at if row is not None else now), True
+    if row is None:
+        return TroubleRow(kind, entity, detail, now, opened(now)), True
+    row.detail = detail
+    row.handling.note(now, "changed")
+    return row, True
 
 
-def record(row: TroubleRow, phase: ExceptionPhase, now: int) -> ExceptionState:
+def handled(row: TroubleRow, given: ExceptionCommand, now: int) -> None:
+    """An operator did something about it."""
+    row.handling.note(now, given.action, given.actor, given.reason)
+
+
+def record(row: TroubleRow, channel: str, now: int) -> ExceptionState:
     """The public record; its id is the same whenever the same thing fails in the same way."""
     return ExceptionState(
         exception_id=f"{row.type}:{row.entity}",
         type=row.type,
         entity=row.entity,
         owner=OWNERS[row.type],
-        state=phase,
+        state=row.handling.phase,
         detail=row.detail,
         opened_at=row.opened_at,
         changed_at=now,
+        holder=f"channel/{channel}",
+        actor=row.handling.last.actor,
+        reason=row.handling.last.reason,
+        history=list(row.handling.history),
     )

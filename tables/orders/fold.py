@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from schemas.records import (
     CancelOrder,
     DemandLine,
-    ExceptionPhase,
     ExceptionState,
     LineState,
     NormalisedOrder,
@@ -22,6 +21,7 @@ from schemas.records import (
     WarehouseOrder,
 )
 from tables.catalogue import Catalogue
+from tables.handling import opened
 from tables.orders.demand import Reading, demands_of, read, release_lines
 from tables.orders.despatch import (
     Carriage,
@@ -91,7 +91,7 @@ def snapshot(row: OrderRow, seen: OrderSnapshot, rules: Rules, now: int) -> list
         early, row.early = row.early, None
         effects += [*_exception(row, "early_fulfilment", "", now), *despatched(row, early, rules, now)]
     elif row.parcels:
-        effects += _despatch_effects(row, rules, now)
+        effects += despatch_effects(row, rules, now)
     return effects
 
 
@@ -108,7 +108,7 @@ def _advance(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules,
             now,
         )
     elif not row.released:
-        effects += _before_release(row, seen, reading, rules, now)
+        effects += before_release(row, seen, reading, rules, now)
     else:
         effects += _after_release(row, seen, reading, rules, now)
     if (row.state, row.reason) != before or row.revision == seen.version * 1000:
@@ -116,7 +116,8 @@ def _advance(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules,
     return effects
 
 
-def _before_release(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules, now: int) -> list[Effect]:
+def before_release(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules, now: int) -> list[Effect]:
+    """Judge an order that is not at the warehouse's door yet: ignored, held or released."""
     if seen.excluded is not None:
         row.state, row.reason = "IGNORED", seen.excluded
         return _tell(row, demands_of(seen, reading, rules.catalogue, "CLOSED"))
@@ -156,7 +157,13 @@ def _judge_mappings(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules:
         else "",
         now,
     )
-    return effects
+    effects += _exception(row, "payment_hold", seen.hold and f"{seen.hold}: decide at {row.channel}", now)
+    unknown_status = (
+        f"{row.channel} shows the order in status {seen.status!r}, which has no meaning here: tell it a known one"
+        if seen.unmapped
+        else ""
+    )
+    return [*effects, *_exception(row, "unmapped_status", unknown_status, now)]
 
 
 def _release(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules) -> ReleaseOrder:
@@ -232,6 +239,10 @@ def warehouse(row: OrderRow, answer: WarehouseOrder, now: int) -> list[Effect]:
     row.revision = next_revision(row, row.version)
     before = (row.state, row.reason)
     effects: list[Effect] = []
+    if answer.status == "UNMAPPED":
+        text = f"the warehouse's status {answer.detail!r} has no meaning here: add it to clarus.statuses"
+        return _exception(row, "unmapped_status", text, now)
+    effects += _exception(row, "unmapped_status", "", now)
     if answer.status in ("CANCELLED", "DELETED"):
         effects += _set_lines(row, "CLOSED")
         if not row.cancel_asked:
@@ -281,7 +292,7 @@ def despatched(row: OrderRow, seen: WarehouseDespatch, rules: Rules, now: int) -
     if not take_in(row, seen, needs, version):
         return []
     row.revision = version
-    return _despatch_effects(row, rules, now)
+    return despatch_effects(row, rules, now)
 
 
 def unmatched(row: OrderRow, now: int) -> list[Effect]:
@@ -301,10 +312,10 @@ def shipment(row: OrderRow, outcome: ShipmentOutcome, rules: Rules, now: int) ->
         del row.parcels[outcome.parcel_id]
     else:
         parcel.state, parcel.detail = outcome.state, outcome.detail
-    return _despatch_effects(row, rules, now)
+    return despatch_effects(row, rules, now)
 
 
-def _despatch_effects(row: OrderRow, rules: Rules, now: int) -> list[Effect]:
+def despatch_effects(row: OrderRow, rules: Rules, now: int) -> list[Effect]:
     """Commands for what is new, the exceptions as they are now, the state. A storefront that cancelled the order is told nothing of its parcels."""
     assert row.snapshot is not None  # noqa: S101 - both callers know the order
     needs = needs_of(row.snapshot, read(row.snapshot, rules.catalogue), rules.catalogue)
@@ -396,25 +407,36 @@ def _exception(row: OrderRow, kind: str, detail: str, now: int) -> list[Effect]:
         if known is None:
             return []
         del row.exceptions[kind]
-        return [_record(row, known, "RESOLVED", now)]
+        known.handling.note(now, "resolved")
+        return [exception_state(row, known, now)]
     if known is not None and known.detail == detail:
         return []
-    row.exceptions[kind] = OpenException(kind, OWNERS[kind], detail, known.opened_at if known else now)
-    return [_record(row, row.exceptions[kind], "OPEN", now)]
+    if known is None:
+        row.exceptions[kind] = OpenException(kind, OWNERS[kind], detail, now, opened(now), row.entity)
+    else:
+        known.detail = detail
+        known.handling.note(now, "changed")
+    return [exception_state(row, row.exceptions[kind], now)]
 
 
 def _resolve_all(row: OrderRow, now: int) -> list[Effect]:
     return [effect for kind in list(row.exceptions) for effect in _exception(row, kind, "", now)]
 
 
-def _record(row: OrderRow, known: OpenException, phase: ExceptionPhase, now: int) -> ExceptionState:
+def exception_state(row: OrderRow, known: OpenException, now: int) -> ExceptionState:
+    """The public state of an exception of the order."""
+    handling = known.handling
     return ExceptionState(
-        exception_id=f"{known.type}:{row.entity}",
+        exception_id=f"{known.type}:{known.entity or row.entity}",
         type=known.type,
         entity=row.entity,
         owner=known.owner,
-        state=phase,
+        state=handling.phase,
         detail=known.detail,
         opened_at=known.opened_at,
         changed_at=now,
+        holder=f"order/{row.key}",
+        actor=handling.last.actor,
+        reason=handling.last.reason,
+        history=list(handling.history),
     )

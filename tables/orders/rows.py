@@ -5,6 +5,7 @@ from copy import copy
 import msgspec
 
 from schemas.records import LifecycleState, LineState, OrderSnapshot, WarehouseDespatch
+from tables.handling import Handling
 
 
 class Demand(msgspec.Struct, array_like=True):
@@ -24,12 +25,14 @@ class Demand(msgspec.Struct, array_like=True):
 
 
 class OpenException(msgspec.Struct, array_like=True):
-    """An exception this order has open."""
+    """An exception this order has open. `entity` is what the order was called then: one that comes later brings another name, the exception keeps its own."""
 
     type: str
     owner: str
     detail: str
     opened_at: int
+    handling: Handling = msgspec.field(default_factory=Handling)
+    entity: str = ""
 
 
 class ParcelRow(msgspec.Struct, array_like=True):

@@ -38,13 +38,18 @@ class SpecMismatch(AssertionError):
 @cache
 def vendor_spec(name: str, closed: bool = True) -> "SpecValidator":
     """The validator of one file of the folder that CLARUS_STREAM_VENDOR_SPECS names; skips the test where there is none."""
+    return SpecValidator(vendor_file(name), closed=closed)
+
+
+def vendor_file(name: str) -> Path:
+    """One file of that folder; skips the test where there is none."""
     folder = os.environ.get(SPECS_VARIABLE)
     if not folder:
         pytest.skip(f"{SPECS_VARIABLE} is not set: no vendor API descriptions to check against")
     path = Path(folder) / name
     if not path.is_file():
         pytest.skip(f"{name} is not in the folder of {SPECS_VARIABLE}")
-    return SpecValidator(path, closed=closed)
+    return path
 
 
 def load(path: Path) -> Schema:

@@ -2,8 +2,8 @@
 
 The choices, where the platform leaves one:
 
-* Incomplete (0) is no order yet: no stock was lowered, nothing is told of it.
-* Cancelled (5) and Declined (6) are cancelled; Refunded (4) is where nothing of it was shipped; archived orders are where they were not shipped or completed.
+* What a status means stands in `statuses`. Incomplete (0) is no order yet: no stock was lowered, nothing is told of it.
+* Refunded (4) is cancelled where nothing of it was shipped; archived orders are where they were not shipped or completed.
 * Shipped (2) and Completed (10) keep an order that we never released from being released; one that is at the warehouse is not touched by it.
 * An order to several addresses cannot be one goods out and is excluded with that reason.
 """
@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from app.connectors.bigcommerce.statuses import HOLDS, MEANINGS, RESTOCKING
 from schemas.records import Address, OrderLine, OrderSnapshot, OrderState
+from tables.orders.lifecycle import Meaning
 
-INCOMPLETE, REFUNDED, CANCELLED, DECLINED = 0, 4, 5, 6
-_SHIPPED = (2, 10)
 _PARTLY_SHIPPED = 3
-_RESTOCKING = (REFUNDED, CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ def product_ids(parts: Parts) -> set[int]:
 
 def is_restocked(order: Mapping[str, Any]) -> bool:
     """Is it in a status that puts stock back where the store is set so (3.9)?"""
-    return order.get("status_id") in _RESTOCKING
+    return order.get("status_id") in RESTOCKING
 
 
 def snapshot(
@@ -85,8 +84,9 @@ def snapshot(
     KeyError, TypeError or ValueError where the order is not as documented.
     """
     status = int(order["status_id"])
+    meaning = MEANINGS.get(status)
     created, modified = date_ms(order["date_created"]), date_ms(order["date_modified"])
-    restocked_at = modified if restocks and status in _RESTOCKING else None
+    restocked_at = modified if restocks and status in RESTOCKING else None
     lines = [
         _line(line, tracked, created, modified, restocked_at, location)
         for line in parts.lines
@@ -100,10 +100,12 @@ def snapshot(
         order_id=str(order["id"]),
         number=str(order["id"]),
         version=modified,
-        state=_state(order, status),
+        state=_state(order, meaning, status),
         status=str(order.get("status") or status),
         paid=status in paid,
-        excluded=_excluded(status, len(places)),
+        excluded=_excluded(meaning, len(places)),
+        hold=HOLDS.get(status, ""),
+        unmapped=meaning is None,
         created_at=created,
         modified_at=modified,
         lines=lines,
@@ -114,16 +116,16 @@ def snapshot(
     )
 
 
-def _state(order: Mapping[str, Any], status: int) -> OrderState:
+def _state(order: Mapping[str, Any], meaning: Meaning | None, status: int) -> OrderState:
     untouched = not int(order.get("items_shipped") or 0)
-    archived = bool(order.get("is_deleted")) and status not in (*_SHIPPED, _PARTLY_SHIPPED)
-    if status in (CANCELLED, DECLINED) or (status == REFUNDED and untouched) or archived:
+    archived = bool(order.get("is_deleted")) and meaning is not Meaning.SENT and status != _PARTLY_SHIPPED
+    if meaning is Meaning.CANCELLED or (meaning is Meaning.REFUNDED and untouched) or archived:
         return "CANCELLED"
     return "OPEN"
 
 
-def _excluded(status: int, places: int) -> str | None:
-    if status in _SHIPPED:
+def _excluded(meaning: Meaning | None, places: int) -> str | None:
+    if meaning is Meaning.SENT:
         return "shipped at the storefront already"
     if places > 1:
         return f"ships to {places} addresses: enter it at the warehouse by hand"

@@ -12,7 +12,6 @@ from cachetools import LRUCache, TTLCache
 
 from app.connectors.bigcommerce.client import Client, rows_v2
 from app.connectors.bigcommerce.mapping import (
-    INCOMPLETE,
     Parts,
     date_ms,
     inline_parts,
@@ -22,6 +21,7 @@ from app.connectors.bigcommerce.mapping import (
 )
 from app.connectors.bigcommerce.products import Products
 from app.connectors.bigcommerce.settings import BigCommerceSettings
+from app.connectors.bigcommerce.statuses import INCOMPLETE
 from app.connectors.contract import OrderPage, Priority
 from app.connectors.errors import Malformed
 from app.connectors.times import iso

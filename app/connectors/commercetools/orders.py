@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.connectors.commercetools.settings import CommercetoolsSettings
+from app.connectors.commercetools.statuses import ORDER_STATES, PAYMENT_STATES
 from app.connectors.times import from_iso
 from schemas.records import Address, OrderLine, OrderSnapshot
+from tables.orders.lifecycle import Meaning
 
 Doc = Mapping[str, Any]
 
@@ -34,10 +36,13 @@ def snapshot(channel: str, settings: CommercetoolsSettings, order: Doc, location
 
 def _snapshot(channel: str, settings: CommercetoolsSettings, order: Doc, locations: Mapping[str, str]) -> OrderSnapshot:
     created, modified = from_iso(order["createdAt"]), from_iso(order["lastModifiedAt"])
-    cancelled = order["orderState"] == "Cancelled"
+    meaning = ORDER_STATES.get(order["orderState"])
+    payment: str = order.get("paymentState", "")
+    cancelled = meaning is Meaning.CANCELLED
     custom = (order.get("custom") or {}).get("fields", {})
     imported = "completedAt" in order or bool(settings.imported_field and custom.get(settings.imported_field))
     lowers = settings.imported_lower_stock or not imported
+    paid = payment in settings.paid_states or order["orderState"] in settings.release_states
     lines = [_line(line, order.get("inventoryMode", "None"), lowers, created, locations) for line in order["lineItems"]]
     if cancelled and settings.restocks_on_cancel:
         for line in lines:
@@ -65,7 +70,10 @@ def _snapshot(channel: str, settings: CommercetoolsSettings, order: Doc, locatio
         version=order["version"],
         state="CANCELLED" if cancelled else "OPEN",
         status=order["orderState"],
-        paid=order.get("paymentState") in settings.paid_states or order["orderState"] in settings.release_states,
+        paid=paid,
+        excluded="complete at the storefront already" if meaning is Meaning.SENT else None,
+        hold="" if paid or PAYMENT_STATES.get(payment) is not Meaning.HOLD else "its payment failed",
+        unmapped=meaning is None or bool(payment and payment not in PAYMENT_STATES),
         created_at=created,
         modified_at=modified,
         lines=lines,

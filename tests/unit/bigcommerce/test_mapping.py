@@ -165,3 +165,12 @@ def test_lines_inside_the_order_are_taken_where_they_are_complete() -> None:
 )
 def test_lines_inside_the_order_are_not_trusted_where_something_is_missing(given: dict[str, Any]) -> None:
     assert inline_parts(given) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "hold", "unmapped"), [(11, "", False), (12, "verified", False), (13, "disputed", False), (15, "", True)]
+)
+def test_a_store_may_hold_an_order_and_a_new_status_is_seen(status: int, hold: str, unmapped: bool) -> None:
+    found = snap(order(status_id=status))
+    assert (bool(hold), unmapped) == (bool(found.hold), found.unmapped)
+    assert hold in found.hold

@@ -191,3 +191,21 @@ def test_an_order_without_what_every_order_has_is_refused_by_name(name: str) -> 
     del given[name]
     with pytest.raises(ValueError, match=f"o1.*{name}"):
         snapshot("ct", settings(), given, {})
+
+
+@pytest.mark.parametrize(
+    ("fields", "excluded", "hold", "unmapped"),
+    [
+        ({}, False, False, False),
+        ({"orderState": "Complete"}, True, False, False),
+        ({"paymentState": "Failed"}, False, True, False),
+        ({"paymentState": "Paid"}, False, False, False),
+        ({"orderState": "Parked"}, False, False, True),
+        ({"paymentState": "Promised"}, False, False, True),
+    ],
+)
+def test_what_the_states_say_beside_open_and_cancelled(
+    fields: dict[str, Any], excluded: bool, hold: bool, unmapped: bool
+) -> None:
+    found = snapshot("ct", settings(), order(**fields), {})
+    assert (found.excluded is not None, bool(found.hold), found.unmapped) == (excluded, hold, unmapped)

@@ -17,6 +17,8 @@ def test_another_cause_is_news_and_the_beginning_stays() -> None:
 
 def test_the_record_names_type_entity_and_owner() -> None:
     row, _ = troubles.raised(None, "unmapped_sku", "shop//c1", "no such SKU", 100)
-    record = troubles.record(row, "RESOLVED", 300)
+    row.handling.note(300, "resolved")
+    record = troubles.record(row, "shop", 300)
+    assert (record.holder, [step.action for step in record.history]) == ("channel/shop", ["opened", "resolved"])
     assert (record.exception_id, record.owner, record.state) == ("unmapped_sku:shop//c1", "ecommerce", "RESOLVED")
     assert (record.opened_at, record.changed_at) == (100, 300)

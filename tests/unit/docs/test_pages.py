@@ -17,10 +17,13 @@ from app.config import load
 from app.doctor import checks
 from app.doctor import cli as doctor
 from app.errors import Problem
+from app.exceptions import act
+from app.exceptions import cli as exceptions
+from app.exceptions.reader import Found
 from app.replay import cli as replay
 from app.replay import report
 from app.settings import Settings
-from schemas.records import OperatorCommand
+from schemas.records import ExceptionState, OperatorCommand
 from tests.support.files import SHOP, shop
 
 ROOT = Path(__file__).parents[3]
@@ -64,6 +67,11 @@ def test_every_command_explains_itself_with_an_example() -> None:
         ["drill"],
         ["demo"],
         ["doctor"],
+        ["exceptions", "list"],
+        ["exceptions", "show"],
+        ["exceptions", "acknowledge"],
+        ["exceptions", "resolve"],
+        ["exceptions", "retry"],
         ["why"],
         ["replay"],
         ["pause"],
@@ -83,7 +91,7 @@ def test_the_operations_pages_commands_are_taken_as_they_stand(tmp_path: Path, m
     """Each is run against a configuration with its names: a command would be written, an explanation asks a worker that is not there."""
     text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     commands = [line for block in re.findall(r"```\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
-    assert len(commands) == 20
+    assert len(commands) == 27
     sent: list[tuple[str, str]] = []
 
     def send(_: Settings, command: OperatorCommand) -> str:
@@ -91,6 +99,24 @@ def test_the_operations_pages_commands_are_taken_as_they_stand(tmp_path: Path, m
         return "operations.commands:0:0"
 
     monkeypatch.setattr(operations, "send", send)
+    held = {
+        name: ExceptionState(
+            exception_id=name,
+            type=name.split(":")[0],
+            entity=name.split(":", 1)[1],
+            owner="ecommerce",
+            state="OPEN",
+            detail="",
+            opened_at=1,
+            changed_at=1,
+            holder="order/bc-us:1001",
+        )
+        for name in ("unmapped_shipping_method:bc-us:1001", "late_change:bc-us:1002", "unmapped_sku:bc-us:1003")
+    }
+    monkeypatch.setattr(
+        exceptions, "read", lambda _, wanted: Found({i: x for i, x in held.items() if wanted.takes(x)}, True)
+    )
+    monkeypatch.setattr(act, "send_all", lambda _, found: [send(_, one) for one in found])
     monkeypatch.setattr(doctor, "diagnose", lambda *args, **options: checks.Report())
     monkeypatch.setattr(replay, "run", lambda *args: report.Report("", [report.PartitionReport(0)], True))
     monkeypatch.setenv("CLARUS_STREAM__OPS__PORT", "9")
@@ -103,11 +129,13 @@ def test_the_operations_pages_commands_are_taken_as_they_stand(tmp_path: Path, m
         if words[1] in ("why", "reconciliation", "shadow", "go-live", "go-shadow"):
             assert isinstance(done.exception, Problem), line
             assert "cannot be" in done.exception.lines[0]
-        elif words[1] in ("doctor", "replay"):
+        elif words[1:3] in (["exceptions", "list"], ["exceptions", "show"]) or words[1] in ("doctor", "replay"):
             assert done.exit_code == 0, (line, done.output)
         else:
             assert done.exit_code == 0, (line, done.output)
-            assert sent[-1] == (words[1], words[2])
+            action, target = words[2:4] if words[1] == "exceptions" else words[1:3]
+            assert sent[-1][0] == action
+            assert target.startswith("--") or sent[-1][1] == target
 
 
 def test_the_quick_starts_configuration_is_accepted(tmp_path: Path) -> None:

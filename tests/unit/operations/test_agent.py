@@ -6,7 +6,16 @@ from agents.operations import Operations
 from app.engine.murmur import partition_of
 from schemas import catalogue as topics
 from schemas.codec import Codecs
-from schemas.records import ChannelMode, Event, OperatorCommand, OperatorState, ReadListing, ReadStock, Record
+from schemas.records import (
+    ChannelMode,
+    Event,
+    ExceptionCommand,
+    OperatorCommand,
+    OperatorState,
+    ReadListing,
+    ReadStock,
+    Record,
+)
 from tables.catalogue import Catalogue, Listing, Product
 from tests.support.engine import MemoryBatch, MemoryEngine, MemoryRecord
 
@@ -114,3 +123,32 @@ def test_a_sku_has_no_mode() -> None:
     found, batch = fold(("go_live", "MUG"))
     assert found == []
     assert "only a channel" in batch.dead[0][1]
+
+
+def about(holder: str, action: str = "retry") -> tuple[list[tuple[str, int | None, str, Record]], MemoryBatch]:
+    engine = MemoryEngine(partitions=4)
+    agent = Operations(CATALOGUE, ["ct", "bc"], "clarus", CODECS, lambda channel: partition_of(channel, 4))
+    body = OperatorCommand(action=action, target="delivery_failed:bc:1", actor="kim", reason="mended", holder=holder)
+    event = Event(event_id="e", occurred_at=5, received_at=6, source="operator", body=body)
+    record = MemoryRecord(b"delivery_failed:bc:1", CODECS[topics.OPERATIONS_COMMANDS].encode(event), 0)
+    batch = engine.fold(agent.fold, 0, topics.OPERATIONS_COMMANDS.name, [record])
+    return [(one.topic, one.partition, one.key, CODECS[one.topic].decode(one.value).body) for one in engine.sent], batch
+
+
+@pytest.mark.parametrize("action", ["acknowledge", "resolve", "retry"])
+def test_a_command_about_an_exception_goes_to_whoever_holds_it(action: str) -> None:
+    [(topic, _, key, body)], _ = about("order/bc:u-1", action)
+    assert (topic, key) == ("orders.events", "bc:u-1")
+    assert body == ExceptionCommand(
+        channel="", exception_id="delivery_failed:bc:1", action=action, actor="kim", reason="mended"
+    )
+    [(topic, partition, key, body)], _ = about("channel/clarus", action)
+    assert (topic, partition) == ("channel.commands", partition_of("clarus", 4))
+    assert key == f"exception/delivery_failed:bc:1/{action}"
+    assert isinstance(body, ExceptionCommand) and body.channel == "clarus"
+
+
+@pytest.mark.parametrize("holder", ["", "order/", "channel/ghost", "sku/MUG"])
+def test_a_command_about_an_exception_that_nobody_holds_is_set_aside(holder: str) -> None:
+    sent, batch = about(holder)
+    assert sent == [] and len(batch.dead) == 1

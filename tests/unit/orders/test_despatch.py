@@ -164,8 +164,11 @@ def test_an_answer_to_an_older_command_says_nothing() -> None:
 def test_a_despatch_before_its_order_waits_and_is_joined() -> None:
     row, effects = play(left(1, parcel("a", MUG=2), complete=True))
     assert effects == []
-    assert "early_fulfilment" in opened(fold.unmatched(row, 9000))
+    unmatched = fold.unmatched(row, 9000)
+    assert "early_fulfilment" in opened(unmatched)
     row, effects = play(order(line("M1", 2)), row=row)
+    states = [one for one in [*unmatched, *effects] if isinstance(one, ExceptionState)]
+    assert [one.state for one in states] == ["OPEN", "RESOLVED"] and len({one.exception_id for one in states}) == 1
     assert told(effects) == [("a", True, {"1": 2}, True)] and row.early is None and row.exceptions == {}
 
 

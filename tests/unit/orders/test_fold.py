@@ -282,3 +282,30 @@ def test_revisions_rise_effects_happen_once_and_an_open_order_is_never_uncounted
 def test_every_status_of_a_goods_out_is_shown_to_subscribers(status: str) -> None:
     row, effects = play(order(line("M1", 1)), answer(status))
     assert effects[-1].state == row.state  # type: ignore[union-attr]
+
+
+def test_an_order_its_storefront_holds_waits_and_goes_on_by_itself() -> None:
+    row, effects = play(order(line("M1", 1), hold="its payment is disputed"))
+    (opened,) = of(ExceptionState, effects)
+    assert (row.state, opened.type, opened.owner) == ("HELD", "payment_hold", "customer service")
+    assert not of(ReleaseOrder, effects)
+    row, effects = play(order(line("M1", 1), version=2), row=row)
+    assert len(of(ReleaseOrder, effects)) == 1
+    assert [one.state for one in of(ExceptionState, effects)] == ["RESOLVED"]
+
+
+def test_a_status_without_a_meaning_holds_the_order_and_is_named() -> None:
+    row, effects = play(order(line("M1", 1), status="Limbo", unmapped=True))
+    (opened,) = of(ExceptionState, effects)
+    assert (row.state, opened.type, opened.owner) == ("HELD", "unmapped_status", "ecommerce")
+    assert "Limbo" in opened.detail
+
+
+def test_a_status_of_the_warehouse_without_a_meaning_changes_nothing_until_a_known_one_comes() -> None:
+    row, effects = play(order(line("M1", 1)), answer("PENDING"), answer("UNMAPPED", "QC"))
+    opened = of(ExceptionState, effects)[-1]
+    assert (row.state, opened.type) == ("RELEASED", "unmapped_status")
+    assert "'QC'" in opened.detail and "clarus.statuses" in opened.detail
+    row, effects = play(answer("PICK"), row=row)
+    assert row.state == "PICKING"
+    assert [one.state for one in of(ExceptionState, effects)] == ["RESOLVED"]

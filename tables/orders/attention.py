@@ -1,0 +1,59 @@
+"""What operators do about an order's exceptions: acknowledge, resolve by hand, send again. Pure.
+
+Sending again is the ordinary path with what is known now: the order as its storefront last showed it, with the mappings of now. It is released once,
+because an order that is released is not judged again; of its parcels those are told again that the storefront refused.
+"""
+
+from schemas.records import ExceptionCommand
+from tables.orders.demand import read
+from tables.orders.fold import (
+    Effect,
+    Rules,
+    before_release,
+    despatch_effects,
+    exception_state,
+    next_revision,
+    status_of,
+)
+from tables.orders.rows import OpenException, OrderRow
+
+
+def command(row: OrderRow, given: ExceptionCommand, rules: Rules, now: int) -> list[Effect]:
+    """Carry the command out. Nothing follows where its exception is not open any more: it was resolved meanwhile."""
+    kind = given.exception_id.partition(":")[0]
+    known = row.exceptions.get(kind)
+    if known is None:
+        return []
+    if given.action == "retry":
+        return _retry(row, known, given, rules, now)
+    known.handling.note(now, given.action, given.actor, given.reason)
+    if given.action == "resolve":
+        del row.exceptions[kind]
+    return [exception_state(row, known, now)]
+
+
+def _retry(row: OrderRow, known: OpenException, given: ExceptionCommand, rules: Rules, now: int) -> list[Effect]:
+    known.handling.note(now, "retry", given.actor, given.reason)
+    effects: list[Effect] = []
+    seen = row.snapshot
+    if seen is not None and row.parcels:
+        effects = _tell_parcels_again(row, rules, now)
+    elif seen is not None and not row.released and seen.state != "CANCELLED":
+        before = (row.state, row.reason)
+        row.revision = next_revision(row, row.version)
+        effects = before_release(row, seen, read(seen, rules.catalogue), rules, now)
+        if (row.state, row.reason) != before:
+            effects.append(status_of(row))
+    if row.exceptions.get(known.type) is known:
+        effects.append(exception_state(row, known, now))
+    return effects
+
+
+def _tell_parcels_again(row: OrderRow, rules: Rules, now: int) -> list[Effect]:
+    """Parcels that the storefront refused, and those that the carriers of now allow. It looks for each before it is entered."""
+    refused = [parcel for parcel in row.parcels.values() if parcel.state == "REFUSED"]
+    if refused:
+        row.revision = next_revision(row, row.version)
+    for parcel in refused:
+        parcel.version = row.revision
+    return despatch_effects(row, rules, now)
