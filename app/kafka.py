@@ -37,6 +37,19 @@ def producer(settings: KafkaSettings, properties: Mapping[str, Any] | None = Non
     return client(settings, {**durable, **(properties or {})})
 
 
+def reader(settings: KafkaSettings, group: str) -> dict[str, Any]:
+    """Properties of a consumer that joins no group and reads partitions it names, what is committed only, and is told where each ends."""
+    return client(
+        settings,
+        {
+            "group.id": group,
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "isolation.level": "read_committed",
+        },
+    )
+
+
 def onlooker(settings: KafkaSettings, group: str) -> dict[str, Any]:
     """Properties of a consumer that joins nothing and only asks what `group` has committed.
 

@@ -103,15 +103,7 @@ def read(
     codec = registry.codecs_for(settings)[INTEGRATION_EXCEPTIONS]
     kept: dict[str, ExceptionState] = {}
     left_out = False
-    consumer = make(
-        {
-            **kafka.client(given),
-            "group.id": "clarus-stream-exceptions",
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-            "isolation.level": "read_committed",
-        }
-    )
+    consumer = make(kafka.reader(given, "clarus-stream-exceptions"))
     deadline = steady() + SECONDS
     try:
         described = consumer.list_topics(topic, timeout=SECONDS).topics[topic]

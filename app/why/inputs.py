@@ -41,15 +41,7 @@ def last_inputs(
     given = settings.settings.kafka
     codec = registry.codecs_for(settings)[INVENTORY_EVENTS]
     place = TopicPartition(kafka.topic(given, INVENTORY_EVENTS.name), partition_of(sku, given.partitions))
-    consumer = make(
-        {
-            **kafka.client(given),
-            "group.id": "clarus-stream-why",
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-            "isolation.level": "read_committed",
-        }
-    )
+    consumer = make(kafka.reader(given, "clarus-stream-why"))
     deadline = steady() + seconds
     try:
         low, end = consumer.get_watermark_offsets(place, timeout=seconds)

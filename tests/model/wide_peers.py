@@ -1,5 +1,6 @@
 """The truth of the wide simulation: several warehouses and SKUs, goods that leave in parts, edited orders, reserving carts. It knows no rule of the product."""
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -250,13 +251,13 @@ class WideWorld(World):
                 rng.uniform(5, first + variant.load_s), self.refuse, rng.choice([*self.stores, ""]), rng.uniform(2, 25)
             )
 
+    @abstractmethod
     def goods_changed(self, reference: str) -> None:
         """The warehouse's notification of an order, about to travel."""
-        raise NotImplementedError
 
+    @abstractmethod
     def shelf_changed(self, sku: str) -> None:
         """The warehouse's notification of a movement, about to travel."""
-        raise NotImplementedError
 
     def refuse(self, name: str, span: float) -> None:
         """A storefront (or the warehouse, without a name) refuses every call for a while."""
