@@ -151,6 +151,7 @@ class Worker:
             "engine": self.app.health(),
             "lag": dict(self.app.stats.lag),
             "pending": self.delivery.pending(),
+            "outcomes_waiting": self._gauges.outcomes_waiting(),
             "channels": self.delivery.status(),
         }
 

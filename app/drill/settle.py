@@ -1,4 +1,5 @@
-"""When is everything quiet? For three seconds nothing undelivered, no request under way, nothing new in any journal, no lag, no delivery pending."""
+"""When is everything quiet? For three seconds nothing undelivered, no request under way, nothing new in any journal, no lag, no delivery pending,
+no outcome that the ledger still has to count."""
 
 import asyncio
 import time
@@ -22,13 +23,14 @@ class Backlog:
 
     notifications: int = 0
     pending: int | None = None
+    outcomes: int = 0
     lag: int | None = None
     restless: tuple[str, ...] = ()
 
     @property
     def empty(self) -> bool:
         """Nothing is left, and everybody could be asked."""
-        return self.notifications == 0 and self.pending == 0 and self.lag == 0 and not self.restless
+        return not (self.notifications or self.outcomes or self.restless) and self.pending == 0 and self.lag == 0
 
     def __str__(self) -> str:
         if self.pending is None:
@@ -38,6 +40,7 @@ class Backlog:
         parts = [
             f"{self.notifications} notifications undelivered" if self.notifications else "",
             f"{self.pending} deliveries pending" if self.pending else "",
+            f"{self.outcomes} outcomes waiting for their channel's orders" if self.outcomes else "",
             f"{self.lag} records behind" if self.lag else "",
             f"still busy: {', '.join(self.restless)}" if self.restless else "",
         ]
@@ -67,8 +70,10 @@ async def _glance(peers: Peers, product: Product) -> Backlog:
     status = await product.status()
     if len(status) < len(product.workers):
         return Backlog(notifications, restless=busy)
-    pending = sum(sum(one.get("pending", {}).values()) for one in status.values())
-    return Backlog(notifications, pending, restless=busy)
+    pending, outcomes = (
+        sum(sum(one.get(name, {}).values()) for one in status.values()) for name in ("pending", "outcomes_waiting")
+    )
+    return Backlog(notifications, pending, outcomes, restless=busy)
 
 
 class Settling:
