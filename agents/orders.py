@@ -7,11 +7,13 @@ from itertools import islice
 from typing import Final
 
 from agents.emit import Emitter, Place
+from agents.returns import Effect, Returns
 from agents.watch import Unwatched, Watch
 from app.engine.api import Batch, Context, Table
 from schemas import catalogue as topics
 from schemas.codec import Codecs, UndecodableRecord
 from schemas.records import (
+    AnnounceReturn,
     CancelOrder,
     DemandLine,
     ExceptionCommand,
@@ -20,13 +22,15 @@ from schemas.records import (
     OrderSnapshot,
     OrderWatermark,
     ReleaseOrder,
+    SettleReturn,
     ShipmentOutcome,
     ShipParcel,
     WarehouseDespatch,
+    WarehouseOrder,
     Watermark,
 )
 from tables.orders import attention, fold
-from tables.orders.fold import Effect, Rules
+from tables.orders.fold import Rules
 from tables.orders.rows import OrderRow, WaitRow
 from tables.stock.figures import EXCEPTIONS, Parts
 
@@ -44,9 +48,11 @@ class Orders:
         waits: Table[WaitRow],
         place: Place,
         partitions: int,
+        returns: Returns,
         watch: Watch | None = None,
     ) -> None:
         self._rules, self._codecs, self._table, self._waits = rules, codecs, table, waits
+        self._returns = returns
         self._place, self._partitions = place, partitions
         self._watch = watch or Unwatched()
 
@@ -81,23 +87,25 @@ class Orders:
             channel, _, order_id = key.partition(":")
             row = batch.get(self._table, key) or fold.new_row(channel, order_id)
             before = exceptions(row)
+            effects: list[Effect] = []
             match body:
                 case OrderSnapshot():
-                    effects = fold.snapshot(row, body, self._rules, event.received_at)
+                    effects += fold.snapshot(row, body, self._rules, event.received_at)
                     superseded += row.snapshot is not body
                 case WarehouseDespatch():
                     read_before = row.despatch_read
                     if row.snapshot is None and row.early is None:
                         due = event.received_at + self._rules.early_wait
                         batch.put(self._waits, wait_key(due, key), WaitRow(key))
-                    effects = fold.despatched(row, body, self._rules, event.received_at)
+                    effects += fold.despatched(row, body, self._rules, event.received_at)
                     superseded += row.snapshot is not None and row.despatch_read == read_before
                 case ShipmentOutcome():
-                    effects = fold.shipment(row, body, self._rules, event.received_at)
+                    effects += fold.shipment(row, body, self._rules, event.received_at)
                 case ExceptionCommand():
-                    effects = attention.command(row, body, self._rules, event.received_at)
-                case _:
-                    effects = fold.warehouse(row, body, event.received_at)
+                    effects += attention.command(row, body, self._rules, event.received_at)
+                case WarehouseOrder():
+                    effects += fold.warehouse(row, body, event.received_at)
+            effects += self._returns.fold(batch, key, row, body, event.received_at)
             done += 1
             batch.put(self._table, key, row)
             if exceptions(row) != before:
@@ -131,6 +139,13 @@ class Orders:
                 emit.send(
                     topics.CHANNEL_COMMANDS, f"order/{effect.reference}", effect, partition=self._place(effect.channel)
                 )
+            case AnnounceReturn():
+                emit.send(
+                    topics.CHANNEL_COMMANDS, f"return/{effect.reference}", effect, partition=self._place(effect.channel)
+                )
+            case SettleReturn():
+                key = f"refund/{row.key}/{effect.return_id}/{effect.part}"
+                emit.send(topics.CHANNEL_COMMANDS, key, effect, partition=self._place(effect.channel))
             case ShipParcel():
                 key = f"ship/{row.key}/{effect.parcel_id}"
                 emit.send(topics.CHANNEL_COMMANDS, key, effect, partition=self._place(effect.channel))
