@@ -6,7 +6,7 @@ from fractions import Fraction
 from app.settings import Settings
 from tables.catalogue import Catalogue
 from tables.orders.despatch import Carriage
-from tables.orders.fold import CarrierService, Rules
+from tables.orders.rules import CarrierService, Rules
 from tables.returns.amounts import Shares
 from tables.returns.fold import ReturnRules
 
@@ -18,7 +18,8 @@ def order_rules(settings: Settings, catalogue: Catalogue) -> Rules:
         code: Carriage(given.name, re.compile(given.tracking) if given.tracking else None, given.link)
         for code, given in settings.carriers.items()
     }
-    return Rules(catalogue, shipping, carriers, settings.settings.delivery.early_wait)
+    orders_from = {name: given.orders_from_ms for name, given in settings.channels.items()}
+    return Rules(catalogue, shipping, carriers, settings.settings.delivery.early_wait, orders_from)
 
 
 def return_rules(settings: Settings, catalogue: Catalogue) -> ReturnRules:

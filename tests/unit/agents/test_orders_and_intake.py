@@ -20,8 +20,8 @@ from schemas.records import (
     Watermark,
 )
 from tables.catalogue import Catalogue, Listing, Product
-from tables.orders.fold import Rules
 from tables.orders.rows import OrderRow, WaitRow
+from tables.orders.rules import Rules
 from tables.returns.fold import ReturnRules
 from tables.returns.rows import OrderReturns
 from tests.support.engine import MemoryBatch, MemoryEngine, MemoryRecord, MemoryTable, Sent

@@ -29,8 +29,8 @@ from schemas.records import (
     WarehouseOrder,
 )
 from tables.catalogue import Catalogue
-from tables.orders.fold import Rules
 from tables.orders.rows import OrderRow, WaitRow
+from tables.orders.rules import Rules
 from tables.returns.fold import ReturnRules
 from tables.returns.rows import OrderReturns
 from tests.support.engine import MemoryEngine, MemoryRecord, MemoryTable
