@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from schemas.records import Payment, RefundLine, RefundOutcome, SettleReturn
@@ -160,6 +160,9 @@ acts = st.one_of(
 )
 
 
+@example(script=["lost late"], amounts=[100], captured=5000)
+@example(script=["lost late", ("by hand", 100), "wait"], amounts=[100, 100], captured=250)
+@settings(max_examples=300)
 @given(st.lists(acts, max_size=40), st.lists(st.integers(0, 2000), min_size=1, max_size=3), st.integers(0, 5000))
 def test_whatever_is_lost_late_repeated_or_killed_no_part_is_refunded_twice_or_above_what_was_paid(
     script: list[Any], amounts: list[int], captured: int
