@@ -82,6 +82,7 @@ class Goods:
     warehouse: str = ""
     out: dict[str, int] = field(default_factory=dict)
     sent: int = 0
+    deleted: bool = False  # cancelled while it was PENDING: it cannot be found any more
     over: dict[str, int] = field(default_factory=dict)
 
 
@@ -93,6 +94,7 @@ class Floor:
         self.world = world
         self.free = {w: dict.fromkeys(variant.skus, 0) for w in variant.warehouses}
         self.goods: dict[str, Goods] = {}
+        self.doubled: list[str] = []
         self.came = {w: dict.fromkeys(variant.skus, 0) for w in variant.warehouses}
         self.shrunk = {w: dict.fromkeys(variant.skus, 0) for w in variant.warehouses}
         self.moved: list[tuple[str, str, str, int]] = []  # SKU, giver, taker, eaches
@@ -106,9 +108,13 @@ class Floor:
         return self.free
 
     def create(self, reference: str, lines: dict[str, int], allowed: tuple[str, ...]) -> None:
-        if reference not in self.goods:
-            self.goods[reference] = Goods(lines, allowed, out=dict.fromkeys(lines, 0))
-            self.world.at(self.world.rng.uniform(0.1, 40), self.allocate, reference)
+        """It has no idempotency key: what is created twice is there twice, and `doubled` here. What was deleted can be created again."""
+        if reference in self.goods and not self.goods[reference].deleted:
+            self.doubled.append(reference)
+            return
+        self.goods[reference] = Goods(lines, allowed, out=dict.fromkeys(lines, 0))
+        self.world.log("created", reference, lines)
+        self.world.at(self.world.rng.uniform(0.1, 40), self.allocate, reference)
 
     def allocate(self, reference: str) -> None:
         goods, rng = self.goods[reference], self.world.rng
@@ -184,6 +190,7 @@ class Floor:
         if goods.sent or goods.status == "PICK":
             return False
         if goods.status != "CANCELLED":
+            goods.deleted = goods.status == "PENDING"
             if goods.warehouse:
                 self._put_back(goods)
             goods.status = "CANCELLED"

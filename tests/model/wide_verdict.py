@@ -129,15 +129,19 @@ class Truth:
         return 1 if self.variant.sells.get(listing) in self.variant.bundles else self.world.stores[listing].eaches
 
     def wrong(self) -> list[str]:
-        """Listings, or pools that are split, that do not show what they must."""
+        """Listings, or pools that are split, that do not show what they must, and orders that were created twice."""
+        twice = [f"{reference} is at the warehouse twice" for reference in self.world.warehouse.doubled]
         if self.variant.mode == "shared":
-            return [
+            return twice + [
                 f"{name} shows {store.quantity}, not {right}"
                 for name, store in self.world.stores.items()
                 if max(0, store.quantity) != (right := self.right(name))
             ]
-        found = [text for sku in self.variant.skus for text in self._beyond(sku)]
-        return found + [f"{name} could be offered more" for name in self.world.stores if self._fits(name)]
+        return (
+            twice
+            + [text for sku in self.variant.skus for text in self._beyond(sku)]
+            + [f"{name} could be offered more" for name in self.world.stores if self._fits(name)]
+        )
 
     def right(self, listing: str) -> int:
         eaches = self.offered(self.base(listing), self.policy(listing))
