@@ -84,8 +84,9 @@ def snapshot(row: OrderRow, seen: OrderSnapshot, rules: Rules, now: int) -> list
     row.snapshot, row.version, row.number = seen, seen.version, seen.number
     row.revision = next_revision(row, seen.version)
     reading = read(seen, rules.catalogue)
-    if last is None and seen.state == "CANCELLED" and seen.excluded is None and reading.mapped:
-        row.released = True  # perhaps, by a row that was lost since: the warehouse is asked
+    if last is None and seen.excluded is None:
+        # perhaps a row that was lost released it: the warehouse is asked, to cancel it or for what it has with the reference
+        row.released = seen.state == "CANCELLED" and (row.released or bool(reading.mapped))
     effects = _advance(row, seen, reading, rules, now)
     if row.early is not None:
         early, row.early = row.early, None
@@ -121,7 +122,10 @@ def before_release(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: 
     if seen.excluded is not None:
         row.state, row.reason = "IGNORED", seen.excluded
         return _tell(row, demands_of(seen, reading, rules.catalogue, "CLOSED"))
-    effects = _tell(row, demands_of(seen, reading, rules.catalogue, "OPEN"))
+    wanted = demands_of(seen, reading, rules.catalogue, "OPEN")
+    if row.ordered:
+        keep_ordered(wanted, row.demands, row.ordered)
+    effects = _tell(row, wanted)
     effects += _exception(row, "delivery_failed", "", now)
     effects += _judge_mappings(row, seen, reading, rules, now)
     if row.exceptions:
@@ -264,6 +268,7 @@ def _answered(row: OrderRow, answer: WarehouseOrder, now: int) -> list[Effect]:
                 now,
             )
         row.state, row.reason = "CANCELLED", "" if row.cancel_asked else "cancelled by the warehouse"
+        row.ordered = {}
         if not answer.wms_id:  # it never was there: should its storefront open it again, it is released
             row.released = row.cancel_asked = False
     elif answer.status == "CANCEL_REFUSED":
@@ -277,6 +282,7 @@ def _answered(row: OrderRow, answer: WarehouseOrder, now: int) -> list[Effect]:
         )
     elif answer.status == "REFUSED":
         row.state, row.reason, row.released = "HELD", f"refused by the warehouse: {answer.detail}", False
+        row.ordered = {}
         effects += _exception(row, "delivery_failed", f"the warehouse refused the order: {answer.detail}", now)
     elif row.state not in ("MANUAL_STOP",) and not (row.cancel_asked and answer.status != "COMPLETED"):
         if row.state == "CANCELLED":

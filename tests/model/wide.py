@@ -122,13 +122,14 @@ class WideModel(WarehouseReads, Model, WideWorld):
         self.armed = False
         self.log("LOST", self.variant.lost)
         self.crash(LATE_MAX + APPLY_MAX if self.variant.waits else None)
-        if self.variant.lost != "delivery":
+        if self.variant.lost in ("all", "short", "ledger"):
             self.ledgers = {sku: Rows() for sku in self.ledgers}
         if self.variant.lost in ("all", "short"):
             self.orders.clear()
-        if self.variant.lost != "ledger":
+        if self.variant.lost in ("all", "short", "warehouse"):
             self.read_rows = {sku: ReadRow(sku) for sku in self.read_rows}
             self.releases.lose()
+        if self.variant.lost in ("all", "short", "delivery"):
             for polls in self.polls.values():
                 polls.lose()
                 if self.variant.lost != "short":

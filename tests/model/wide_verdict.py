@@ -37,7 +37,8 @@ class Truth:
     def oversold(self) -> tuple[int, int]:
         """Eaches beyond what there ever was, by the worst set of warehouses for each SKU: all, and those that nothing excuses.
 
-        Excused: what the warehouse moved away, lost or picked too many, and what a storefront put back on sale although it left.
+        Excused: what the warehouse moved away, lost or picked too many, what a storefront put back on sale although it left, and what carts bought that
+        had reserved it before the quantity was lowered.
         """
         all_of = without_excuse = 0
         for sku in self.variant.skus:
@@ -62,7 +63,7 @@ class Truth:
             if each and set(self.variant.set_of(order.channel)) <= inside:
                 owed, back = self._owed(order, sku, each)
                 sold += owed
-                excuse += back
+                excuse += back + min(owed, each * self.world.stores[order.channel].beyond.get(order.id, 0))
         return sold - supply, excuse
 
     def _owed(self, order: Order, sku: str, each: int) -> tuple[int, int]:
