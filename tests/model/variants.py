@@ -93,8 +93,7 @@ EVERYTHING = WideVariant(
     serves={"bc": ("NORTH",)},
     bundles={"SET": {"MUG": 2, "CARD": 1}},
     sells={"set": "SET"},
-    policies=POOL,
-    stock=(20, 60),
+    stock=(15, 60),
     cancels=0.2,
     dealloc=0.1,
     faults=2.0,
@@ -146,9 +145,14 @@ WIDE: dict[str, Named] = {
     "policies escrow": _split(replace(POLICIES, policies=POOL), 10, 5),
     "policies": _settles(replace(POLICIES, policies={"*": {"share": Decimal("0.5")}}), 10, 5),
     "stale balances": _settles(replace(HOUSES, listings=CT, stale=2.0), 10, 5),
-    "everything": _split(EVERYTHING, 40, 25),
-    "carts ct": _settles(replace(CARTS, listings=CT), 10, 5),
-    "carts escrow": _settles(replace(CARTS, mode="escrow"), 10, 5),
+    "carts ct": _one(replace(CARTS, listings=CT), 10, 5),
+    "carts escrow": _split(CARTS, 10, 5),
+    "edits overlapping": _split(
+        replace(EDITS, warehouses=TWO, serves={"bc": ("NORTH",)}, stock=(10, 50), edits=0.5, amends=1.0), 20, 5
+    ),
+    "everything": _split(replace(EVERYTHING, policies=POOL), 40, 10),
+    "everything bare": _split(EVERYTHING, 40, 10),
+    "hard everything": _split(_hard(EVERYTHING), 40, 10),
 }
 """Beyond one SKU in one warehouse: several warehouses, other goods, other storefronts (`tests.model.wide_peers`)."""
 
