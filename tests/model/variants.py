@@ -153,6 +153,7 @@ WIDE: dict[str, Named] = {
     "everything": _split(replace(EVERYTHING, policies=POOL), 40, 10),
     "everything bare": _split(EVERYTHING, 40, 10),
     "hard everything": _split(_hard(EVERYTHING), 40, 10),
+    "everything shared": _settles(replace(EVERYTHING, policies={"*": POLICY}), 20, 5),
 }
 """Beyond one SKU in one warehouse: several warehouses, other goods, other storefronts (`tests.model.wide_peers`)."""
 
