@@ -55,11 +55,14 @@ class Polls:
         shown_at = self.model.now + self.model.rng.uniform(0, MARGIN / 1000)
         self.changes[order.id].append((shown_at, self.model.snapshot(order)))
 
-    def list_since(self, since: int) -> Iterator[OrderSnapshot]:
-        for versions in self.changes.values():
+    def list_since(self, since: int, after: tuple[int, int]) -> list[tuple[tuple[int, int], OrderSnapshot]]:
+        """By time of change and id, what comes after that of the page before: an order that changes meanwhile moves on to a later page."""
+        found = []
+        for number, versions in self.changes.items():
             shown = [seen for at, seen in versions if at <= self.model.now]
             if shown and shown[-1].modified_at >= since - since % (1000 if self.resolution else 1):
-                yield msgspec.convert(msgspec.to_builtins(shown[-1]), OrderSnapshot)
+                found.append(((shown[-1].modified_at, number), shown[-1]))
+        return sorted((one for one in found if one[0] > after), key=lambda one: one[0])
 
     # ---- when ----
     def whole(self) -> None:
@@ -101,10 +104,12 @@ class Polls:
         since = polls.since(
             self.row, started, whole=whole, overlap=self.overlap, margin=MARGIN, resolution=self.resolution
         )
+        last = (0, 0)
         for page in range(2):
             yield rng.uniform(0.05, 0.7)
-            found = [seen for number, seen in enumerate(self.list_since(since)) if number % 2 == page]
-            for seen in found:
+            found = self.list_since(since, last)
+            for key, seen in found if page else found[: len(found) // 2]:
+                last = key
                 model.commit(model.fold_order, seen)
         yield rng.uniform(0.0, 0.1)
         up_to = polls.completed(self.row, started, whole=whole, margin=MARGIN)
