@@ -48,7 +48,7 @@ def test_an_oversell_without_a_rule_is_noticed(
     name: str, where: object, what: str, instead: Callable[..., Any]
 ) -> None:
     with patch.object(where, what, instead):
-        assert any(judge(name, seed).unexcused for seed in range(60))
+        assert any(judge(name, seed).unexcused for seed in range(250))
 
 
 @pytest.mark.parametrize("name", ["wide bc", "wide hard escrow", "wide overlapping"])

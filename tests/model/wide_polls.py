@@ -17,7 +17,7 @@ from tests.model.peers import Order
 if TYPE_CHECKING:
     from tests.model.wide import WideModel
 
-MARGIN, OVERLAP, SHORTEST_GAP = 1000, 5000, 1000
+MARGIN, OVERLAP, SHORTEST_GAP = 2000, 5000, 1000
 """Milliseconds: the consistency margin, the overlap of whole polls, the least between two short ones."""
 
 
