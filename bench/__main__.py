@@ -23,8 +23,10 @@ PROGRAMS: list[str] = [
     "ingress",
     "stock_latency",
     "order_to_command",
+    "order_flow",
     "flash_sale",
     "kills",
+    "effect_kills",
 ]
 """In the order they run."""
 
