@@ -5,7 +5,7 @@ import re
 from app.settings import Settings
 from tables.catalogue import Catalogue
 from tables.orders.despatch import Carriage
-from tables.orders.fold import CarrierService, Rules
+from tables.orders.rules import CarrierService, Rules
 
 
 def order_rules(settings: Settings, catalogue: Catalogue) -> Rules:

@@ -18,9 +18,10 @@ from schemas.records import (
 )
 from tables.catalogue import Catalogue, Listing, PolicyRule, Product
 from tables.orders import fold
-from tables.orders.fold import CarrierService, Effect, Rules
+from tables.orders.fold import Effect
 from tables.orders.references import LIMIT, reference_of
 from tables.orders.rows import OrderRow
+from tables.orders.rules import CarrierService, Rules
 
 CATALOGUE = Catalogue(
     [
