@@ -1,4 +1,4 @@
-"""Orders through the whole product and back: from two storefronts to the warehouse, from the warehouse's parcel to the storefront, everything on one machine."""
+"""Orders through the whole product and back: from two storefronts to the warehouse, and from its parcel to the storefront, all on one machine."""
 
 import asyncio
 from collections.abc import Callable
@@ -165,7 +165,7 @@ def _report(whole: _Run, release: _Run, despatch: _Run) -> Report:
             )
         ],
         [
-            f"Orders of one line, evenly from both storefronts, of {_PRODUCTS} products by popularity (Zipf, 1.1), all shared; notifications come within 0.1 s. "
+            f"Orders of one line, evenly from both storefronts, of {_PRODUCTS} products by popularity (Zipf, 1.1), all shared; notified within 0.1 s. "
             "Order to goods out: from the checkout until Clarus has the order. Despatch to shipment: from the parcel that leaves until the storefront "
             "has its shipment. End to end is over when every order is at the warehouse, despatched by its floor, and says at its storefront that it is sent.",
             f"Budgets: BigCommerce's enterprise plan (10,000 requests in 30 s), commercetools 500 requests a second, Clarus {_CLARUS:g} a second where orders "
