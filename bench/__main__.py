@@ -24,6 +24,7 @@ PROGRAMS: list[str] = [
     "stock_latency",
     "order_to_command",
     "order_flow",
+    "order_alone",
     "flash_sale",
     "kills",
     "effect_kills",

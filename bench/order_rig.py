@@ -1,4 +1,4 @@
-"""What `bench.order_to_command` measures, as processes on a broker that runs: simulated peers, ingress with its bridge, one worker. It measures nothing."""
+"""What `bench.order_to_command` and `bench.order_alone` measure, as processes on a broker that runs: simulated peers, ingress with its bridge, one worker. It measures nothing."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ from bench.order_peers import WAREHOUSE, sku_of
 from tests.brokers import free_ports
 
 SOURCE = "from-commercetools"
-_STOCK = 1_000_000_000
+STOCK = 1_000_000_000
 
 
 class Rig:
@@ -40,10 +40,8 @@ class Rig:
         """Until ingress and worker say that they are ready. The worker then begins to read the peers."""
         admin = AdminClient({"bootstrap.servers": self._bootstrap})
         admin.create_topics([NewTopic(SOURCE, self._partitions, 1)])[SOURCE].result(10)
-        peers = self._process("peers", "bench.order_peers", str(len(self.skus)), str(_STOCK))
-        assert peers.stdout is not None
         config = self._folder / "shop.yaml"
-        config.write_text(yaml.safe_dump(self._configuration(json.loads(peers.stdout.readline()))))
+        config.write_text(yaml.safe_dump(self._configuration(self._peers())))
         given = load(config, {}).settings
         made = topics.ensure(given)
         assert made.ok, made.as_text()
@@ -51,6 +49,13 @@ class Rig:
         self.worker = self._process("worker", "app.cli", "worker", "--config", str(config))
         for name, port in (("ingress", self._ingress_port), ("worker", self._ops_port)):
             self.until(partial(self._ready, port), f"{name} is ready", 60)
+
+    def _peers(self) -> dict[str, Any]:
+        """Start them; how each is reached."""
+        peers = self._process("peers", "bench.order_peers", str(len(self.skus)), str(STOCK), speaks=True)
+        assert peers.stdout is not None
+        connections: dict[str, Any] = json.loads(peers.stdout.readline())
+        return connections
 
     def _configuration(self, peers: dict[str, Any]) -> dict[str, Any]:
         """The product's defaults, but for addresses, partitions, one replica, and shadow everywhere: peers are read, a little, and not written to."""
@@ -72,12 +77,13 @@ class Rig:
             },
         }
 
-    def _process(self, name: str, module: str, *arguments: str) -> "subprocess.Popen[bytes]":
+    def _process(self, name: str, module: str, *arguments: str, speaks: bool = False) -> "subprocess.Popen[bytes]":
+        """Start it; one that `speaks` is heard on its standard output."""
         with (self._folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", module, *arguments],
                 stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE if name == "peers" else log,
+                stdout=subprocess.PIPE if speaks else log,
                 stderr=log,
                 env=clean_environment(),
             )
