@@ -25,6 +25,7 @@ PROGRAMS: list[str] = [
     "order_to_command",
     "order_flow",
     "order_alone",
+    "open_orders",
     "flash_sale",
     "kills",
     "effect_kills",

@@ -9,7 +9,6 @@ from typing import Any
 
 from confluent_kafka import Producer
 
-from app.config import load
 from app.ingress.service import hook_path
 from bench.harness import Options, Report, Table, Target, kafka, median_range, usage
 from bench.order_rig import SOURCE, STOCK, Rig
@@ -30,7 +29,7 @@ _COLUMNS = [
 ]
 
 
-class _Peers(Rig):
+class LivePeers(Rig):
     """Each peer in a process of its own, and all channels live."""
 
     def _peers(self) -> dict[str, Any]:
@@ -66,8 +65,7 @@ class _Peers(Rig):
 
     def connect(self) -> None:
         """Tell the store where its webhooks go."""
-        settings = load(self._folder / "shop.yaml", {}).settings
-        self.tell("bc", do="notify", url=f"http://127.0.0.1:{self._ingress_port}{hook_path('bc', settings)}")
+        self.tell("bc", do="notify", url=f"http://127.0.0.1:{self._ingress_port}{hook_path('bc', self.settings)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +94,7 @@ def run(options: Options) -> Report:
     seconds = _SECONDS / 10 if options.quick else _SECONDS
     rounds: list[_Round] = []
     with kafka(options) as broker:
-        rig = _Peers(options.folder / "alone", broker.bootstrap, _PRODUCTS, _PARTITIONS)
+        rig = LivePeers(options.folder / "alone", broker.bootstrap, _PRODUCTS, _PARTITIONS)
         try:
             rig.start()
             rig.connect()
@@ -113,7 +111,7 @@ def run(options: Options) -> Report:
 class _Feed:
     """Half of the orders come by commercetools' subscription, half by BigCommerce's webhooks, which are fetched."""
 
-    def __init__(self, bootstrap: str, rig: _Peers) -> None:
+    def __init__(self, bootstrap: str, rig: LivePeers) -> None:
         self._rig, self._orders = rig, Orders()
         self._producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 1, "acks": "all"})
         self._number = 0
@@ -137,7 +135,7 @@ class _Feed:
         return count + placed[0]
 
 
-def _round(rig: _Peers, feed: _Feed, seconds: float) -> _Round:
+def _round(rig: LivePeers, feed: _Feed, seconds: float) -> _Round:
     processes = rig.worker.pid, rig.ingress.pid
     before, known = [usage(pid).cpu for pid in processes], rig.tell("clarus", do="count")
     began = time.perf_counter()
@@ -159,7 +157,8 @@ def _round(rig: _Peers, feed: _Feed, seconds: float) -> _Round:
 def _report(rounds: list[_Round], seconds: float) -> Report:
     each, ended, doubled = [r.worker for r in rounds], max(r.settled for r in rounds), sum(r.doubled for r in rounds)
     return Report(
-        f"What does an order cost the product itself, {RATE} a second for {seconds:g} s, from notification to goods out, with its stock kept at both storefronts?",
+        f"What does an order cost the product itself, at {RATE} a second for {seconds:g} s, from its notification to its goods out, with stock kept at both "
+        "storefronts?",
         [
             Target(
                 f"{RATE} orders/s for {_SECONDS:g} s",
@@ -175,8 +174,8 @@ def _report(rounds: list[_Round], seconds: float) -> Report:
             "Half of the orders come as records of a commercetools subscription with the whole order, half as BigCommerce webhooks, after which the order is "
             f"fetched; each has one line of one of {_PRODUCTS:,} products, which both storefronts list from one shared pool. The worker looks each reference "
             "up, creates the goods out by a request of its own, writes the stock of the other storefront, and reads the warehouse's stock again.",
-            "The warehouse gives ready answers for all that an order asks of it; the storefronts are the simulators. Each is a process of its own, and all of "
-            f"them share the cores with broker, ingress and worker. Budgets: the store's enterprise plan, {_CLARUS:g} requests a second at Clarus. The worker's "
+            "The warehouse gives ready answers for all that an order asks of it; the storefronts are the simulators. Each is a process of its own; they "
+            f"share the cores with broker, ingress and worker. Budgets: the store's enterprise plan, {_CLARUS:g} requests a second at Clarus. The worker's "
             f"CPU is that of the whole process, until the last order was created. {_PARTITIONS} partitions, exactly_once, 25 ms cycles.",
         ],
     )
