@@ -158,8 +158,8 @@ def _report(few: int, many: int, before: dict[str, float], after: dict[str, floa
         [table, Table("Rows of the copies", ["table", "rows"], [[name, f"{n:,}"] for name, n in rows.most_common()])],
         [],
         [
-            f"{few:,} real orders of as many products go through the whole product to the warehouse, where they stay PENDING. Then every row that belongs to one "
-            "of them is written to the changelog again under other order ids, and a worker with an empty disk takes all over. Memory is the most that the "
+            f"{few:,} real orders of as many products go through the product to the warehouse, where they stay PENDING. Then every row that belongs to one of "
+            "them is written to the changelog again under other order ids, and a worker with an empty disk takes all over. Memory is the most that the "
             f"process held while the owners worked for {_LOOK_S:g} s after it was ready; at most: while it restored. It looks through them at the warehouse, "
             "100 a second at most.",
         ],
