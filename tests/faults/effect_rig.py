@@ -28,6 +28,7 @@ from app.drill.steps import Script
 from app.drill.topics import GroupLag, read_exceptions
 from app.simulators.bigcommerce.simulator import BigCommerceSimulator
 from app.simulators.contract import StorefrontSimulator
+from app.topics import engine_config
 from schemas.catalogue import CHANNEL_COMMANDS, INGRESS_WEBHOOKS
 from tables.deliveries.listing_row import ListingRow
 from tables.deliveries.releases import ReleaseRow
@@ -111,13 +112,12 @@ class EffectRig:
     # ---- before the first kill ----
 
     def _follow(self) -> None:
-        given = self._product.settings.settings
-        prefix = given.kafka.topic_prefix
+        engine = engine_config(self._product.settings)
         follow = {
-            "rows": (f"{prefix}{given.engine.group}-changelog", "read_committed"),
-            "webhooks": (f"{prefix}{INGRESS_WEBHOOKS.name}", "read_committed"),
-            "written": (f"{prefix}{CHANNEL_COMMANDS.name}", "read_uncommitted"),
-            "committed": (f"{prefix}{CHANNEL_COMMANDS.name}", "read_committed"),
+            "rows": (engine.state_topic, "read_committed"),
+            "webhooks": (engine.physical(INGRESS_WEBHOOKS.name), "read_committed"),
+            "written": (engine.physical(CHANNEL_COMMANDS.name), "read_uncommitted"),
+            "committed": (engine.physical(CHANNEL_COMMANDS.name), "read_committed"),
         }
         for name, (topic, isolation) in follow.items():
             self._tails[name] = Tail(self._bootstrap, topic, _PARTITIONS, isolation)
