@@ -94,7 +94,10 @@ class EffectRig:
         try:
             await self._peers.start()
             await self._product.start()
-            await self._until(lambda: not self._peers.wrong(), "every listing shows its opening stock")
+            shops = self._peers.storefronts.values()
+            await self._until(
+                lambda: not self._peers.wrong() and all(shop.quiet() for shop in shops), "the opening stock is on offer"
+            )
             self._follow()
             await self._prepare()
             for case in self.cases:
