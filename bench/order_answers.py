@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
-from app.simulators.base import Asgi, Hosted
+from app.simulators.base import Asgi
 from app.simulators.bigcommerce.simulator import BigCommerceSimulator
 from app.simulators.clarus.simulator import ClarusSimulator
 from app.simulators.commercetools.simulator import CommercetoolsSimulator
@@ -139,37 +139,43 @@ async def _place(shop: BigCommerceSimulator, products: int, rate: float, seconds
     return count
 
 
-async def serve(name: str, products: int, stock: int) -> None:
-    """Until standard input ends."""
-    peer: Hosted
+Peer = ClarusSimulator | CommercetoolsSimulator | BigCommerceSimulator
+
+
+def _peer(name: str, products: int, stock: int) -> tuple[Peer, Warehouse | None]:
     if name == "clarus":
-        peer = clarus = ClarusSimulator("clarus", 1, warehouses=[WAREHOUSE])
+        clarus = ClarusSimulator("clarus", 1, warehouses=[WAREHOUSE])
         for sku in map(sku_of, range(products)):
             clarus.add_product(sku)
-        ready = Warehouse(clarus, stock)
-    else:
-        peer = shop = (
-            CommercetoolsSimulator("ct", 1, rate=1_000)
-            if name == "ct"
-            else BigCommerceSimulator("bc", 1, plan="enterprise")
-        )
+        return clarus, Warehouse(clarus, stock)
+    if name == "ct":
+        return CommercetoolsSimulator("ct", 1, rate=1_000), None
+    return BigCommerceSimulator("bc", 1, plan="enterprise"), None
+
+
+async def serve(name: str, products: int, stock: int) -> None:
+    """Until standard input ends."""
+    peer, ready = _peer(name, products, stock)
+    if not isinstance(peer, ClarusSimulator):
         for sku in map(sku_of, range(products)):
-            shop.add_listing(sku)
-            await shop.set_stock(sku, stock)
+            peer.add_listing(sku)
+            await peer.set_stock(sku, stock)
     await peer.start()
-    print(json.dumps(peer.connection()), flush=True)  # type: ignore[attr-defined]
+    print(json.dumps(peer.connection()), flush=True)
     while line := await asyncio.to_thread(sys.stdin.readline):
-        told = json.loads(line)
-        match told["do"]:
-            case "notify":
-                peer.notify_to(told["url"])  # type: ignore[attr-defined]
-                said: object = None
-            case "place":
-                said = await _place(shop, products, told["rate"], told["seconds"])  # type: ignore[arg-type]
-            case _:
-                said = [ready.created, ready.references]
-        print(json.dumps(said), flush=True)
+        print(json.dumps(await _do(json.loads(line), peer, ready, products)), flush=True)
     await peer.stop()
+
+
+async def _do(told: Node, peer: Peer, ready: Warehouse | None, products: int) -> object:
+    """What a line asks for; what is said then."""
+    if ready is not None:
+        return [ready.created, ready.references]
+    assert isinstance(peer, BigCommerceSimulator)
+    if told["do"] == "place":
+        return await _place(peer, products, told["rate"], told["seconds"])
+    peer.notify_to(told["url"])
+    return None
 
 
 if __name__ == "__main__":
