@@ -261,12 +261,14 @@ def found(
 
 
 def _there(row: ReleaseRow, one: AtWarehouse, now: int) -> list[WarehouseOrder]:
-    row.intent, row.next_at = None, now
+    asked, row.intent = row.intent is not None, None
     if row.cancel and one.status not in FINAL and row.answered < row.version:
         _take(row, one)
         row.looked = True
-        row.next_at = now + (_look_wait(row) if row.attempts else 0)
+        if asked:  # what others look up meanwhile does not put the next attempt off
+            row.next_at = now + _look_wait(row)
         return []
+    row.next_at = now
     return _seen(row, one, now)
 
 

@@ -174,6 +174,20 @@ def test_a_command_that_is_not_newer_is_answered_again() -> None:
     assert [one.status for one in rules.report(row, "")] == ["DELETED"] and not rules.pending(row)
 
 
+def test_look_ups_of_others_do_not_put_a_cancel_off_that_is_to_be_tried_again() -> None:
+    row = made()
+    rules.want_cancel(row, cancel(), 10)
+    rules.found(row, [PENDING], 10, UNKNOWN, 10)
+    rules.begin(row, Cancel(), 10)
+    rules.unknown(row, 20)
+    rules.found(row, [PENDING], 1_000, UNKNOWN, 1_000)
+    until = row.next_at
+    assert until > 1_000
+    for now in range(1_100, until, 100):
+        rules.found(row, [PENDING], now, UNKNOWN, now)
+    assert isinstance(rules.next_step(row, until), Cancel)
+
+
 def test_a_repeated_command_changes_nothing_of_a_request_under_way() -> None:
     row = creating()
     row.looks = 3
