@@ -222,9 +222,9 @@ class Delivery:
         if changed:
             self._accepted(command.channel, "order", occurred, replaces)
             row.caused_at = occurred if isinstance(command, ReleaseOrder) else 0
-            self._due(batch, command.channel, "order", command.reference)
-            batch.put(self._tables.releases, command.reference, row)
-            self.on_change(command.channel, "release", command.reference)
+        self._due(batch, command.channel, "order", command.reference)
+        batch.put(self._tables.releases, command.reference, row)
+        self.on_change(command.channel, "release", command.reference)
         return changed
 
     def _parcel(self, batch: Batch, command: ShipParcel, occurred: int) -> bool:
