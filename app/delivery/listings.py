@@ -86,6 +86,7 @@ class Listings:
         self._missing: set[str] = set()
         self._write_tasks = self._read_tasks = 0
         self._sweep_at = self._sweep_next = 0
+        self._remapped = False
 
     # ---- seen from outside ----
 
@@ -99,6 +100,11 @@ class Listings:
         """A pause ended: every listing of the channel may have something to write."""
         for listing in self._desk.catalogue.of_channel(self._desk.channel):
             self.changed(listing.id)
+
+    def remapped(self) -> None:
+        """Other mappings are in force: listings may be new, another product's, or gone."""
+        self._remapped = True
+        self._alarm.ring()
 
     def pending(self) -> int:
         """Listings whose wanted state is not confirmed. What the storefront cannot manage has an exception and does not count."""
@@ -129,6 +135,10 @@ class Listings:
     async def run(self, group: asyncio.TaskGroup) -> None:
         """Until cancelled."""
         while True:
+            if self._remapped:
+                self._remapped = False
+                for key in await self._desk.commit(self._rows.follow_catalogue):
+                    self.changed(key)
             for key in self._alarm.due():
                 self._held.discard(key)
                 self._touched.setdefault(key, False)
@@ -275,7 +285,9 @@ class Listings:
 
     async def _read(self, readings: list[Reading], priority: Priority) -> None:
         keys = [reading.listing for reading in readings]
-        listings = [self._desk.catalogue.listings[key] for key in keys]
+        known = self._desk.catalogue.listings
+        readings = [reading for reading in readings if reading.listing in known]
+        listings = [known[reading.listing] for reading in readings]
         try:
             answers = await doing("read_stock", self._connector.read_stock(listings, priority))
             missing, times = await self._desk.commit(
