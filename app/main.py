@@ -185,12 +185,11 @@ class Worker:
         loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, stop.set)
-        weaker = notes(self.settings.catalogue(), unguarded(self.settings.channels))
-        if weaker:
-            log.warning("last units of some products may be sold twice", products=len(weaker), first=weaker[0])
         await self.ops.start()
         try:
             await self.mappings.load()
+            if weaker := notes(self._catalogue, unguarded(self.settings.channels)):
+                log.warning("last units of some products may be sold twice", products=len(weaker), first=weaker[0])
             await self.app.start()
             await _first(self.app.finished(), stop.wait(), self.mappings.follow())
         finally:

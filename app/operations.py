@@ -21,7 +21,7 @@ from app.settings import Settings
 from app.why.names import near, unknown
 from schemas.catalogue import OPERATIONS_COMMANDS
 from schemas.records import Event, OperatorCommand
-from tables.handling import ACTIONS
+from tables.handling import ACTIONS, FOUND
 
 SECONDS = 10.0
 
@@ -71,8 +71,8 @@ def send_all(
 
 def _check(settings: Settings, command: OperatorCommand) -> None:
     """Only what the agent can act on is written."""
-    if command.action in ACTIONS:
-        return  # its exception was read from the topic
+    if command.action in (*ACTIONS, *FOUND):
+        return  # its exception was read from the topic, or is an audit's
     catalogue, channels = settings.catalogue(), [CLARUS, *settings.channels]
     if command.target in channels:
         return

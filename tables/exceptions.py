@@ -135,7 +135,7 @@ CATALOGUE: Final[dict[str, Kind]] = {
         "ecommerce",
         "SKU, barcode, weight or unit differ between the warehouse and a storefront.",
         "the product on both sides",
-        "Correct the wrong side, then resolve this",
+        "Correct the wrong side; the next clarus-stream audit resolves it",
     ),
     "poison_record": Kind(
         "integration",

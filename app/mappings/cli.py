@@ -12,6 +12,7 @@ from app.config import load
 from app.mappings import files, importing, show
 from app.mappings.configured import configured
 from app.mappings.force import in_force
+from app.mappings.whatif import what_if
 from app.operations import actor as this_user
 from app.screen import screen
 from app.settings import Settings
@@ -149,3 +150,28 @@ def export(
         return
     output.write_text(text, encoding="utf-8")
     click.echo(f"{output}: {len(records)} mappings, version {log.version}")
+
+
+@mappings.command("what-if")
+@click.argument("file", type=FILE)
+@click.option("--last", default=10_000, show_default=True, type=click.IntRange(1, 1_000_000), help="Order events.")
+@click.option("--replace", is_flag=True, help="As if everything imported before that is not in FILE were removed.")
+@config_option
+@json_option
+def what_if_(file: Path, last: int, replace: bool, config_file: Path | None, as_json: bool) -> None:
+    """Try the import of FILE over the last order events: which orders would become something else, and what. Nothing is written.
+
+    Each order is judged as if it were seen for the first time, in the state its storefront showed last.
+
+    \b
+    Examples:
+      clarus-stream mappings what-if shipping.csv --config shop.yaml
+      clarus-stream mappings what-if all.yaml --replace --last 100000 --json --config shop.yaml
+    """
+    settings = _settings(config_file)
+    given = files.read(file)
+    found = what_if(settings, importing.plan(settings, importing.imported(settings), given, replace=replace), last)
+    if as_json:
+        _json(found.as_dict())
+    else:
+        show.show_trial(screen(), found)

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from app.errors import Problem
 from app.mappings.configured import configured, setting
 from app.mappings.files import MappingFile
+from app.mappings.force import in_force
 from app.mappings.topic import MappingsReader, MappingsWriter
 from app.registry import codecs_for
 from app.settings import Settings
+from tables.catalogue import Catalogue
 from tables.mappings import book as books
 from tables.mappings.book import Entry, Key
 from tables.mappings.changes import Change, changes
@@ -31,6 +33,12 @@ def imported(settings: Settings) -> Log:
     with MappingsReader(settings, codecs_for(settings)) as reader:
         reader.catch_up()
         return reader.log
+
+
+def mapped(settings: Settings) -> Catalogue:
+    """Products, listings and policies as the workers have them. `Problem` as `imported`."""
+    log = imported(settings)
+    return in_force(settings, log.entries, log.version).catalogue
 
 
 def plan(settings: Settings, before: Log, file: MappingFile, *, replace: bool = False) -> Plan:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from app.mappings.whatif import Trial
 from app.why.show import moment
 from tables.mappings.book import Entry
 from tables.mappings.changes import Change
@@ -82,3 +83,23 @@ def show_entries(console: Console, entries: Iterable[Entry]) -> None:
     console.print(table)
     if len(listed) > ROWS:
         console.print(f"and {len(listed) - ROWS} more: choose with --kind or --channel, or --json has all")
+
+
+def show_trial(console: Console, found: Trial) -> None:
+    """Orders that would become something else."""
+    seen = found.seen
+    if found.changed:
+        table = Table("order", "would become", "", box=box.SIMPLE, pad_edge=False)
+        for one in found.changed[:ROWS]:
+            note = "at the warehouse already: only later orders like it" if one.at_warehouse else ""
+            table.add_row(one.order, "; ".join(one.what), note)
+        console.print(table)
+    if len(found.changed) > ROWS:
+        console.print(f"and {len(found.changed) - ROWS} more (--json shows all)")
+    waiting = sum(not one.at_warehouse for one in found.changed)
+    console.print(
+        f"{len(found.changed)} of {len(seen.orders)} orders of the last {seen.events} events would become something else, "
+        f"{waiting} of them not at the warehouse yet. Nothing was written"
+    )
+    if not seen.whole:
+        console.print("not all events could be read in time: ask for fewer with --last", style="yellow")
