@@ -144,3 +144,24 @@ async def _play(peers: Peers, product: Product, folder: Path) -> None:
     async with httpx.AsyncClient(trust_env=False) as client:
         status = (await client.get(f"http://127.0.0.1:{port}/status")).json()
     assert status["mappings"]["version"] == 1 and status["mappings"]["left_out"] == []
+    await _audited(peers, config, states)
+
+
+async def _audited(peers: Peers, config: Path, states: Callable[[], dict[str, str]]) -> None:
+    """A barcode that differs is an exception until it does not."""
+    shop, name = peers.storefronts["bc"], "catalogue_mismatch:bc//A"
+    peers.clarus.describe("A", barcode="501")
+    shop.describe("A", barcode="502")
+
+    async def audit() -> tuple[int, Any]:
+        done = await asyncio.to_thread(CliRunner().invoke, cli, ["audit", "--json", "--config", str(config)])
+        assert isinstance(done.exception, SystemExit | None), done.exception
+        return done.exit_code, json.loads(done.stdout)
+
+    status, found = await audit()
+    assert status == 1 and [(one["entity"], one["what"]) for one in found["differences"]] == [("bc//A", "barcode")]
+    await until(lambda: states().get(name) == "OPEN")
+    shop.describe("A", barcode="501")
+    status, found = await audit()
+    assert status == 0 and (found["opened"], found["resolved"]) == (0, 1)
+    await until(lambda: states()[name] == "RESOLVED")

@@ -80,7 +80,17 @@ def test_skus_without_a_mapping_are_listed() -> None:
     assert unmapped(CATALOGUE, "bc", {one.sku: one for one in (*ALL, item("NEW"), item("m1"))}) == ["NEW", "m1"]
 
 
-@pytest.mark.parametrize(("value", "unit", "told"), [("0.3", "kg", 300), (1, "lb", 453.59237), ("0.0000", "kg", None), (None, "g", None), ("x", "g", None), (1, "", None)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("value", "unit", "told"),
+    [
+        ("0.3", "kg", 300),
+        (1, "lb", 453.59237),
+        ("0.0000", "kg", None),
+        (None, "g", None),
+        ("x", "g", None),
+        (1, "", None),
+    ],
+)
 def test_weights_are_grams(value: object, unit: str, told: float | None) -> None:
     assert grams(value, unit) == (None if told is None else Decimal(str(told)))
 
