@@ -22,14 +22,14 @@ CATALOGUE: Final[dict[str, Kind]] = {
     "unmapped_sku": Kind(
         "ecommerce",
         "A SKU is not known on the other side: an order has a line that no listing has, or a listing has no product there.",
-        "clarus-stream mappings list --kind sku, then the storefront's product",
+        "the mappings (clarus-stream mappings list --kind sku), then the storefront's product",
         f"Map the SKU (`sku`), or correct it, and {_IMPORT}. Or take the listing out",
         f"{_AGAIN}; a listing or SKU is read again",
     ),
     "unmapped_shipping_method": Kind(
         "ecommerce",
         "An order has a shipping method without carrier and service, so it is held.",
-        "clarus-stream mappings list --kind shipping",
+        "the mappings (clarus-stream mappings list --kind shipping)",
         f"Map the method (`shipping`) and {_IMPORT}",
         _AGAIN,
     ),
@@ -43,7 +43,7 @@ CATALOGUE: Final[dict[str, Kind]] = {
     "unmapped_location": Kind(
         "ecommerce",
         "A location of the storefront belongs to no warehouse.",
-        "clarus-stream mappings list --kind location, then the storefront's locations",
+        "the mappings (clarus-stream mappings list --kind location), then the storefront's locations",
         f"Map the location (`location`) and {_IMPORT}",
         _AGAIN,
     ),

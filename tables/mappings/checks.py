@@ -16,7 +16,6 @@ from tables.mappings.kinds import (
     ANY,
     MEANINGS,
     Bundle,
-    Instruction,
     Location,
     MappingRecord,
     Shipping,
@@ -79,10 +78,10 @@ def near(word: str, names: Iterable[str]) -> str:
 
 
 def _channels(book: Book, setting: Setting) -> Iterator[Fault]:
-    for kind in (Sku, SkuRule, Shipping, Status, Location, Instruction):
+    for kind in (Sku, SkuRule, Shipping, Status, Location):
         for one in of_kind(book, kind):
             channel = one.channel  # type: ignore[attr-defined]
-            free = channel == ANY and kind in (SkuRule, Shipping, Instruction)
+            free = channel == ANY and kind in (SkuRule, Shipping)
             if free or channel in setting.channels or (kind is Status and channel == setting.warehouse):
                 continue
             names = ", ".join(setting.channels) or "none; the configuration has no channels"

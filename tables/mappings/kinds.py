@@ -16,7 +16,6 @@ ANY: Final = "*"
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Short = Annotated[str, msgspec.Meta(max_length=200)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
-Target = Literal["order_notes", "delivery_notes", "packing_notes", "pick_notes"]
 
 
 class MappingRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -36,7 +35,7 @@ class MappingRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         return f"{self.kind} {self.key}"
 
 
-class Sku(MappingRecord):
+class Sku(MappingRecord, kw_only=True):
     """A channel's own SKU (at a location of it) is this product, in this selling unit. It is a listing: its stock is published there."""
 
     kind = "sku"
@@ -48,7 +47,7 @@ class Sku(MappingRecord):
     location: Short = ""
 
 
-class SkuRule(MappingRecord):
+class SkuRule(MappingRecord, kw_only=True):
     """How SKUs of a channel's orders may differ from its listings and still be meant: case, leading zeros, characters that say nothing."""
 
     kind = "sku_rule"
@@ -59,7 +58,7 @@ class SkuRule(MappingRecord):
     remove: Short = ""
 
 
-class Unit(MappingRecord):
+class Unit(MappingRecord, kw_only=True):
     """A selling unit of a product: a whole number of eaches."""
 
     kind = "unit"
@@ -69,7 +68,7 @@ class Unit(MappingRecord):
     eaches: Count
 
 
-class Bundle(MappingRecord):
+class Bundle(MappingRecord, kw_only=True):
     """A bundle and what is in one of it, in eaches."""
 
     kind = "bundle"
@@ -78,7 +77,7 @@ class Bundle(MappingRecord):
     components: Annotated[dict[str, Count], msgspec.Meta(min_length=1)]
 
 
-class Shipping(MappingRecord):
+class Shipping(MappingRecord, kw_only=True):
     """A shipping method of a storefront, and the Clarus carrier and service it is."""
 
     kind = "shipping"
@@ -89,7 +88,7 @@ class Shipping(MappingRecord):
     service: Short = ""
 
 
-class Status(MappingRecord):
+class Status(MappingRecord, kw_only=True):
     """What an order status of a channel means; for `clarus` the standard status that a code of the tenant is."""
 
     kind = "status"
@@ -99,7 +98,7 @@ class Status(MappingRecord):
     means: Text
 
 
-class Location(MappingRecord):
+class Location(MappingRecord, kw_only=True):
     """The warehouses that serve a location of a channel: what its listings offer, and where its orders go."""
 
     kind = "location"
@@ -109,7 +108,7 @@ class Location(MappingRecord):
     warehouses: Annotated[list[str], msgspec.Meta(min_length=1)]
 
 
-class Bucket(MappingRecord):
+class Bucket(MappingRecord, kw_only=True):
     """How stock of a Clarus stock status counts: as what may be sold, as on hold, or not at all."""
 
     kind = "bucket"
@@ -118,20 +117,8 @@ class Bucket(MappingRecord):
     counts: Literal["sellable", "held", "ignored"]
 
 
-class Instruction(MappingRecord):
-    """A custom field of orders (or `note`, `gift`) that the warehouse must read: in which notes, after which words, and for which value only."""
-
-    kind = "instruction"
-    identity = ("channel", "field", "value")
-    channel: Text = ANY
-    field: Text
-    target: Target
-    value: Short = ""
-    text: Short = ""
-
-
 KINDS: Final[dict[str, type[MappingRecord]]] = {
-    one.kind: one for one in (Sku, SkuRule, Unit, Bundle, Shipping, Status, Location, Bucket, Instruction)
+    one.kind: one for one in (Sku, SkuRule, Unit, Bundle, Shipping, Status, Location, Bucket)
 }
 MEANINGS: Final = tuple(
     str(one) for one in (Meaning.WAIT, Meaning.WANTED, Meaning.HOLD, Meaning.SENT, Meaning.CANCELLED)

@@ -21,6 +21,7 @@ from app.cli import cli
 from app.drill.peers import Peers
 from app.drill.product import Product
 from app.drill.read import parse_drill
+from app.drill.simulators import RealPeers
 from app.simulators.contract import NewLine, NewOrder
 
 pytestmark = [
@@ -72,7 +73,7 @@ async def test_an_import_releases_what_waited_for_it_once_and_without_a_restart(
     drill = parse_drill(FILE, "mappings")
     running = BundledBroker()
     await asyncio.to_thread(running.start)
-    peers = Peers(drill.file)
+    peers = Peers(drill.file, RealPeers())
     product = Product(peers, drill.raw, running, foreign=False, tell=lambda _: None)
     try:
         await peers.start()
