@@ -130,8 +130,8 @@ class Catalogue:
         known, spelling = self._alike.get((channel, location)), self._spelling(channel)
         if known is None:
             known = self._alike[channel, location] = {}
-            for listing in self.of_channel(channel) if spelling is not None else ():
-                if listing.location == location:
+            for listing in self.of_channel(channel):
+                if spelling is not None and listing.location == location:
                     plain = spelling.plain(listing.sku)
                     other = known.get(plain, listing)
                     same = other is not None and (other.product, other.unit) == (listing.product, listing.unit)

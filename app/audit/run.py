@@ -93,9 +93,9 @@ def tell(settings: Settings, found: Audit, actor: str) -> None:
         if name not in known or known[name].detail != text:
             found.opened += name not in known
             commands.append(_command("differs", name, channel, actor, text))
-    for name, one in known.items():
-        channel = one.holder.removeprefix("channel/")
-        if name not in wanted and _was_read(found, one, channel):
+    for name, state in known.items():
+        channel = state.holder.removeprefix("channel/")
+        if name not in wanted and _was_read(found, state, channel):
             found.resolved += 1
             commands.append(_command("agrees", name, channel, actor, "the audit found no difference"))
     send_all(settings, commands)

@@ -35,7 +35,7 @@ class MappingRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         return f"{self.kind} {self.key}"
 
 
-class Sku(MappingRecord, kw_only=True):
+class Sku(MappingRecord, frozen=True, kw_only=True):
     """A channel's own SKU (at a location of it) is this product, in this selling unit. It is a listing: its stock is published there."""
 
     kind = "sku"
@@ -47,7 +47,7 @@ class Sku(MappingRecord, kw_only=True):
     location: Short = ""
 
 
-class SkuRule(MappingRecord, kw_only=True):
+class SkuRule(MappingRecord, frozen=True, kw_only=True):
     """How SKUs of a channel's orders may differ from its listings and still be meant: case, leading zeros, characters that say nothing."""
 
     kind = "sku_rule"
@@ -58,7 +58,7 @@ class SkuRule(MappingRecord, kw_only=True):
     remove: Short = ""
 
 
-class Unit(MappingRecord, kw_only=True):
+class Unit(MappingRecord, frozen=True, kw_only=True):
     """A selling unit of a product: a whole number of eaches."""
 
     kind = "unit"
@@ -68,7 +68,7 @@ class Unit(MappingRecord, kw_only=True):
     eaches: Count
 
 
-class Bundle(MappingRecord, kw_only=True):
+class Bundle(MappingRecord, frozen=True, kw_only=True):
     """A bundle and what is in one of it, in eaches."""
 
     kind = "bundle"
@@ -77,7 +77,7 @@ class Bundle(MappingRecord, kw_only=True):
     components: Annotated[dict[str, Count], msgspec.Meta(min_length=1)]
 
 
-class Shipping(MappingRecord, kw_only=True):
+class Shipping(MappingRecord, frozen=True, kw_only=True):
     """A shipping method of a storefront, and the Clarus carrier and service it is."""
 
     kind = "shipping"
@@ -88,7 +88,7 @@ class Shipping(MappingRecord, kw_only=True):
     service: Short = ""
 
 
-class Status(MappingRecord, kw_only=True):
+class Status(MappingRecord, frozen=True, kw_only=True):
     """What an order status of a channel means; for `clarus` the standard status that a code of the tenant is."""
 
     kind = "status"
@@ -98,7 +98,7 @@ class Status(MappingRecord, kw_only=True):
     means: Text
 
 
-class Location(MappingRecord, kw_only=True):
+class Location(MappingRecord, frozen=True, kw_only=True):
     """The warehouses that serve a location of a channel: what its listings offer, and where its orders go."""
 
     kind = "location"
@@ -108,7 +108,7 @@ class Location(MappingRecord, kw_only=True):
     warehouses: Annotated[list[str], msgspec.Meta(min_length=1)]
 
 
-class Bucket(MappingRecord, kw_only=True):
+class Bucket(MappingRecord, frozen=True, kw_only=True):
     """How stock of a Clarus stock status counts: as what may be sold, as on hold, or not at all."""
 
     kind = "bucket"

@@ -171,8 +171,9 @@ class CommercetoolsSimulator(Hosted):
     def describe(self, sku: str, *, barcode: str = "", grams: float = 0.0) -> None:
         """What the catalogue says of a listing's SKU: the attributes `ean` and `weight`."""
         product = self._products.get_key(sku)
-        attributes = [{"name": "ean", "value": barcode}, {"name": "weight", "value": grams}]
-        product["masterVariant"]["attributes"] = [one for one in attributes if one["value"]]
+        values: Doc = {"ean": barcode, "weight": grams}
+        attributes = [{"name": name, "value": value} for name, value in values.items() if value]
+        product["masterVariant"]["attributes"] = attributes
 
     async def place(self, order: NewOrder) -> StorefrontOrder:
         """As `StorefrontSimulator.place`: tracked lines reserve on order, untracked ones have the mode None."""
