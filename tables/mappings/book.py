@@ -73,7 +73,7 @@ def catalogue(book: Book, policies: Iterable[PolicyRule], warehouses: Iterable[s
 def spellings(book: Book) -> dict[str, Spelling]:
     """SKU rules by channel."""
     return {
-        one.channel: Spelling(one.case == "ignore", one.leading_zeros == "ignore", one.remove)
+        one.channel: Spelling(one.case == "ignore", one.leading_zeros == "ignore", one.ignore)
         for one in of_kind(book, SkuRule)
     }
 

@@ -135,8 +135,8 @@ def _locations(book: Book, setting: Setting) -> Iterator[Fault]:
 
 def _rules(book: Book) -> Iterator[Fault]:
     for one in of_kind(book, SkuRule):
-        if (one.case, one.leading_zeros, one.remove) == ("exact", "exact", ""):
-            yield _fault(one, "it ignores nothing; set case, leading_zeros or remove, or remove the record")
+        if (one.case, one.leading_zeros, one.ignore) == ("exact", "exact", ""):
+            yield _fault(one, "it ignores nothing; set case, leading_zeros or ignore, or take the record out")
 
 
 def _alike(book: Book, setting: Setting) -> Iterator[Fault]:

@@ -55,7 +55,7 @@ class SkuRule(MappingRecord, frozen=True, kw_only=True):
     channel: Text = ANY
     case: Literal["exact", "ignore"] = "exact"
     leading_zeros: Literal["exact", "ignore"] = "exact"
-    remove: Short = ""
+    ignore: Short = ""
 
 
 class Unit(MappingRecord, frozen=True, kw_only=True):

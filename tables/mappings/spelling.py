@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Spelling:
-    """What does not count in a channel's SKUs. `remove`: characters that are left out."""
+    """What does not count in a channel's SKUs. `ignore`: characters that are left out."""
 
     ignore_case: bool = False
     ignore_zeros: bool = False
-    remove: str = ""
+    ignore: str = ""
     _table: dict[int, None] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_table", dict.fromkeys(map(ord, self.remove)))
+        object.__setattr__(self, "_table", dict.fromkeys(map(ord, self.ignore)))
 
     def plain(self, sku: str) -> str:
         """What is left of the SKU: two spellings of one SKU leave the same."""

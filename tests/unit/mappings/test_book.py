@@ -61,7 +61,7 @@ def test_the_book_becomes_products_listings_and_policies() -> None:
 
 @pytest.mark.parametrize("spelt", ["sku123", "SKU-123", "s-k-u-0123", "0SKU123"])
 def test_a_rule_says_which_spellings_are_the_same_sku(spelt: str) -> None:
-    rule = SkuRule(channel="us", case="ignore", leading_zeros="ignore", remove="-")
+    rule = SkuRule(channel="us", case="ignore", leading_zeros="ignore", ignore="-")
     catalogue = SETTING.catalogue(with_(rule, Sku(channel="us", sku="0123", product="CARD")))
     found = catalogue.find("us", spelt)
     assert (found.product if found else None) == ("000123" if spelt != "s-k-u-0123" else None)
