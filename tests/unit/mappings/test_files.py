@@ -62,7 +62,7 @@ def test_a_record_to_remove_is_named_by_its_key_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "lines"),
     [
-        ("x.yaml", "unit: [{product: A, unit: case, eaches: 1.5}]", ["x.yaml:1: unit A/case: eaches is 1.5; allowed: a whole number from 1 to 1000000, never a fraction"]),
+        ("x.yaml", "unit: [{product: A, unit: case, eaches: 1.5}]", ["x.yaml:1: unit A/case: eaches is 1.5; allowed: a whole number from 1 to 1000000, never"]),
         ("x.yaml", "unit:\n  - {product: 7, unit: case, eaches: 2}\n  - {unit: case, eaches: 2}", [
             "x.yaml:2: unit 7/case: product is 7; allowed: text of at most 200 characters, in quotes where it looks like a number",
             "x.yaml:3: unit case: product is missing; allowed: text of at most 200 characters, in quotes where it looks like a number"]),
@@ -70,7 +70,7 @@ def test_a_record_to_remove_is_named_by_its_key_alone(tmp_path: Path) -> None:
         ("x.yaml", "unit: {a: 1}", ["x.yaml:1: unit: allowed: a list of records"]),
         ("x.yaml", "unit: [case]", ["x.yaml:1: unit: allowed: fields and their values"]),
         ("x.yaml", "unit: [{product: A, remove: true}]", ["x.yaml:1: unit A: unit is missing or no text; a record to remove is named by product, unit"]),
-        ("x.yaml", "unit: [{product: A, unit: a, eaches: 2}, {product: A, unit: a, eaches: 3}]", ["x.yaml:1: unit A/a: it is given twice, first at x.yaml:1; keep one"]),
+        ("x.yaml", "bucket: [{status: A, counts: held}, {status: A, counts: held}]", ["x.yaml:1: bucket A: it is given twice, first at x.yaml:1; keep one"]),
         ("x.csv", "product,unit\nA,case", ["x.csv:1: the first line must name the columns, one of them kind"]),
         ("x.csv", "kind,colour\nunit,red", ["x.csv:1: 'colour' is no column; allowed: "]),
         ("x.csv", "kind,product,unit,eaches\nunit,A,case,12.5\nunits,A,case,1\nunit,A,case,1,2", [
@@ -96,5 +96,5 @@ def test_what_csv_cannot_hold_is_said(tmp_path: Path) -> None:
         Problem, match="bundle G: components has a semicolon in a code, which CSV cannot hold: export YAML"
     ):
         files.dump([Bundle(product="G", components={"A;B": 1, "C": 2})], "csv")
-    with pytest.raises(Problem, match="x.yaml: cannot be read"):
+    with pytest.raises(Problem, match=r"x\.yaml: cannot be read"):
         files.read(tmp_path / "x.yaml")
