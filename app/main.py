@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import importlib.metadata
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Set
 from typing import Any
 
 import structlog
@@ -22,7 +22,7 @@ from app.engine import Batch, EngineApp, EngineError, create_app, partition_of
 from app.errors import Problem
 from app.exceptions import openapi
 from app.exceptions.api import ExceptionsApi
-from app.mappings.force import InForce, changed_products
+from app.mappings.force import InForce
 from app.mappings.live import LiveMappings
 from app.mappings.topic import MappingsReader
 from app.measures import WorkerGauges, WorkerMeasures
@@ -147,10 +147,9 @@ class Worker:
         run.__name__ = name.replace(".", "_")
         self.app.agent(self.app.topic(name), name=run.__name__)(run)
 
-    def _put_in_force(self, found: InForce) -> None:
+    def _put_in_force(self, found: InForce, changed: Set[str]) -> None:
         """Other mappings count from the next batch on; everybody holds the one catalogue, whose content is replaced."""
         clarus = self.settings.clarus
-        changed = changed_products(self._catalogue, found.catalogue)
         self._catalogue.become(found.catalogue)
         self._stock_rules.modes.clear()
         self._orders.use(found.orders)

@@ -14,6 +14,7 @@ from app.delivery.gate import SERVICE_LEVELS
 from app.engine.api import Context
 from schemas import catalogue as topics
 from schemas.records import StockOutcome
+from tables.catalogue import Listing
 from tables.deliveries import listing as rules
 from tables.deliveries.listing import Adopt, CheckBack, ListingRow, LookUp, Tell, Wait, Write
 from tables.deliveries.peers import Bounds, PeerKind
@@ -88,30 +89,29 @@ class ListingRows:
             if row.intent is not None:
                 rules.foreign(row, self._kind, self._bounds, now)
                 context.put(desk.tables.listings, key, row)
-        return sorted(known.union(self.follow_catalogue(context, emit)))
+        listings = desk.catalogue.of_channel(desk.channel)
+        self.follow_catalogue(context, emit, listings)
+        return sorted(known.union(listing.id for listing in listings))
 
-    def follow_catalogue(self, context: Context, emit: Emitter) -> list[str]:
-        """Every listing of the catalogue has a row, under its product of now: one that was another product's is counted anew. Those of the channel.
+    def follow_catalogue(self, context: Context, emit: Emitter, listings: Iterable[Listing]) -> None:
+        """These listings have a row, under their product of now: one that was another product's is counted anew.
 
         What was to be looked at because of a listing that was taken out is over.
         """
-        desk, found = self._desk, list[str]()
+        desk = self._desk
         for _, trouble in list(context.scan(desk.tables.troubles, f"{desk.channel}/unmapped_sku:{desk.channel}/")):
             if trouble.entity not in desk.catalogue.listings:
                 desk.resolve_trouble(context, emit, trouble.type, trouble.entity)
-        for listing in desk.catalogue.of_channel(desk.channel):
+        for listing in listings:
             row = context.get(desk.tables.listings, listing.id)
             if row is None:
                 row = ListingRow(listing.id, desk.channel, listing.product)
             elif row.sku == listing.product:
-                found.append(listing.id)
                 continue
             else:
                 row.sku = listing.product
                 rules.rebaseline(row)
             context.put(desk.tables.listings, listing.id, row)
-            found.append(listing.id)
-        return found
 
     def evaluate(self, context: Context, emit: Emitter, key: str, sweep: bool, found: Round) -> Due | None:
         """What a listing needs now; judgements are applied and outcomes told on the way. A wait goes into `found`."""

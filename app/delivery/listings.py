@@ -6,7 +6,7 @@ is only a to-do list: everything durable is in the rows, and an intent is commit
 
 import asyncio
 import heapq
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from itertools import count, islice
 from typing import Final
@@ -86,7 +86,7 @@ class Listings:
         self._missing: set[str] = set()
         self._write_tasks = self._read_tasks = 0
         self._sweep_at = self._sweep_next = 0
-        self._remapped = False
+        self._remapped: set[str] = set()  # products whose listings may be new, or another product's
 
     # ---- seen from outside ----
 
@@ -101,9 +101,9 @@ class Listings:
         for listing in self._desk.catalogue.of_channel(self._desk.channel):
             self.changed(listing.id)
 
-    def remapped(self) -> None:
-        """Other mappings are in force: listings may be new, another product's, or gone."""
-        self._remapped = True
+    def remapped(self, changed: Set[str]) -> None:
+        """Other mappings are in force: listings of these products may be new, another product's, or gone."""
+        self._remapped |= changed
         self._alarm.ring()
 
     def pending(self) -> int:
@@ -136,9 +136,7 @@ class Listings:
         """Until cancelled."""
         while True:
             if self._remapped:
-                self._remapped = False
-                for key in await self._desk.commit(self._rows.follow_catalogue):
-                    self.changed(key)
+                await self._follow_catalogue()
             for key in self._alarm.due():
                 self._held.discard(key)
                 self._touched.setdefault(key, False)
@@ -147,6 +145,15 @@ class Listings:
                 await self._round(group)
             else:
                 await self._alarm.wait(self._sleep())
+
+    async def _follow_catalogue(self) -> None:
+        changed, self._remapped = self._remapped, set()
+        listings = [x for x in self._desk.catalogue.of_channel(self._desk.channel) if x.product in changed]
+        for start in range(0, len(listings) or 1, LOOK_AT_ONCE):
+            part = listings[start : start + LOOK_AT_ONCE]
+            await self._desk.commit(lambda context, emit, part=part: self._rows.follow_catalogue(context, emit, part))  # type: ignore[misc]
+            for listing in part:
+                self.changed(listing.id)
 
     # ---- what is due ----
 

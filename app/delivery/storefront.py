@@ -67,7 +67,7 @@ class StorefrontOwner:
 
     def remapped(self, changed: Set[str]) -> None:
         """As `Owner.remapped`."""
-        self._listings.remapped()
+        self._listings.remapped(changed)
 
     async def run(self) -> None:
         """As `Owner.run`."""

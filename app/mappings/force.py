@@ -44,7 +44,7 @@ def _digest(settings: Settings, book: Book) -> str:
     return found.hexdigest()[:12]
 
 
-def changed_products(before: Catalogue, after: Catalogue) -> set[str]:
+def changed_products(before: Catalogue, after: Catalogue) -> frozenset[str]:
     """Products whose units, parts, listings or warehouses differ, new and removed ones too."""
     differ = {
         sku
@@ -53,7 +53,7 @@ def changed_products(before: Catalogue, after: Catalogue) -> set[str]:
     }
     if before.locations != after.locations:
         differ |= {x.product for x in after.listings.values() if _moved(x.id, before, after)}
-    return differ
+    return frozenset(differ)
 
 
 def _moved(listing: str, before: Catalogue, after: Catalogue) -> bool:

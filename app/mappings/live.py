@@ -4,14 +4,14 @@ Reading and building happen on threads; only the swap itself is on the event loo
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Any, Final
 
 import structlog
 from confluent_kafka import KafkaException
 
 from app import metrics
-from app.mappings.force import InForce, in_force
+from app.mappings.force import InForce, changed_products, in_force
 from app.mappings.topic import MappingsReader
 from app.settings import Settings
 
@@ -20,7 +20,8 @@ log = structlog.get_logger(__name__)
 _WAIT_S: Final = 1.0
 _SHOWN: Final = 20
 
-Apply = Callable[[InForce], None]
+Apply = Callable[[InForce, Set[str]], None]
+"""Takes what shall be in force, and the products that differ from before."""
 
 
 class LiveMappings:
@@ -67,11 +68,14 @@ class LiveMappings:
     async def _put_in_force(self, reader: MappingsReader) -> None:
         state = reader.log
         found = await asyncio.to_thread(in_force, self._settings, dict(state.entries), state.version)
+        before, changed = self._now, frozenset[str]()
+        if before is not None:
+            changed = await asyncio.to_thread(changed_products, before.catalogue, found.catalogue)
         for fault in found.left_out[:_SHOWN]:
             log.warning("a mapping is left out", record="/".join(fault.key), reason=fault.text)
         for key, reason in list(state.unreadable.items())[:_SHOWN]:
             log.warning("a mapping cannot be read", record="/".join(key), reason=reason)
-        self._apply(found)
+        self._apply(found, changed)
         self._now = found
         metrics.MAPPINGS_VERSION.set(found.version)
         metrics.MAPPINGS_LEFT_OUT.set(len(found.left_out) + len(state.unreadable))
