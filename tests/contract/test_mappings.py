@@ -109,7 +109,9 @@ async def test_a_worker_reads_all_and_then_follows(broker: TestBroker, tmp_path:
     settings = made(broker, tmp_path, "live.")
     written(settings, 1, "A", whole=True)
     seen: list[InForce] = []
-    live = LiveMappings(settings, lambda: MappingsReader(settings, codecs_for(settings)), lambda found, _: seen.append(found))
+    live = LiveMappings(
+        settings, lambda: MappingsReader(settings, codecs_for(settings)), lambda found, _: seen.append(found)
+    )
     await live.load()
     assert [one.version for one in seen] == [1] and seen[0].orders.rules.shipping["a"].carrier == "A"
     following = asyncio.create_task(live.follow())
