@@ -10,6 +10,7 @@ import msgspec
 from app.cli import config_option, json_option
 from app.config import load
 from app.errors import Problem
+from app.mappings.importing import mapped
 from app.screen import screen
 from app.why.ask import ask, default_worker
 from app.why.inputs import Tail, last_inputs
@@ -48,7 +49,10 @@ def why(target: str, workers: tuple[str, ...], count: int, config_file: Path | N
       clarus-stream why bc-us:SKU-123 --config shop.yaml --worker http://worker-1:9464 --worker http://worker-2:9464
     """
     settings = load(config_file, os.environ).settings
-    product = product_of(target, settings.catalogue())
+    try:
+        product = product_of(target, settings.catalogue())
+    except Problem:
+        product = product_of(target, mapped(settings))  # perhaps an import names it
     asked = ask(product.sku, workers or [default_worker(settings.settings.ops)])
     tail: Tail | None = None
     if count:
