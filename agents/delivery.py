@@ -25,7 +25,7 @@ from schemas.records import (
     ShipParcel,
     StockTarget,
 )
-from tables.deliveries import fetches, listing, modes, pauses, reads, releases, shipments, troubles
+from tables.deliveries import fetches, listing, modes, pauses, reads, releases, shipments, troubles, work
 from tables.deliveries.fetches import FetchRow
 from tables.deliveries.listing import ListingRow
 from tables.deliveries.modes import ModeRow
@@ -35,6 +35,7 @@ from tables.deliveries.reads import ReadRow
 from tables.deliveries.releases import ReleaseRow
 from tables.deliveries.shipments import ShipmentRow
 from tables.deliveries.troubles import TroubleRow
+from tables.deliveries.work import AtWorkRow, DueRow
 from tables.orders.references import reference_of
 from tables.reconciliation import DifferenceRow, SweepRow
 
@@ -59,6 +60,8 @@ class DeliveryTables:
     modes: Table[ModeRow]  # by channel
     sweeps: Table[SweepRow]  # by channel
     differences: Table[DifferenceRow]  # by channel/kind/entity
+    due: Table[DueRow]  # by channel/kind/entity: what is not done yet
+    at_work: Table[AtWorkRow]  # by SKU and reference: orders at the warehouse that are not over
 
 
 def silent(channel: str, kind: Kind, key: str) -> None:
@@ -225,8 +228,9 @@ class Delivery:
         if changed:
             self._accepted(command.channel, "order", occurred, replaces)
             row.caused_at = occurred if isinstance(command, ReleaseOrder) else 0
-            batch.put(self._tables.releases, command.reference, row)
-            self.on_change(command.channel, "release", command.reference)
+        self._due(batch, command.channel, "order", command.reference)
+        batch.put(self._tables.releases, command.reference, row)
+        self.on_change(command.channel, "release", command.reference)
         return changed
 
     def _parcel(self, batch: Batch, command: ShipParcel, occurred: int) -> bool:
@@ -238,5 +242,11 @@ class Delivery:
             self._accepted(command.channel, "shipment", occurred, replaces)
             row.caused_at = row.caused_at or occurred
             batch.put(self._tables.shipments, row.key, row)
+            self._due(batch, command.channel, "shipment", command.order_id)
             self.on_change(command.channel, "shipment", command.order_id)
         return changed
+
+    def _due(self, batch: Batch, channel: str, kind: work.Kind, entity: str) -> None:
+        key = work.due_key(channel, kind, entity)
+        if batch.get(self._tables.due, key) is None:
+            batch.put(self._tables.due, key, DueRow(batch.now_ms))

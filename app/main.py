@@ -48,6 +48,7 @@ from tables.deliveries.reads import ReadRow
 from tables.deliveries.releases import ReleaseRow
 from tables.deliveries.shipments import ShipmentRow
 from tables.deliveries.troubles import TroubleRow
+from tables.deliveries.work import AtWorkRow, DueRow
 from tables.mappings import book as books
 from tables.mappings.force import OrdersForce
 from tables.orders.rows import OrderRow, WaitRow
@@ -89,6 +90,8 @@ class Worker:
             modes=table("modes", row=ModeRow),
             sweeps=sweeps,
             differences=differences,
+            due=table("due", row=DueRow),
+            at_work=table("at_work", row=AtWorkRow),
         )
         parsers = {name: intake_for(name, settings).parse for name in (CLARUS, *settings.channels)}
         measures = WorkerMeasures()

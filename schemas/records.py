@@ -111,6 +111,7 @@ class WarehouseOrder(Record, kw_only=True):
     status: WarehouseStatus
     wms_id: str = ""
     detail: str = ""
+    ordered: dict[str, int] = {}
 
 
 class WarehouseParcel(Record, kw_only=True):

@@ -29,7 +29,7 @@ SHORTEST_GAP: Final = 200
 FoundOrders = Mapping[str, Sequence[GoodsOut]]
 LookedUp = Callable[[Context, Emitter, FoundOrders, int], set[str]]
 """What look-ups found that began after a time, for the order side, inside the commit of their read; returns SKUs that are to be read for it."""
-Unseen = Callable[[str, Collection[str]], Iterable[str]]
+Unseen = Callable[[Context, str, Collection[str]], Iterable[str]]
 """Orders with a SKU that are at the warehouse and not among these references, as the order side knows them."""
 
 
@@ -244,7 +244,7 @@ class WarehouseStock:
                 ref for ref, line in joint.lines.items() if self._left_otherwise(context, sku, ref, line, before)
             )
             if self._reading[sku] is not Priority.SWEEP:
-                told.moved.update(self._unseen(sku, joint.lines))
+                told.moved.update(self._unseen(context, sku, joint.lines))
             (told.again if row.dirty else told.done).append(sku)
         return told
 

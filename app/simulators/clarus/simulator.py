@@ -241,6 +241,10 @@ class ClarusSimulator(Hosted):
         """Take the despatch of a completed order back (S19)."""
         self._do(self.book.undespatch, self._order(upstream))
 
+    def relabel(self, upstream: str, before: str, after: str) -> None:
+        """Correct a tracking number of one order's packages."""
+        self._do(self.book.relabel, self._order(upstream), before, after)
+
     def short(self, upstream: str) -> None:
         """Give up what could not be allocated of one order."""
         order = self._order(upstream)
