@@ -24,13 +24,15 @@ from app.drill.read import parse_drill
 from app.drill.report import gather
 from app.drill.settle import Settling
 from app.drill.simulators import RealPeers
-from app.drill.steps import Script
+from app.drill.steps import Authorise, Script
 from app.drill.topics import GroupLag, read_exceptions
 from app.simulators.bigcommerce.simulator import BigCommerceSimulator
 from app.simulators.contract import StorefrontSimulator
 from app.topics import engine_config
 from schemas.catalogue import CHANNEL_COMMANDS, INGRESS_WEBHOOKS
 from tables.deliveries.listing_row import ListingRow
+from tables.deliveries.receipts import ReceiptRow
+from tables.deliveries.refunds import RefundRow
 from tables.deliveries.releases import ReleaseRow
 from tables.deliveries.shipments import ShipmentRow
 from tests.faults.effect_sites import OPENING, SITES, Case, Site
@@ -40,8 +42,20 @@ from tests.faults.effect_trap import Moment, Trap
 MOMENTS: tuple[Moment, ...] = ("before", "between", "after")
 LANDS_S = 4.0
 """How long after its worker's death a request that is late has its effect: within every bound of `DRILL_SETTINGS` (6 s), after the next worker has begun."""
-_ROWS: dict[str, type[Any]] = {"releases": ReleaseRow, "listings": ListingRow, "shipments": ShipmentRow}
+_ROWS: dict[str, type[Any]] = {
+    "releases": ReleaseRow,
+    "listings": ListingRow,
+    "shipments": ShipmentRow,
+    "receipts": ReceiptRow,
+    "refunds": RefundRow,
+}
 _PARTITIONS = 4
+
+
+class _Everybody(Peers):
+    """The peers, and the product's command for what a storefront has no place for."""
+
+    authorise: Authorise
 
 
 class _Shops(RealPeers):
@@ -81,9 +95,10 @@ class EffectRig:
     def __init__(self, bootstrap: str, cases: Sequence[Case]) -> None:
         self.cases = list(cases)
         drill = parse_drill(yaml.safe_dump(_file(self.cases)), "effect-kills.yaml")
-        self._peers = Peers(drill.file, _Shops())
+        self._peers = _Everybody(drill.file, _Shops())
         self._traps = {peer.name: Trap(peer) for peer in self._peers.all()}  # type: ignore[arg-type]
         self._product = Product(self._peers, drill.raw, ForeignBroker(bootstrap), foreign=True, tell=lambda _: None)
+        self._peers.authorise = self._product.authorise
         self._bootstrap = bootstrap
         self._client = httpx.AsyncClient(trust_env=False, timeout=2)
         self._tails: dict[str, Tail] = {}

@@ -14,7 +14,7 @@ from tables.orders.references import reference_of
 from tests.faults.effect_trap import Call, Moment
 
 OPENING = 100
-TableName = Literal["releases", "listings", "shipments"]
+TableName = Literal["releases", "listings", "shipments", "receipts", "refunds"]
 
 
 @dataclass(slots=True)
@@ -235,10 +235,61 @@ def _parcels(case: Case) -> str:
     return f"{case.site.channel}/{case.order.order_id}/"
 
 
+# ---- returns --------------------------------------------------------------------------------------------------------------------------------
+
+
+async def _send_back(peers: Peers, case: Case) -> None:
+    """Authorised at the storefront, or by an operator where it has no returns."""
+    assert case.order is not None
+    if not await peers.storefronts[case.site.channel].send_back(case.order.number, [NewLine(case.sku, 1)]):
+        await peers.authorise(case.key, f"R-{case.sku}", {case.sku: 1})  # type: ignore[attr-defined]
+
+
+def _receipts(peers: Peers, case: Case) -> int:
+    return sum(one.upstream == case.key for one in peers.clarus.returns())
+
+
+def _is_announced(peers: Peers, case: Case) -> bool:
+    return _receipts(peers, case) == 1
+
+
+def _receive(peers: Peers, case: Case) -> None:
+    peers.clarus.receive_return(case.key, [])
+
+
+def _inspect(peers: Peers, case: Case) -> None:
+    peers.clarus.inspect(case.key, [])
+
+
+def _is_receipt(peers: Peers, case: Case, call: Call) -> bool:
+    return call.method == "POST" and call.path.endswith("/goods_in_receipts") and case.key.encode() in call.body
+
+
+def _is_refund(peers: Peers, case: Case, call: Call) -> bool:
+    assert case.order is not None
+    if case.site.channel == "bc":
+        return call.method == "POST" and call.path.endswith(f"/orders/{case.order.order_id}/payment_actions/refunds")
+    shop: Any = peers.storefronts["ct"]
+    (payment,) = shop._orders.get(case.order.order_id)["paymentInfo"]["payments"]
+    return call.method == "POST" and call.path.endswith(f"/payments/{payment['id']}")
+
+
+def _refunds(peers: Peers, case: Case) -> float:
+    assert case.order is not None
+    return len(peers.storefronts[case.site.channel].orders()[case.order.number].refunds)
+
+
 _RELEASED = ((_order, _is_released),)
 _ALLOCATED = ((_order, _is_released), (_allocate, _always))
 _PART = ((_two, _is_released), (_allocate, _always), (_parcel(1), _is_shipped))
 _SENT = ((_order, _is_released), (_allocate, _always), (_parcel(1), _is_shipped))
+
+
+_BACK = (*_SENT, (_send_back, _is_announced), (_receive, _always))
+
+
+def _refund(channel: str) -> Site:
+    return Site(f"refund, {channel}", channel, channel, _inspect, _is_refund, _refunds, "refunds", _parcels, _BACK)
 
 
 def _shipments(channel: str, what: str, act: Step, hits: Any, count: Any, stages: Any, row_ends: bool = False) -> Site:
@@ -275,6 +326,19 @@ SITES: tuple[Site, ...] = (
     _shipments("bc", "shipment removed", _take_back, _is_shipment("DELETE"), _gone, _SENT),
     _shipments("ct", "order reopened", _take_back, _is_update("changeShipmentState"), _reopened, _SENT, True),
     _shipments("bc", "order reopened", _take_back, _is_status, _reopened, _SENT, True),
+    Site(
+        "return announced",
+        "bc",
+        "clarus",
+        _send_back,
+        _is_receipt,
+        _receipts,
+        "receipts",
+        lambda case: reference_of(case.key, f"R-{case.sku}"),
+        _SENT,
+    ),
+    _refund("ct"),
+    _refund("bc"),
     Site(
         "release command, Kafka",
         "ct",
