@@ -224,6 +224,7 @@ class ScriptedWarehouse:
         self.creates: list[ReleaseOrder] = []
         self.cancels: list[GoodsOut] = []
         self.receipts: dict[str, list[SeenReceipt]] = {}
+        self.return_looks = 0
         self.announced: list[tuple[AnnounceReturn, str]] = []
         self.changes: set[str] = set()
         self.asked = 0
@@ -300,6 +301,7 @@ class ScriptedWarehouse:
     ) -> Mapping[str, Sequence[SeenReceipt]]:
         if self.away is not None:
             raise self.away
+        self.return_looks += 1
         return {one.reference: list(self.receipts.get(one.reference, [])) for one in returns}
 
     async def announce_return(self, given: AnnounceReturn, warehouse: str, priority: Priority) -> str:
