@@ -108,6 +108,11 @@ def test_what_fits_no_more_is_left_out_and_the_rest_counts() -> None:
     book, left = settled(BASE, {place(one): Entry(one, 3) for one in (lost, late)}, SETTING)
     assert [fault.key for fault in left] == [place(lost)]
     assert place(lost) not in book and book[place(late)].record == late
+    nested = Bundle(product="CARD", components={"000123": 1})
+    book, left = settled(BASE, {place(nested): Entry(nested, 3)}, SETTING)
+    assert [fault.key for fault in left] == [place(nested)] and book == BASE, (
+        "it would break a bundle of the configuration"
+    )
 
 
 @pytest.mark.parametrize(
