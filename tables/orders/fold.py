@@ -32,7 +32,7 @@ from tables.orders.despatch import (
 from tables.orders.lifecycle import AT_WAREHOUSE, OWNERS
 from tables.orders.references import reference_of
 from tables.orders.release import release_order
-from tables.orders.rows import Demand, OpenException, OrderRow, keep_times, with_state, without_surplus
+from tables.orders.rows import Demand, OpenException, OrderRow, keep_money, keep_times, with_state, without_surplus
 from tables.orders.rules import Rules
 
 Effect = DemandLine | ReleaseOrder | CancelOrder | ShipParcel | NormalisedOrder | ExceptionState
@@ -56,6 +56,7 @@ def snapshot(row: OrderRow, seen: OrderSnapshot, rules: Rules, now: int) -> list
     if last is not None:
         if seen.version < row.version:
             return []
+        keep_money(seen, last)
         if seen.version == row.version:
             seen.state = "CANCELLED" if "CANCELLED" in (seen.state, last.state) else "OPEN"
             seen.paid = seen.paid or last.paid
@@ -409,6 +410,11 @@ def _exception(row: OrderRow, kind: str, detail: str, now: int) -> list[Effect]:
         known.detail = detail
         known.handling.note(now, "changed")
     return [exception_state(row, row.exceptions[kind], now)]
+
+
+def set_exception(row: OrderRow, kind: str, detail: str, now: int) -> list[Effect]:
+    """For rules beside these: the order's exception of this type has this text, or is resolved where it is empty."""
+    return _exception(row, kind, detail, now)
 
 
 def _resolve_all(row: OrderRow, now: int) -> list[Effect]:

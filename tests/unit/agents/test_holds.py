@@ -7,6 +7,7 @@ import pytest
 from agents import holds as module
 from agents.holds import HoldRow, Holds, JudgedRow
 from agents.orders import Orders
+from agents.returns import Returns
 from schemas import catalogue as topics
 from schemas.codec import Codecs
 from schemas.records import (
@@ -23,6 +24,8 @@ from tables.catalogue import Catalogue, Listing, Product
 from tables.mappings.force import OrdersForce
 from tables.orders.rows import OrderRow, WaitRow
 from tables.orders.rules import CarrierService, Rules
+from tables.returns.fold import ReturnRules
+from tables.returns.rows import OrderReturns
 from tests.support.engine import MemoryEngine, MemoryRecord, MemoryTable
 
 CODECS = Codecs()
@@ -47,7 +50,8 @@ class Worker:
         self.engine = engine
         held = Holds(MemoryTable("held", HoldRow), MemoryTable("judged", JudgedRow))
         rows = MemoryTable("orders", OrderRow), MemoryTable("waits", WaitRow)
-        self.agent = Orders(force, CODECS, *rows, lambda _: 0, engine.partitions, held)
+        returns = Returns(ReturnRules(force.rules.catalogue), MemoryTable("returns", OrderReturns))
+        self.agent = Orders(force, CODECS, *rows, lambda _: 0, engine.partitions, held, returns)
 
     def fold(self, *bodies: OrderSnapshot | ExceptionCommand) -> list[Record]:
         start = len(self.engine.sent)
