@@ -30,6 +30,7 @@ from app.settings import Settings
 from app.shadow.worker import Shadows
 from app.stock_rules import stock_rules
 from app.topics import engine_config
+from app.why.order_worker import OrderStories, OrderTables
 from app.why.worker import ExplainedTables, Explainer
 from schemas import catalogue as topics
 from schemas.catalogue import Topic
@@ -112,6 +113,14 @@ class Worker:
         explainer = Explainer(self.app, rules, explained, kinds, settings.settings.engine.instance, place)
         starts = {name: given.mode == "shadow" for name, given in settings.channels.items()}
         starts[CLARUS] = settings.clarus.mode == "shadow"
+        stories = OrderStories(
+            self.app,
+            OrderTables(order_rows, waits, stock, delivery_tables),
+            starts,
+            settings.settings,
+            settings.settings.engine.instance,
+            place,
+        )
         shadows = Shadows(self.app, delivery_tables, starts, settings.settings.engine.instance, place)
         checked = Reconciliation(
             self.app, delivery_tables, list(settings.channels), partitions, settings.settings.engine.instance, place
@@ -123,7 +132,7 @@ class Worker:
             self._ready,
             self.status,
             self._gauges.measure,
-            [*explainer.routes(), *shadows.routes(), *checked.routes(), *desk.routes()],
+            [*explainer.routes(), *stories.routes(), *shadows.routes(), *checked.routes(), *desk.routes()],
         )
 
     def _agent(self, topic: Topic, fold: Fold) -> None:

@@ -10,7 +10,8 @@ from app.config import load
 from app.engine.murmur import partition_of
 from app.errors import Problem
 from app.settings import Settings
-from app.why.inputs import FIRST_WINDOW, last_inputs
+from app.why.inputs import last_inputs
+from app.why.log import FIRST_WINDOW
 from schemas.codec import Codecs
 from schemas.records import Event
 from tests.support.files import shop
