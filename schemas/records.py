@@ -77,6 +77,7 @@ class StorefrontReturn(Record, kw_only=True):
     at: int = 0
     tracking: str = ""
     lines: list[ReturnLine]
+    open: bool = True
 
 
 class Address(Record, kw_only=True):

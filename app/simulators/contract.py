@@ -30,6 +30,8 @@ class NewOrder:
     note: str = ""
     gift: str = ""
     address: Mapping[str, str] = field(default_factory=dict)
+    discount: int = 0
+    """Taken off the whole order, in minor units of the storefront's currency."""
 
 
 @dataclass(slots=True)
@@ -39,6 +41,8 @@ class SoldLine:
     sku: str
     qty: int
     tracked: bool = True
+    price: int = 0
+    """Of all its units, with tax and before what is taken off the whole order, in minor units."""
 
 
 @dataclass(slots=True)
@@ -54,6 +58,11 @@ class StorefrontOrder:
     restocked: bool = False
     shipments: list[dict[str, Any]] = field(default_factory=list)
     refunded: str = "0.00"
+    discount: int = 0
+    captured: int = 0
+    refunds: list[int] = field(default_factory=list)
+    """Amounts that went back by a request of the product, in minor units, as `discount`, `captured` and `by_hand`."""
+    by_hand: int = 0
 
 
 class StorefrontSimulator(Protocol):
@@ -90,6 +99,14 @@ class StorefrontSimulator(Protocol):
 
     async def cancel(self, number: str) -> None:
         """The order is cancelled at the platform."""
+        ...
+
+    async def send_back(self, number: str, lines: Sequence[NewLine]) -> bool:
+        """The customer sends something back: the storefront authorises it. False where the platform has no returns. StepRefused for more than was ordered."""
+        ...
+
+    async def refund_by_hand(self, number: str, lines: Sequence[NewLine]) -> None:
+        """A person of the shop gives back what these lines cost."""
         ...
 
     async def set_stock(self, sku: str, qty: int, location: str = "") -> int:

@@ -36,7 +36,7 @@ from tables.orders.despatch import (
 )
 from tables.orders.lifecycle import AT_WAREHOUSE, OWNERS
 from tables.orders.references import reference_of
-from tables.orders.rows import Demand, OpenException, OrderRow, keep_times, with_state
+from tables.orders.rows import Demand, OpenException, OrderRow, keep_money, keep_times, with_state
 
 Effect = DemandLine | ReleaseOrder | CancelOrder | ShipParcel | NormalisedOrder | ExceptionState
 
@@ -76,6 +76,7 @@ def snapshot(row: OrderRow, seen: OrderSnapshot, rules: Rules, now: int) -> list
     if last is not None:
         if seen.version < row.version:
             return []
+        keep_money(seen, last)
         if seen.version == row.version:
             seen.state = "CANCELLED" if "CANCELLED" in (seen.state, last.state) else "OPEN"
             seen.paid = seen.paid or last.paid

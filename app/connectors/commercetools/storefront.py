@@ -8,6 +8,7 @@ import httpx
 
 from app.connectors.commercetools.client import Client, Doc, rate_hint
 from app.connectors.commercetools.orders import snapshot, supply_channels
+from app.connectors.commercetools.payments import EXPAND
 from app.connectors.commercetools.probe import Probe
 from app.connectors.commercetools.settings import CommercetoolsSettings
 from app.connectors.commercetools.shipments import Shipments
@@ -58,13 +59,13 @@ class CommercetoolsStorefront:
     async def poll_orders(self, since: int, priority: Priority) -> AsyncIterator[OrderPage]:
         """As `Storefront.poll_orders`: keyset paging on `lastModifiedAt` and id (fact sheet 6.5)."""
         started = self._client.peer_time()[0]
-        async for page, last in self._client.all("orders", priority, "lastModifiedAt", iso(max(0, since))):
+        async for page, last in self._client.all("orders", priority, "lastModifiedAt", iso(max(0, since)), EXPAND):
             orders = [await self._snapshot(order, priority) for order in page]
             yield OrderPage(orders, started, last)
 
     async def fetch_order(self, order_id: str, priority: Priority) -> OrderSnapshot | None:
         """As `Storefront.fetch_order`."""
-        order = await self._client.get(f"orders/{quote(order_id, safe='')}", priority)
+        order = await self._client.get(f"orders/{quote(order_id, safe='')}", priority, {"expand": EXPAND})
         return None if order is None else await self._snapshot(order, priority)
 
     async def shipments(self, order_id: str, priority: Priority) -> ShownOrder | None:
