@@ -7,11 +7,13 @@ from itertools import islice
 from typing import Final
 
 from agents.emit import Emitter, Place
+from agents.finance import Finance
 from agents.watch import Unwatched, Watch
 from app.engine.api import Batch, Context, Table
 from schemas import catalogue as topics
 from schemas.codec import Codecs, UndecodableRecord
 from schemas.records import (
+    AuthoriseReturn,
     CancelOrder,
     DemandLine,
     ExceptionCommand,
@@ -19,10 +21,12 @@ from schemas.records import (
     NormalisedOrder,
     OrderSnapshot,
     OrderWatermark,
+    RefundOutcome,
     ReleaseOrder,
     ShipmentOutcome,
     ShipParcel,
     WarehouseDespatch,
+    WarehouseReturn,
     Watermark,
 )
 from tables.orders import attention, fold
@@ -45,8 +49,10 @@ class Orders:
         place: Place,
         partitions: int,
         watch: Watch | None = None,
+        finance: Finance | None = None,
     ) -> None:
         self._rules, self._codecs, self._table, self._waits = rules, codecs, table, waits
+        self._finance = finance
         self._place, self._partitions = place, partitions
         self._watch = watch or Unwatched()
 
@@ -96,8 +102,12 @@ class Orders:
                     effects = fold.shipment(row, body, self._rules, event.received_at)
                 case ExceptionCommand():
                     effects = attention.command(row, body, self._rules, event.received_at)
+                case AuthoriseReturn() | WarehouseReturn() | RefundOutcome():
+                    effects = []
                 case _:
                     effects = fold.warehouse(row, body, event.received_at)
+            if self._finance is not None:
+                effects += self._finance.follow(batch, row, body, event.received_at)
             done += 1
             batch.put(self._table, key, row)
             if exceptions(row) != before:
@@ -107,7 +117,16 @@ class Orders:
         self._watch.batch(batch.topic, first, done - superseded, superseded, failed)
 
     def tick(self, context: Context) -> None:
-        """What came before its order and waited long enough is said to be so."""
+        """What waited long enough is said: a despatch that came before its order, money that does not fit."""
+        self._early(context)
+        for key in self._finance.due(context) if self._finance is not None else ():
+            row = context.get(self._table, key)
+            if row is not None and self._finance is not None:
+                emit = Emitter(self._codecs, context, f"money:{key}:{context.now_ms}", None, "orders", context.now_ms)
+                for effect in self._finance.follow(context, row, None, context.now_ms):
+                    self._send(emit, row, effect)
+
+    def _early(self, context: Context) -> None:
         for name, wait in list(islice(context.scan(self._waits), DUE_AT_ONCE)):
             if name >= wait_key(context.now_ms, ""):
                 return

@@ -12,6 +12,7 @@ import uvloop
 
 from agents.availability import Availability, StockTables
 from agents.delivery import Delivery, DeliveryTables
+from agents.finance import Finance, FinanceTables
 from agents.intake import Intake
 from agents.operations import Operations
 from agents.orders import Orders
@@ -21,6 +22,8 @@ from app.engine import Batch, EngineApp, EngineError, create_app, partition_of
 from app.errors import Problem
 from app.exceptions import openapi
 from app.exceptions.api import ExceptionsApi
+from app.finance.rules import finance_rules
+from app.finance.worker import FinanceRoutes
 from app.measures import WorkerGauges, WorkerMeasures
 from app.ops import OpsServer
 from app.order_rules import order_rules
@@ -45,6 +48,7 @@ from tables.deliveries.reads import ReadRow
 from tables.deliveries.releases import ReleaseRow
 from tables.deliveries.shipments import ShipmentRow
 from tables.deliveries.troubles import TroubleRow
+from tables.finance.rows import MoneyDay, MoneyDue, MoneyRow
 from tables.orders.rows import OrderRow, WaitRow
 from tables.reconciliation import DifferenceRow, SweepRow
 from tables.stock.policy import notes
@@ -91,7 +95,12 @@ class Worker:
         self._agent(topics.INGRESS_WEBHOOKS, Intake(parsers, codecs, place, measures).fold)
         order_rows = table("orders", row=OrderRow)
         waits = table("order_waits", row=WaitRow)
-        orders = Orders(order_rules(settings, catalogue), codecs, order_rows, waits, place, partitions, measures)
+        money = FinanceTables(
+            table("money", row=MoneyRow), table("money_days", row=MoneyDay), table("money_due", row=MoneyDue)
+        )
+        finance = Finance(finance_rules(settings, catalogue), money, measures)
+        rules_of_orders = order_rules(settings, catalogue)
+        orders = Orders(rules_of_orders, codecs, order_rows, waits, place, partitions, measures, finance)
         self._agent(topics.ORDERS_EVENTS, orders.fold)
         self.app.every(ORDER_TICK, orders.tick)
         rules = stock_rules(settings)
@@ -107,7 +116,7 @@ class Worker:
         operations = Operations(catalogue, settings.channels, CLARUS, codecs, place, measures)
         self._agent(topics.OPERATIONS_COMMANDS, operations.fold)
         self.delivery = DeliveryRuntime(self.app, delivery, catalogue, settings, codecs, delivery_tables, place)
-        self._gauges = WorkerGauges(self.app, self.delivery, measures, rules, stock, order_rows)
+        self._gauges = WorkerGauges(self.app, self.delivery, measures, rules, stock, order_rows, money.money)
         kinds = {name: storefront_type(given).kind for name, given in settings.channels.items()}
         explained = ExplainedTables(stock, delivery_tables)
         explainer = Explainer(self.app, rules, explained, kinds, settings.settings.engine.instance, place)
@@ -125,6 +134,7 @@ class Worker:
         checked = Reconciliation(
             self.app, delivery_tables, list(settings.channels), partitions, settings.settings.engine.instance, place
         )
+        books = FinanceRoutes(self.app, money, settings.settings.engine.instance)
         desk = ExceptionsApi(settings, openapi.document())
         self.ops = OpsServer(
             settings.settings.ops,
@@ -132,7 +142,14 @@ class Worker:
             self._ready,
             self.status,
             self._gauges.measure,
-            [*explainer.routes(), *stories.routes(), *shadows.routes(), *checked.routes(), *desk.routes()],
+            [
+                *explainer.routes(),
+                *stories.routes(),
+                *shadows.routes(),
+                *checked.routes(),
+                *books.routes(),
+                *desk.routes(),
+            ],
         )
 
     def _agent(self, topic: Topic, fold: Fold) -> None:

@@ -251,6 +251,19 @@ class DeliverySettings(Model):
     )
 
 
+class FinanceSettings(Model):
+    """The ledger of money."""
+
+    release_wait: Duration = Field(
+        ms("1h"),
+        description="Money that is captured for an order that is not at the warehouse after this is a `payment_mismatch`.",
+    )
+    refund_wait: Duration = Field(
+        ms("24h"),
+        description="What is to be refunded, or captured, and is not after this is a `refund_mismatch` or `payment_mismatch`.",
+    )
+
+
 class IngressSettings(Model):
     """The HTTP service for webhooks."""
 
@@ -296,6 +309,7 @@ class ProductSettingsTree(Model):
     bounds: BoundSettings = Field(default_factory=BoundSettings)
     sweeps: SweepSettings = Field(default_factory=SweepSettings)
     delivery: DeliverySettings = Field(default_factory=DeliverySettings)
+    finance: FinanceSettings = Field(default_factory=FinanceSettings)
     ingress: IngressSettings = Field(default_factory=IngressSettings)
     ops: OpsSettings = Field(default_factory=OpsSettings)
     api: ApiSettings = Field(default_factory=ApiSettings)

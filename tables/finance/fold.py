@@ -1,0 +1,173 @@
+"""The ledger of money folded: after every event of an order its facts are booked on their days, and what does not fit becomes an exception. Pure.
+
+Booking is by difference: a fact that is known with another amount adds what changed, on the day on which that happened. So whatever comes in whatever order,
+the days of a kind always come to what is known of it.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from schemas.records import (
+    AuthoriseReturn,
+    ExceptionCommand,
+    ExceptionState,
+    OrderEventBody,
+    OrderSnapshot,
+    RefundOutcome,
+    WarehouseDespatch,
+    WarehouseReturn,
+)
+from tables.catalogue import Catalogue
+from tables.finance.facts import Fact, booked, facts
+from tables.finance.judge import TYPES, Waits, judge
+from tables.finance.rows import MoneyRow, ReturnMoney
+from tables.handling import opened
+from tables.orders.rows import OpenException, OrderRow
+
+OWNER: Final = "finance"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the configuration says."""
+
+    catalogue: Catalogue
+    waits: Waits
+
+
+def new_row(order: OrderRow) -> MoneyRow:
+    """Of an order nothing was booked for yet."""
+    return MoneyRow(order.channel, order.order_id, order.number, order.reference)
+
+
+def follow(row: MoneyRow, order: OrderRow, body: OrderEventBody | None, rules: Rules, now: int) -> list[ExceptionState]:
+    """Bring the row up to date after an event of the order (None: time passed). Nothing is booked before the storefront told of the order."""
+    _note_return(row, body)
+    seen = order.snapshot
+    if seen is None:
+        return []
+    row.number, row.reference = seen.number, order.reference
+    if not row.currency:
+        row.currency, row.digits = seen.currency, seen.digits
+    found = facts(order, seen, row, rules.catalogue)
+    if seen.currency == row.currency:
+        _book(row, booked(order, seen, found), _time(body, now))
+    verdict = judge(row, found, rules.waits, now)
+    row.status, row.reasons, row.due = verdict.status, verdict.reasons, verdict.due
+    effects: list[ExceptionState] = []
+    for kind in TYPES:
+        effects += _exception(row, order, kind, verdict.exceptions.get(kind, ""), now)
+    return effects
+
+
+def command(row: MoneyRow, given: ExceptionCommand, now: int) -> list[ExceptionState]:
+    """An operator did something about one of finance's exceptions. What is resolved by hand is accepted: the same text is not opened again."""
+    kind = given.exception_id.partition(":")[0]
+    known = row.exceptions.get(kind)
+    if known is None:
+        return []
+    known.handling.note(now, given.action, given.actor, given.reason)
+    if given.action == "resolve":
+        del row.exceptions[kind]
+        row.accepted[kind] = known.detail
+    return [_state(row, known, now)]
+
+
+def day(at: int) -> str:
+    """The UTC date of a time in milliseconds."""
+    return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d")
+
+
+def _note_return(row: MoneyRow, body: OrderEventBody | None) -> None:
+    match body:
+        case AuthoriseReturn():
+            row.returns.setdefault(body.return_id, ReturnMoney()).authorised = dict(body.lines)
+        case WarehouseReturn():
+            known = row.returns.setdefault(body.return_id, ReturnMoney())
+            if body.read_at >= known.read_at:
+                known.read_at, known.received = body.read_at, dict(body.received)
+        case RefundOutcome() if body.state == "SETTLED":
+            known = row.returns.setdefault(body.return_id, ReturnMoney())
+            known.settled[body.part] = body.amount + body.by_hand
+
+
+def _time(body: OrderEventBody | None, now: int) -> int:
+    """When what the event tells happened."""
+    match body:
+        case OrderSnapshot():
+            return body.modified_at
+        case WarehouseDespatch() | WarehouseReturn():
+            return body.read_at
+        case _:
+            return now
+
+
+def _book(row: MoneyRow, wanted: list[Fact], at: int) -> None:
+    known = {fact.name: fact for fact in wanted}
+    for name in [*known, *(name for name in row.booked if name not in known)]:
+        fact = known.get(name)
+        amount, before = fact.amount if fact is not None else 0, row.booked.get(name)
+        if amount == (before or 0):
+            continue
+        own = fact.at if fact is not None and before is None else 0
+        kind = fact.kind if fact is not None else _kind(name)
+        _add(row, day(own or at), kind, amount - (before or 0))
+        if fact is None:
+            del row.booked[name]
+        else:
+            row.booked[name] = amount
+
+
+def _kind(name: str) -> str:
+    head = name.partition("/")[0]
+    return "captured" if head == "charge" else head
+
+
+def _add(row: MoneyRow, date: str, kind: str, amount: int) -> None:
+    kinds = row.days.setdefault(date, {})
+    kinds[kind] = kinds.get(kind, 0) + amount
+    if not kinds[kind]:
+        del kinds[kind]
+    if not kinds:
+        del row.days[date]
+
+
+def _exception(row: MoneyRow, order: OrderRow, kind: str, detail: str, now: int) -> list[ExceptionState]:
+    """Open it with this text, change its text, or resolve it where the text is empty. One that the order itself has open under this name is left to it."""
+    known = row.exceptions.get(kind)
+    if kind in order.exceptions:
+        row.exceptions.pop(kind, None)
+        return []
+    if not detail:
+        if known is None:
+            return []
+        del row.exceptions[kind]
+        known.handling.note(now, "resolved")
+        return [_state(row, known, now)]
+    if known is None:
+        known = row.exceptions[kind] = OpenException(kind, OWNER, detail, now, opened(now), row.entity)
+    elif known.detail == detail:
+        return []
+    else:
+        known.detail = detail
+        known.handling.note(now, "changed")
+    return [_state(row, known, now)]
+
+
+def _state(row: MoneyRow, known: OpenException, now: int) -> ExceptionState:
+    handling = known.handling
+    return ExceptionState(
+        exception_id=f"{known.type}:{known.entity}",
+        type=known.type,
+        entity=known.entity,
+        owner=known.owner,
+        state=handling.phase,
+        detail=known.detail,
+        opened_at=known.opened_at,
+        changed_at=now,
+        holder=f"order/{row.key}",
+        actor=handling.last.actor,
+        reason=handling.last.reason,
+        history=list(handling.history),
+    )
