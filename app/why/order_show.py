@@ -12,7 +12,7 @@ from rich.text import Text
 from app.why.order_ask import Asked
 from app.why.order_story import Story
 from app.why.show import figures, moment, plain_table, section
-from tables.explain.order_report import Call, Head, Open, OrderAnswer, Ordered, Parcel, Told
+from tables.explain.order_report import Call, Head, Money, Open, OrderAnswer, Ordered, Parcel, Told
 from tables.explain.report import Lines, Waiting
 
 WIDE: Final = 110
@@ -40,6 +40,8 @@ def show(console: Console, asked: Asked, story: Story | None) -> None:
         console.print(_parcels(answer.parcels))
     if answer.head is not None:
         console.print(_counted(asked.lines))
+    if answer.money is not None:
+        console.print(_money(answer.money))
     if story is not None:
         console.print(_story(story, console.width >= WIDE))
 
@@ -136,6 +138,16 @@ def _counted(lines: Mapping[str, Lines]) -> Group:
     return section(f"Counts against stock: {eaches} eaches", [found] if open_lines else [])
 
 
+def _money(money: Money) -> Group:
+    words = [f"total {money.total}, captured {money.captured}, refunded {money.refunded} {money.currency}"]
+    words += [
+        f"{date}: {', '.join(f'{kind.replace("_", " ")} {amount}' for kind, amount in kinds.items())}"
+        for date, kinds in money.days.items()
+    ]
+    reasons = f": {'; '.join(money.reasons)}" if money.reasons else ""
+    return section(f"Money: {money.status}{reasons}", [Padding(Text(one), (0, 0, 0, 2)) for one in words])
+
+
 def _story(story: Story, wide: bool) -> Group:
     grid = _grid(3 if wide else 2)
     day = ""
@@ -166,6 +178,9 @@ _SPOKEN: Final = {
     "WarehouseDespatch": "left the warehouse",
     "ShipmentOutcome": "shipment",
     "ExceptionCommand": "operator",
+    "AuthoriseReturn": "return authorised",
+    "WarehouseReturn": "return at the warehouse",
+    "RefundOutcome": "refund",
 }
 """Kinds of events as people say them; others by their own name."""
 

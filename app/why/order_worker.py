@@ -28,6 +28,7 @@ from tables.deliveries.troubles import OWNERS
 from tables.explain import ledger, order
 from tables.explain.order_report import Call, Counted, Open, OrderAnswer
 from tables.explain.report import Lines, Part, Waiting
+from tables.finance.rows import MoneyRow
 from tables.orders.references import reference_of
 from tables.orders.rows import OrderRow, WaitRow
 
@@ -43,6 +44,7 @@ class OrderTables:
 
     orders: Table[OrderRow]
     waits: Table[WaitRow]
+    money: Table[MoneyRow]
     stock: StockTables
     delivery: DeliveryTables
 
@@ -104,10 +106,13 @@ class OrderStories:
         home = self._place(key)
         rows = await look(self._engine, home, lambda context: self._row(context, key))
         parts.append(Part("order", home, rows is not None))
-        row, early_due = rows or (None, 0)
+        row, money, early_due = rows or (None, None, 0)
         known = row is not None
         if row is not None:
-            exceptions, awaits = order.exceptions(row), order.awaits(row, early_due)
+            finance = money.exceptions if money is not None else {}
+            opened = [*row.exceptions.values(), *finance.values()]
+            exceptions, awaits = order.exceptions(opened, row.entity), order.awaits(row, early_due)
+            awaits += [Waiting(one.owner, f"{one.type}: {one.detail}") for one in finance.values()]
         names = {key} | ({row.entity} if row is not None else set())
         shops = await look(
             self._engine, self._place(channel), lambda context: self._storefront(context, channel, order_id, names)
@@ -131,6 +136,7 @@ class OrderStories:
             exceptions=exceptions,
             calls=calls,
             parcels=order.parcels(row) if row is not None else [],
+            money=order.money(money, row) if row is not None and money is not None else None,
             skus=order.skus(row) if row is not None else [],
             orders_known_to=shops.known_to if shops is not None else 0,
             awaits=awaits,
@@ -156,15 +162,15 @@ class OrderStories:
 
     # ---- inside a cycle ----
 
-    def _row(self, context: Context, key: str) -> tuple[OrderRow | None, int]:
-        row = context.get(self._tables.orders, key)
+    def _row(self, context: Context, key: str) -> tuple[OrderRow | None, MoneyRow | None, int]:
+        row, money = context.get(self._tables.orders, key), context.get(self._tables.money, key)
         due = 0
         if row is not None and row.snapshot is None:
             for name, wait in islice(context.scan(self._tables.waits), WAITS_AT_MOST):
                 if wait.order_key == key:
                     due = int(name.partition("/")[0])
                     break
-        return row, due
+        return row, money, due
 
     def _storefront(self, context: Context, channel: str, order_id: str, names: set[str]) -> _Delivery:
         tables, now = self._tables.delivery, self._now()

@@ -10,10 +10,12 @@ from tables.deliveries import releases, shipments
 from tables.deliveries.releases import Cancel, Create, LookUp, ReleaseRow, Report
 from tables.deliveries.shipments import ShipmentRow
 from tables.deliveries.troubles import OWNERS, TroubleRow
-from tables.explain.order_report import Call, Head, Open, Ordered, Parcel
+from tables.explain.order_report import Call, Head, Money, Open, Ordered, Parcel
 from tables.explain.report import Waiting
+from tables.finance.rows import MoneyRow
+from tables.money import decimal
 from tables.orders.despatch import shipped_units
-from tables.orders.rows import OrderRow
+from tables.orders.rows import OpenException, OrderRow
 
 _AT_WAREHOUSE: Final[Mapping[str, str]] = {
     "RELEASING": "makes the goods out, or refuses it",
@@ -98,18 +100,38 @@ def parcels(row: OrderRow) -> list[Parcel]:
     ]
 
 
-def exceptions(row: OrderRow) -> list[Open]:
-    """Those that the order itself has open."""
+def money(row: MoneyRow, order: OrderRow) -> Money | None:
+    """None where the storefront tells no amounts."""
+    seen = order.snapshot
+    if seen is None or not row.currency:
+        return None
+
+    def text(amount: int | None) -> str:
+        return "not told" if amount is None else decimal(amount, row.digits)
+
+    return Money(
+        row.currency,
+        text(seen.total),
+        text(seen.captured),
+        text(seen.refunded),
+        row.status,
+        list(row.reasons),
+        {date: {kind: text(amount) for kind, amount in kinds.items()} for date, kinds in sorted(row.days.items())},
+    )
+
+
+def exceptions(opened: Iterable[OpenException], entity: str) -> list[Open]:
+    """Those that the order itself, or its money, has open."""
     return [
         Open(
-            f"{one.type}:{one.entity or row.entity}",
+            f"{one.type}:{one.entity or entity}",
             one.owner,
             one.handling.phase,
             one.detail,
             one.opened_at,
             list(one.handling.history),
         )
-        for one in row.exceptions.values()
+        for one in opened
     ]
 
 

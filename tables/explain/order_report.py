@@ -91,6 +91,18 @@ class Parcel(msgspec.Struct, frozen=True):
     detail: str
 
 
+class Money(msgspec.Struct, frozen=True):
+    """The order's money, decimals as text; `days`: what moved on which day, by kind. `status` and `reasons` are finance's."""
+
+    currency: str
+    total: str
+    captured: str
+    refunded: str
+    status: str
+    reasons: list[str]
+    days: dict[str, dict[str, str]]
+
+
 class OrderAnswer(msgspec.Struct, frozen=True):
     """What one worker knows of an order: only what lies in its partitions. `known`: something about it is there."""
 
@@ -103,6 +115,7 @@ class OrderAnswer(msgspec.Struct, frozen=True):
     exceptions: list[Open] = []
     calls: list[Call] = []
     parcels: list[Parcel] = []
+    money: Money | None = None
     skus: list[str] = []  # whose demand the order has
     orders_known_to: int = 0  # storefront time up to which every order of the channel is known
     awaits: list[Waiting] = []
@@ -142,6 +155,7 @@ def merge(answers: list[OrderAnswer]) -> OrderAnswer:
         exceptions=[one for answer in answers for one in answer.exceptions],
         calls=[one for answer in answers for one in answer.calls],
         parcels=[one for answer in answers for one in answer.parcels],
+        money=next((answer.money for answer in answers if answer.money is not None), None),
         skus=sorted({sku for answer in answers for sku in answer.skus}),
         orders_known_to=max(answer.orders_known_to for answer in answers),
         awaits=[one for answer in answers for one in answer.awaits],

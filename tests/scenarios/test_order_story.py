@@ -1,4 +1,4 @@
-"""`why ORDER` and `finance` asked of a live worker: an order is found by every name it has, its story is whole, and money comes to what the storefronts show."""
+"""`why ORDER` and `finance` of a live worker: an order is found by every name it has, its story is whole, and its money is what the storefronts show."""
 
 import asyncio
 import csv

@@ -91,7 +91,12 @@ def test_lines_are_told_with_units_eaches_and_what_was_sent() -> None:
 
 def test_no_personal_data_leaves_a_row_or_an_event() -> None:
     row, _ = play(personal(), answer("ALLOCATED"), left(9, parcel("a", MUG=2)))
-    seen = [explain.head(row), explain.parcels(row), explain.exceptions(row), explain.awaits(row)]
+    seen = [
+        explain.head(row),
+        explain.parcels(row),
+        explain.exceptions(row.exceptions.values(), row.entity),
+        explain.awaits(row),
+    ]
     release = released(row)
     seen += [explain.release_call(release, "clarus"), explain.release_awaits(release, 1, 1)]
     moved = msgspec.structs.replace(PERSON, line1="1 Other Road Adaville")

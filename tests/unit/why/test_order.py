@@ -29,11 +29,13 @@ from tables.deliveries.releases import ReleaseRow
 from tables.deliveries.shipments import ShipIntent, ShipmentRow
 from tables.deliveries.troubles import TroubleRow
 from tables.explain.order_report import OrderAnswer
+from tables.finance.rows import MoneyRow
 from tables.orders.rows import OrderRow, WaitRow
 from tables.stock.rows import Line, OrderLines
 from tests.support.engine import MemoryEngine, MemoryTable
 from tests.support.files import shop
 from tests.unit.explain.test_order import SECRETS, personal, released
+from tests.unit.finance.support import DAY, Books, bought
 from tests.unit.orders.test_despatch import left, parcel, play
 from tests.unit.orders.test_fold import answer
 from tests.unit.why.test_worker import TABLES as SKU_TABLES
@@ -41,7 +43,11 @@ from tests.unit.why.test_worker import TABLES as SKU_TABLES
 PARTITIONS = 4
 CODECS = Codecs()
 TABLES = OrderTables(
-    MemoryTable("orders", OrderRow), MemoryTable("order_waits", WaitRow), SKU_TABLES.stock, SKU_TABLES.delivery
+    MemoryTable("orders", OrderRow),
+    MemoryTable("order_waits", WaitRow),
+    MemoryTable("money", MoneyRow),
+    SKU_TABLES.stock,
+    SKU_TABLES.delivery,
 )
 CONFIG = {
     "channels": {"shop": {"system": "commercetools", "project_key": "shop"}, "mall": {"system": "bigcommerce"}},
@@ -332,6 +338,28 @@ def test_json_is_the_same_without_personal_data(settings: Settings, engine: Memo
     assert [word for word in SECRETS if word in text] == []
     assert isinstance(plain["answer"], dict) and plain["answer"]["head"]["given"] == ["address", "note", "gift message"]
     assert OrderAnswer.__struct_fields__ == tuple(plain["answer"])
+
+
+def test_money_and_what_finance_has_open_are_told(settings: Settings) -> None:
+    engine, books = MemoryEngine(PARTITIONS), Books()(bought(hold="looks like fraud")).later(DAY)
+    home = place("shop:7")
+    engine.run(home, lambda context: context.put(TABLES.orders, "shop:7", books.order))
+    engine.run(home, lambda context: context.put(TABLES.money, "shop:7", books.row))
+    found = asked(settings, engine)
+    told = found.answer
+    assert told.money is not None and (told.money.total, told.money.captured, told.money.status) == (
+        "28.00",
+        "28.00",
+        "mismatched",
+    )
+    assert [one.exception_id for one in told.exceptions] == ["payment_hold:shop:A7", "payment_mismatch:shop:A7"]
+    assert [one.what for one in told.awaits] == ["customer service", "finance"]
+    stream = io.StringIO()
+    order_show.show(Console(file=stream, width=120, highlight=False), found, None)
+    assert (
+        "Money: mismatched: 28.00 EUR is captured" in stream.getvalue()
+        and "2024-10-04: ordered 28.00" in stream.getvalue()
+    )
 
 
 def test_a_release_row_alone_is_enough_to_know_an_order(settings: Settings) -> None:
