@@ -140,10 +140,9 @@ def _counted(lines: Mapping[str, Lines]) -> Group:
 
 def _money(money: Money) -> Group:
     words = [f"total {money.total}, captured {money.captured}, refunded {money.refunded} {money.currency}"]
-    words += [
-        f"{date}: {', '.join(f'{kind.replace("_", " ")} {amount}' for kind, amount in kinds.items())}"
-        for date, kinds in money.days.items()
-    ]
+    for date, kinds in money.days.items():
+        moved = (f"{kind.replace('_', ' ')} {amount}" for kind, amount in kinds.items())
+        words.append(f"{date}: {', '.join(moved)}")
     reasons = f": {'; '.join(money.reasons)}" if money.reasons else ""
     return section(f"Money: {money.status}{reasons}", [Padding(Text(one), (0, 0, 0, 2)) for one in words])
 
