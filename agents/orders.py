@@ -30,8 +30,9 @@ from schemas.records import (
     Watermark,
 )
 from tables.orders import attention, fold
-from tables.orders.fold import Effect, Rules
+from tables.orders.fold import Effect
 from tables.orders.rows import OrderRow, WaitRow
+from tables.orders.rules import Rules
 from tables.stock.figures import EXCEPTIONS, Parts
 
 DUE_AT_ONCE: Final = 200

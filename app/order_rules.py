@@ -5,7 +5,7 @@ import re
 from app.settings import Settings
 from tables.catalogue import Catalogue
 from tables.orders.despatch import Carriage
-from tables.orders.fold import CarrierService, Rules
+from tables.orders.rules import CarrierService, Rules
 
 
 def order_rules(settings: Settings, catalogue: Catalogue) -> Rules:
@@ -15,4 +15,5 @@ def order_rules(settings: Settings, catalogue: Catalogue) -> Rules:
         code: Carriage(given.name, re.compile(given.tracking) if given.tracking else None, given.link)
         for code, given in settings.carriers.items()
     }
-    return Rules(catalogue, shipping, carriers, settings.settings.delivery.early_wait)
+    orders_from = {name: given.orders_from_ms for name, given in settings.channels.items()}
+    return Rules(catalogue, shipping, carriers, settings.settings.delivery.early_wait, orders_from)

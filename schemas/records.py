@@ -40,6 +40,7 @@ class OrderLine(Record, kw_only=True):
     shippable: bool = True
     unguarded: str = ""
     address: str = ""
+    note: str = ""
     price: int = 0
 
 
@@ -93,6 +94,7 @@ class Address(Record, kw_only=True):
     country: str = ""
     phone: str = ""
     email: str = ""
+    extra: str = ""
 
 
 class OrderSnapshot(Record, kw_only=True):
@@ -115,6 +117,13 @@ class OrderSnapshot(Record, kw_only=True):
     address: Address | None = None
     note: str = ""
     gift: str = ""
+    agreed: bool = False
+    customer: str = ""
+    purchase_order: str = ""
+    requested_at: int | None = None
+    collected: bool = False
+    fields: dict[str, str] = {}
+    faults: dict[str, str] = {}
     currency: str = ""
     digits: int = 2
     total: int = 0
@@ -449,6 +458,10 @@ class ReleaseLine(Record, kw_only=True):
     sku: str
     eaches: int
     warehouse: str | None = None
+    reference: str = ""
+    number: str = ""
+    code: str = ""
+    note: str = ""
 
 
 class ReleaseOrder(Record, kw_only=True):
@@ -464,8 +477,11 @@ class ReleaseOrder(Record, kw_only=True):
     address: Address | None = None
     carrier: str = ""
     service: str = ""
-    note: str = ""
-    gift: str = ""
+    texts: dict[str, str] = {}
+    customer: str = ""
+    order_type: str = ""
+    priority: int = 0
+    leave_at: int | None = None
 
 
 class CancelOrder(Record, kw_only=True):

@@ -8,7 +8,6 @@ from schemas.records import ExceptionCommand
 from tables.orders.demand import read
 from tables.orders.fold import (
     Effect,
-    Rules,
     before_release,
     despatch_effects,
     exception_state,
@@ -16,6 +15,7 @@ from tables.orders.fold import (
     status_of,
 )
 from tables.orders.rows import OpenException, OrderRow
+from tables.orders.rules import Rules
 
 
 def command(row: OrderRow, given: ExceptionCommand, rules: Rules, now: int) -> list[Effect]:

@@ -4,9 +4,6 @@ What follows is plain records: `DemandLine` for the ledger, `ReleaseOrder` and `
 subscribers. The caller decides topics, keys and partitions.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
 from schemas.records import (
     CancelOrder,
     DemandLine,
@@ -20,11 +17,9 @@ from schemas.records import (
     WarehouseDespatch,
     WarehouseOrder,
 )
-from tables.catalogue import Catalogue
 from tables.handling import opened
 from tables.orders.demand import Reading, demands_of, read, release_lines
 from tables.orders.despatch import (
-    Carriage,
     commands,
     delivered,
     gap,
@@ -36,28 +31,11 @@ from tables.orders.despatch import (
 )
 from tables.orders.lifecycle import AT_WAREHOUSE, OWNERS
 from tables.orders.references import reference_of
+from tables.orders.release import release_order
 from tables.orders.rows import Demand, OpenException, OrderRow, keep_money, keep_times, with_state
+from tables.orders.rules import Rules
 
 Effect = DemandLine | ReleaseOrder | CancelOrder | ShipParcel | NormalisedOrder | ExceptionState
-
-
-@dataclass(frozen=True, slots=True)
-class CarrierService:
-    """What a storefront's shipping method is at Clarus."""
-
-    carrier: str
-    service: str
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What the configuration says about orders."""
-
-    catalogue: Catalogue
-    shipping: Mapping[str, CarrierService]
-    carriers: Mapping[str, Carriage] = field(default_factory=dict)
-    early_wait: int = 900_000
-    """Milliseconds for which a despatch waits for its order before somebody is told."""
 
 
 def new_row(channel: str, order_id: str) -> OrderRow:
@@ -73,6 +51,8 @@ def next_revision(row: OrderRow, version: int) -> int:
 def snapshot(row: OrderRow, seen: OrderSnapshot, rules: Rules, now: int) -> list[Effect]:
     """A whole order as its storefront shows it. Older ones are ignored; at an equal version only a step further along, a payment or other lines count."""
     last = row.snapshot
+    if seen.created_at < rules.orders_from.get(row.channel, 0):
+        seen.excluded = seen.excluded or "placed before orders_from: left to the program before this one"
     if last is not None:
         if seen.version < row.version:
             return []
@@ -133,7 +113,7 @@ def before_release(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: 
         row.state, row.reason = "IGNORED", "nothing in it leaves a warehouse"
     else:
         row.state, row.reason, row.released = "RELEASING", "", True
-        effects.append(_release(row, seen, reading, rules))
+        effects.append(release_order(row, seen, reading, rules))
     return effects
 
 
@@ -165,24 +145,6 @@ def _judge_mappings(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules:
         else ""
     )
     return [*effects, *_exception(row, "unmapped_status", unknown_status, now)]
-
-
-def _release(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules) -> ReleaseOrder:
-    carrier = rules.shipping.get(seen.shipping_method, CarrierService("", ""))
-    return ReleaseOrder(
-        channel="clarus",
-        order_key=row.key,
-        reference=row.reference,
-        number=seen.number,
-        version=row.revision,
-        lines=release_lines(row.demands),
-        warehouse=reading.warehouse,
-        address=seen.address,
-        carrier=carrier.carrier,
-        service=carrier.service,
-        note=seen.note,
-        gift=seen.gift,
-    )
 
 
 def _after_release(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules, now: int) -> list[Effect]:

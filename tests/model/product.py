@@ -31,6 +31,7 @@ from tables.deliveries.listing import Adopt, CheckBack, ListingRow, LookUp, Tell
 from tables.deliveries.peers import Bounds, PeerKind
 from tables.orders import fold as orders
 from tables.orders.rows import OrderRow
+from tables.orders.rules import Rules as OrderRules
 from tables.stock import escrow, fold, publish
 from tables.stock.pool import pool
 from tables.stock.rows import Rules
@@ -77,7 +78,7 @@ class Model(World):
         bounds = {name: BOUNDS[store.kind] for name, store in self.stores.items()}
         absolute = frozenset(name for name, store in self.stores.items() if store.kind == "nd")
         self.rules = Rules(catalogue, PARTITIONS, bounds, absolute)
-        self.order_rules = orders.Rules(catalogue, {})
+        self.order_rules = OrderRules(catalogue, {})
         self.ledger = Rows()
         self.down, self.generation = False, 0
         self.log_tail = self.now

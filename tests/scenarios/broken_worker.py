@@ -14,6 +14,7 @@ from schemas.records import OrderSnapshot, ReleaseOrder, StockLevel
 from tables.deliveries import releases, shipments
 from tables.orders import fold as orders
 from tables.orders.rows import OrderRow
+from tables.orders.rules import Rules
 from tables.stock import levels, pool
 from tables.stock.rows import LineRead, SkuRow
 
@@ -29,7 +30,7 @@ def _everywhere(rule: Callable[..., Any], instead: Callable[..., Any]) -> None:
 def orders_are_not_released() -> None:
     snapshot = orders.snapshot
 
-    def silent(row: OrderRow, seen: OrderSnapshot, rules: orders.Rules, now: int) -> list[orders.Effect]:
+    def silent(row: OrderRow, seen: OrderSnapshot, rules: Rules, now: int) -> list[orders.Effect]:
         return [effect for effect in snapshot(row, seen, rules, now) if not isinstance(effect, ReleaseOrder)]
 
     _everywhere(snapshot, silent)

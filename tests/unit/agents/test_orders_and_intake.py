@@ -19,8 +19,8 @@ from schemas.records import (
     Watermark,
 )
 from tables.catalogue import Catalogue, Listing, Product
-from tables.orders.fold import Rules
 from tables.orders.rows import OrderRow, WaitRow
+from tables.orders.rules import Rules
 from tests.support.engine import MemoryBatch, MemoryEngine, MemoryRecord, MemoryTable, Sent
 
 CODECS = Codecs()

@@ -17,8 +17,9 @@ from schemas.records import (
 from tables.catalogue import Catalogue, Listing, Product
 from tables.handling import KEPT
 from tables.orders import attention, fold
-from tables.orders.fold import CarrierService, Effect, Rules
+from tables.orders.fold import Effect
 from tables.orders.rows import OrderRow
+from tables.orders.rules import CarrierService, Rules
 
 CATALOGUE = Catalogue([Product("MUG", listings=(Listing("shop", "M1", "MUG"),))], [], ["MAIN"])
 RULES = Rules(CATALOGUE, {"standard": CarrierService("DPD", "2D")})

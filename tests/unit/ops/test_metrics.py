@@ -28,8 +28,8 @@ from schemas.records import (
     WarehouseOrder,
 )
 from tables.catalogue import Catalogue
-from tables.orders.fold import Rules
 from tables.orders.rows import OrderRow, WaitRow
+from tables.orders.rules import Rules
 from tests.support.engine import MemoryEngine, MemoryRecord, MemoryTable
 from tests.unit.delivery.rig import Rig, now_ms, until
 

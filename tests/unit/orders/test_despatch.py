@@ -19,8 +19,9 @@ from schemas.records import (
 )
 from tables.orders import despatch, fold
 from tables.orders.despatch import Carriage
-from tables.orders.fold import CarrierService, Effect, Rules
+from tables.orders.fold import Effect
 from tables.orders.rows import OrderRow
+from tables.orders.rules import CarrierService, Rules
 from tests.unit.orders.test_fold import CATALOGUE, line, of, order
 
 CARRIERS = {"RM": Carriage("Royal Mail", re.compile("RM[0-9]+"), "https://track.example/{tracking}?x=1")}
