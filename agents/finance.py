@@ -17,6 +17,7 @@ from tables.finance import fold
 from tables.finance.fold import Rules
 from tables.finance.rows import MoneyDay, MoneyDue, MoneyRow
 from tables.orders.rows import OrderRow
+from tables.returns.rows import OrderReturns
 from tables.stock.figures import EXCEPTIONS, Parts
 
 DUE_AT_ONCE: Final = 200
@@ -30,6 +31,7 @@ class FinanceTables:
     money: Table[MoneyRow]  # by order key
     days: Table[MoneyDay]  # by day/order key
     due: Table[MoneyDue]  # by time/order key
+    returns: Table[OrderReturns]  # by order key; read only
 
 
 class Finance:
@@ -39,17 +41,18 @@ class Finance:
         self._rules, self._tables, self._watch = rules, tables, watch
 
     def follow(self, context: Context, order: OrderRow, body: OrderEventBody | None, now: int) -> list[ExceptionState]:
-        """An event of the order is folded (None: time passed). What becomes of a parcel at its storefront moves no money."""
+        """An event of the order, and of its returns, is folded (None: time passed). What becomes of a parcel at its storefront moves no money."""
         if isinstance(body, ShipmentOutcome):
             return []
         known = context.get(self._tables.money, order.key)
         row = known or fold.new_row(order)
         days, due, before, opened = set(row.days), row.due, _encode(row), exceptions(row)
         effects = fold.command(row, body, now) if isinstance(body, ExceptionCommand) else []
-        effects += fold.follow(row, order, body, self._rules, now)
+        book = context.get(self._tables.returns, order.key)
+        effects += fold.follow(row, order, book, body, self._rules, now)
         if known is not None and _encode(row) == before:
             return effects
-        if known is None and not row.booked and not row.returns:
+        if known is None and not row.booked:
             return effects
         context.put(self._tables.money, order.key, row)
         for date in set(row.days) - days:
@@ -86,7 +89,7 @@ def due_key(at: int, order_key: str) -> str:
 
 def exceptions(row: MoneyRow) -> Parts:
     """What an order's money adds to the sum of open exceptions."""
-    return tuple(((EXCEPTIONS, kind), 1) for kind in row.exceptions)
+    return (((EXCEPTIONS, row.exception.type), 1),) if row.exception is not None else ()
 
 
 def sum_key(order: str) -> str:

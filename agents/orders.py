@@ -8,12 +8,13 @@ from typing import Final
 
 from agents.emit import Emitter, Place
 from agents.finance import Finance
+from agents.returns import Effect, Returns
 from agents.watch import Unwatched, Watch
 from app.engine.api import Batch, Context, Table
 from schemas import catalogue as topics
 from schemas.codec import Codecs, UndecodableRecord
 from schemas.records import (
-    AuthoriseReturn,
+    AnnounceReturn,
     CancelOrder,
     DemandLine,
     ExceptionCommand,
@@ -21,16 +22,15 @@ from schemas.records import (
     NormalisedOrder,
     OrderSnapshot,
     OrderWatermark,
-    RefundOutcome,
     ReleaseOrder,
+    SettleReturn,
     ShipmentOutcome,
     ShipParcel,
     WarehouseDespatch,
-    WarehouseReturn,
+    WarehouseOrder,
     Watermark,
 )
 from tables.orders import attention, fold
-from tables.orders.fold import Effect
 from tables.orders.rows import OrderRow, WaitRow
 from tables.orders.rules import Rules
 from tables.stock.figures import EXCEPTIONS, Parts
@@ -49,11 +49,12 @@ class Orders:
         waits: Table[WaitRow],
         place: Place,
         partitions: int,
+        returns: Returns,
         watch: Watch | None = None,
         finance: Finance | None = None,
     ) -> None:
         self._rules, self._codecs, self._table, self._waits = rules, codecs, table, waits
-        self._finance = finance
+        self._returns, self._finance = returns, finance
         self._place, self._partitions = place, partitions
         self._watch = watch or Unwatched()
 
@@ -88,25 +89,25 @@ class Orders:
             channel, _, order_id = key.partition(":")
             row = batch.get(self._table, key) or fold.new_row(channel, order_id)
             before = exceptions(row)
+            effects: list[Effect] = []
             match body:
                 case OrderSnapshot():
-                    effects = fold.snapshot(row, body, self._rules, event.received_at)
+                    effects += fold.snapshot(row, body, self._rules, event.received_at)
                     superseded += row.snapshot is not body
                 case WarehouseDespatch():
                     read_before = row.despatch_read
                     if row.snapshot is None and row.early is None:
                         due = event.received_at + self._rules.early_wait
                         batch.put(self._waits, wait_key(due, key), WaitRow(key))
-                    effects = fold.despatched(row, body, self._rules, event.received_at)
+                    effects += fold.despatched(row, body, self._rules, event.received_at)
                     superseded += row.snapshot is not None and row.despatch_read == read_before
                 case ShipmentOutcome():
-                    effects = fold.shipment(row, body, self._rules, event.received_at)
+                    effects += fold.shipment(row, body, self._rules, event.received_at)
                 case ExceptionCommand():
-                    effects = attention.command(row, body, self._rules, event.received_at)
-                case AuthoriseReturn() | WarehouseReturn() | RefundOutcome():
-                    effects = []
-                case _:
-                    effects = fold.warehouse(row, body, event.received_at)
+                    effects += attention.command(row, body, self._rules, event.received_at)
+                case WarehouseOrder():
+                    effects += fold.warehouse(row, body, event.received_at)
+            effects += self._returns.fold(batch, key, row, body, event.received_at)
             if self._finance is not None:
                 effects += self._finance.follow(batch, row, body, event.received_at)
             done += 1
@@ -151,6 +152,13 @@ class Orders:
                 emit.send(
                     topics.CHANNEL_COMMANDS, f"order/{effect.reference}", effect, partition=self._place(effect.channel)
                 )
+            case AnnounceReturn():
+                emit.send(
+                    topics.CHANNEL_COMMANDS, f"return/{effect.reference}", effect, partition=self._place(effect.channel)
+                )
+            case SettleReturn():
+                key = f"refund/{row.key}/{effect.return_id}/{effect.part}"
+                emit.send(topics.CHANNEL_COMMANDS, key, effect, partition=self._place(effect.channel))
             case ShipParcel():
                 key = f"ship/{row.key}/{effect.parcel_id}"
                 emit.send(topics.CHANNEL_COMMANDS, key, effect, partition=self._place(effect.channel))

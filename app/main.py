@@ -16,6 +16,7 @@ from agents.finance import Finance, FinanceTables
 from agents.intake import Intake
 from agents.operations import Operations
 from agents.orders import Orders
+from agents.returns import Returns
 from app.connectors import CLARUS, intake_for, storefront_type, unguarded
 from app.delivery.runtime import DeliveryRuntime
 from app.engine import Batch, EngineApp, EngineError, create_app, partition_of
@@ -26,7 +27,7 @@ from app.finance.rules import finance_rules
 from app.finance.worker import FinanceRoutes
 from app.measures import WorkerGauges, WorkerMeasures
 from app.ops import OpsServer
-from app.order_rules import order_rules
+from app.order_rules import order_rules, return_rules
 from app.reconciliation.worker import Reconciliation
 from app.registry import codecs_for
 from app.settings import Settings
@@ -45,12 +46,15 @@ from tables.deliveries.modes import ModeRow
 from tables.deliveries.pauses import PauseRow
 from tables.deliveries.polls import PollRow
 from tables.deliveries.reads import ReadRow
+from tables.deliveries.receipts import ReceiptRow
+from tables.deliveries.refunds import RefundRow
 from tables.deliveries.releases import ReleaseRow
 from tables.deliveries.shipments import ShipmentRow
 from tables.deliveries.troubles import TroubleRow
 from tables.finance.rows import MoneyDay, MoneyDue, MoneyRow
 from tables.orders.rows import OrderRow, WaitRow
 from tables.reconciliation import DifferenceRow, SweepRow
+from tables.returns.rows import OrderReturns
 from tables.stock.policy import notes
 from tables.stock.rows import OrderLines, SkuRow, WatermarkRow
 
@@ -82,6 +86,8 @@ class Worker:
             releases=table("releases", row=ReleaseRow),
             fetches=table("fetches", row=FetchRow),
             shipments=table("shipments", row=ShipmentRow),
+            receipts=table("receipts", row=ReceiptRow),
+            refunds=table("refunds", row=RefundRow),
             polls=table("polls", row=PollRow),
             troubles=table("troubles", row=TroubleRow),
             pauses=table("pauses", row=PauseRow),
@@ -95,12 +101,17 @@ class Worker:
         self._agent(topics.INGRESS_WEBHOOKS, Intake(parsers, codecs, place, measures).fold)
         order_rows = table("orders", row=OrderRow)
         waits = table("order_waits", row=WaitRow)
+        return_rows = table("returns", row=OrderReturns)
         money = FinanceTables(
-            table("money", row=MoneyRow), table("money_days", row=MoneyDay), table("money_due", row=MoneyDue)
+            table("money", row=MoneyRow),
+            table("money_days", row=MoneyDay),
+            table("money_due", row=MoneyDue),
+            return_rows,
         )
+        returns = Returns(return_rules(settings, catalogue), return_rows)
         finance = Finance(finance_rules(settings, catalogue), money, measures)
         rules_of_orders = order_rules(settings, catalogue)
-        orders = Orders(rules_of_orders, codecs, order_rows, waits, place, partitions, measures, finance)
+        orders = Orders(rules_of_orders, codecs, order_rows, waits, place, partitions, returns, measures, finance)
         self._agent(topics.ORDERS_EVENTS, orders.fold)
         self.app.every(ORDER_TICK, orders.tick)
         rules = stock_rules(settings)

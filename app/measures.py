@@ -20,7 +20,7 @@ from app.engine.api import Context, Table
 from app.exposition import Totals
 from app.sums import Source, Sums, SumsKeeper
 from tables.deliveries.troubles import OWNERS as delivery_owners
-from tables.finance.judge import TYPES as FINANCE_TYPES
+from tables.finance.judge import TYPE as MISMATCH
 from tables.finance.rows import MoneyRow
 from tables.orders.lifecycle import OWNERS as order_owners
 from tables.orders.rows import OrderRow
@@ -163,7 +163,7 @@ class WorkerGauges:
         self._app, self._delivery, self._measures, self._rules = app, delivery, measures, rules
         self._watermarks = stock.watermarks
         self._totals = Totals()
-        self._types = {drift.TYPE, *delivery_owners, *order_owners, *FINANCE_TYPES}
+        self._types = {drift.TYPE, *delivery_owners, *order_owners, MISMATCH}
         sources: list[Source] = [
             (stock.stock, sku_key, lambda row: figures.figures(row, rules.catalogue)),
             (orders, order_key, exceptions),

@@ -109,10 +109,9 @@ class OrderStories:
         row, money, early_due = rows or (None, None, 0)
         known = row is not None
         if row is not None:
-            finance = money.exceptions if money is not None else {}
-            opened = [*row.exceptions.values(), *finance.values()]
-            exceptions, awaits = order.exceptions(opened, row.entity), order.awaits(row, early_due)
-            awaits += [Waiting(one.owner, f"{one.type}: {one.detail}") for one in finance.values()]
+            finance = [money.exception] if money is not None and money.exception is not None else []
+            exceptions = order.exceptions([*row.exceptions.values(), *finance], row.entity)
+            awaits = [*order.awaits(row, early_due), *(Waiting(x.owner, f"{x.type}: {x.detail}") for x in finance)]
         names = {key} | ({row.entity} if row is not None else set())
         shops = await look(
             self._engine, self._place(channel), lambda context: self._storefront(context, channel, order_id, names)

@@ -1,17 +1,20 @@
-"""What is known of an order's money and goods now, from its row: the sums that rules judge, and the facts that are booked. Pure."""
+"""What is known of an order's money and goods now, from its rows: the sums that rules judge, and the facts that are booked. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from schemas.records import OrderLine, OrderSnapshot
 from tables.catalogue import Catalogue
-from tables.finance.rows import Kind, MoneyRow, ReturnMoney
+from tables.finance.rows import Kind, MoneyRow
 from tables.orders.demand import read
-from tables.orders.despatch import Need, needs_of, shipped_units
+from tables.orders.despatch import needs_of, shipped_units
 from tables.orders.rows import OrderRow
+from tables.returns.amounts import price_of
+from tables.returns.rows import OrderReturns
 
 BACK: Final = frozenset({"REFUND", "CHARGEBACK"})
+REFUND: Final = "refund_mismatch"
 
 
 class Fact(NamedTuple):
@@ -27,14 +30,13 @@ class Fact(NamedTuple):
 class Facts:
     """Minor units. `told`: the storefront tells amounts; `keeps`: the value of what the customer has or will have, if nothing comes back.
 
-    `returned` arrived at the warehouse; `back` of it is to be refunded, or was settled otherwise; `coming` is authorised and did not arrive.
+    `returned`: the price of the units that were inspected; `back`: what goes back for them.
     """
 
     currency: str
     digits: int
     told: bool
     total: int
-    shipping: int
     captured: int
     refunded: int
     charged_back: int
@@ -44,7 +46,8 @@ class Facts:
     unsent: int  # ordered, and the warehouse closed the order without it
     returned: int
     back: int
-    coming: int
+    coming: bool  # a return is on its way, or its refund
+    refund_mismatch: str  # what the rules of returns say of the refunds
     cancelled: bool
     state: str
     reason: str
@@ -54,27 +57,24 @@ class Facts:
     foreign: tuple[str, ...]  # other currencies in which money moved
 
 
-def facts(row: OrderRow, seen: OrderSnapshot, money: MoneyRow, catalogue: Catalogue) -> Facts:
+def facts(
+    order: OrderRow, seen: OrderSnapshot, book: OrderReturns | None, money: MoneyRow, catalogue: Catalogue
+) -> Facts:
     """Everything that is known now."""
-    needs = needs_of(seen, read(seen, catalogue), catalogue)
     lines = {line.line_id: line for line in seen.lines}
-    wanted = [lines[need.line_id] for need in needs]
-    shipped = value(wanted, shipped_units(row))
-    unsent = sum(line.price for line in wanted) - shipped if row.despatch_complete and shipped else 0
+    wanted = [lines[need.line_id] for need in needs_of(seen, read(seen, catalogue), catalogue)]
+    shipped = _value(wanted, shipped_units(order))
+    unsent = sum(line.price for line in wanted) - shipped if order.despatch_complete and shipped else 0
     whole = seen.total - unsent
-    despatched = (whole if row.despatch_complete else shipped) if shipped else 0
-    nothing_to_send = row.state == "IGNORED"
-    cancelled = seen.state == "CANCELLED"
-    returns = list(money.returns.values())
-    open_returns = [one for one in returns if not one.settled]
-    settled = sum(amount for one in returns for amount in one.settled.values())
+    despatched = (whole if order.despatch_complete else shipped) if shipped else 0
+    cancelled, nothing_to_send = seen.state == "CANCELLED", order.state == "IGNORED"
     charged_back = sum(one.amount for one in seen.payments if one.kind == "CHARGEBACK" and one.state != "FAILED")
+    opened = order.exceptions.get(REFUND)
     return Facts(
-        currency=money.currency or seen.currency,
+        currency=money.currency,
         digits=money.digits,
         told=bool(seen.currency) and seen.captured is not None,
         total=seen.total,
-        shipping=seen.shipping_price,
         captured=seen.captured or 0,
         refunded=(seen.refunded or 0) - charged_back,
         charged_back=charged_back,
@@ -82,20 +82,21 @@ def facts(row: OrderRow, seen: OrderSnapshot, money: MoneyRow, catalogue: Catalo
         despatched=despatched,
         keeps=despatched if cancelled else whole,
         unsent=unsent,
-        returned=value(wanted, arrived(needs, returns)),
-        back=settled + value(wanted, arrived(needs, open_returns)),
-        coming=value(wanted, _coming(seen, money)),
+        returned=_value(lines.values(), book.units) if book is not None else 0,
+        back=_back(book),
+        coming=_coming(book),
+        refund_mismatch=opened.detail if opened is not None else "",
         cancelled=cancelled,
-        state=row.state,
-        reason=row.reason,
-        at_warehouse=row.released and row.state not in ("HELD", "CANCELLED"),
+        state=order.state,
+        reason=order.reason,
+        at_warehouse=order.released and order.state not in ("HELD", "CANCELLED"),
         nothing_to_send=nothing_to_send,
-        complete=row.despatch_complete or nothing_to_send,
+        complete=order.despatch_complete or nothing_to_send,
         foreign=_foreign(seen, money),
     )
 
 
-def booked(row: OrderRow, seen: OrderSnapshot, found: Facts) -> list[Fact]:
+def booked(seen: OrderSnapshot, found: Facts) -> list[Fact]:
     """What is to be in the ledger now. Payments that the storefront lists are booked one by one; the rest of its sums under the sum's own name."""
     facts = [Fact("ordered", "ordered", found.keeps if found.cancelled else found.total, seen.created_at)]
     if found.told:
@@ -113,44 +114,19 @@ def booked(row: OrderRow, seen: OrderSnapshot, found: Facts) -> list[Fact]:
     return facts
 
 
-def value(lines: Sequence[OrderLine], units: Mapping[str, int]) -> int:
-    """What so many units of the lines cost the customer: exact for whole lines, rounded down for a part of one."""
-    return sum(
-        line.price * min(line.quantity, units.get(line.line_id, 0)) // line.quantity
-        for line in lines
-        if line.quantity > 0
-    )
+def _value(lines: Iterable[OrderLine], units: Mapping[str, int]) -> int:
+    return sum(price_of(line, units.get(line.line_id, 0)) for line in lines)
 
 
-def arrived(needs: Sequence[Need], returns: Sequence[ReturnMoney]) -> dict[str, int]:
-    """Selling units by line that the eaches of these returns complete."""
-    left: dict[str, int] = {}
-    for one in returns:
-        for code, eaches in one.received.items():
-            left[code] = left.get(code, 0) + eaches
-    units: dict[str, int] = {}
-    for need in needs:
-        whole = min((left.get(code, 0) // each for code, each in need.eaches.items()), default=0)
-        units[need.line_id] = taken = max(0, min(need.units, whole))
-        for code, each in need.eaches.items():
-            left[code] = left.get(code, 0) - taken * each
-    return units
+def _back(book: OrderReturns | None) -> int:
+    """What was settled counts with what was refunded for it, by us or by hand."""
+    parts = [part for one in book.returns.values() for part in one.parts] if book is not None else []
+    return sum(part.amount + part.by_hand if part.state == "SETTLED" else part.wanted for part in parts)
 
 
-def _coming(seen: OrderSnapshot, money: MoneyRow) -> dict[str, int]:
-    """Units by line that are authorised to come back and did not arrive."""
-    units: dict[str, int] = {}
-    for authorised in seen.returns:
-        known = money.returns.get(authorised.return_id)
-        if authorised.open and (known is None or not known.received):
-            for line in authorised.lines:
-                units[line.line_id] = units.get(line.line_id, 0) + line.units
-    by_sku = {line.sku: line.line_id for line in reversed(seen.lines)}
-    for one in money.returns.values():
-        for sku, count in one.authorised.items() if not one.received else ():
-            line_id = by_sku.get(sku, "")
-            units[line_id] = units.get(line_id, 0) + count
-    return units
+def _coming(book: OrderReturns | None) -> bool:
+    returns = list(book.returns.values()) if book is not None else []
+    return any(not one.over or any(part.state != "SETTLED" for part in one.parts) for one in returns)
 
 
 def _foreign(seen: OrderSnapshot, money: MoneyRow) -> tuple[str, ...]:

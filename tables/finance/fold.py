@@ -9,21 +9,20 @@ from datetime import UTC, datetime
 from typing import Final
 
 from schemas.records import (
-    AuthoriseReturn,
     ExceptionCommand,
     ExceptionState,
     OrderEventBody,
     OrderSnapshot,
-    RefundOutcome,
     WarehouseDespatch,
     WarehouseReturn,
 )
 from tables.catalogue import Catalogue
 from tables.finance.facts import Fact, booked, facts
-from tables.finance.judge import TYPES, Waits, judge
-from tables.finance.rows import MoneyRow, ReturnMoney
+from tables.finance.judge import TYPE, Waits, judge
+from tables.finance.rows import MoneyRow
 from tables.handling import opened
 from tables.orders.rows import OpenException, OrderRow
+from tables.returns.rows import OrderReturns
 
 OWNER: Final = "finance"
 
@@ -41,55 +40,38 @@ def new_row(order: OrderRow) -> MoneyRow:
     return MoneyRow(order.channel, order.order_id, order.number, order.reference)
 
 
-def follow(row: MoneyRow, order: OrderRow, body: OrderEventBody | None, rules: Rules, now: int) -> list[ExceptionState]:
+def follow(
+    row: MoneyRow, order: OrderRow, book: OrderReturns | None, body: OrderEventBody | None, rules: Rules, now: int
+) -> list[ExceptionState]:
     """Bring the row up to date after an event of the order (None: time passed). Nothing is booked before the storefront told of the order."""
-    _note_return(row, body)
     seen = order.snapshot
     if seen is None:
         return []
     row.number, row.reference = seen.number, order.reference
     if not row.currency:
         row.currency, row.digits = seen.currency, seen.digits
-    found = facts(order, seen, row, rules.catalogue)
+    found = facts(order, seen, book, row, rules.catalogue)
     if seen.currency == row.currency:
-        _book(row, booked(order, seen, found), _time(body, now))
+        _book(row, booked(seen, found), _time(body, now))
     verdict = judge(row, found, rules.waits, now)
     row.status, row.reasons, row.due = verdict.status, verdict.reasons, verdict.due
-    effects: list[ExceptionState] = []
-    for kind in TYPES:
-        effects += _exception(row, order, kind, verdict.exceptions.get(kind, ""), now)
-    return effects
+    return _exception(row, verdict.exception, now)
 
 
 def command(row: MoneyRow, given: ExceptionCommand, now: int) -> list[ExceptionState]:
-    """An operator did something about one of finance's exceptions. What is resolved by hand is accepted: the same text is not opened again."""
-    kind = given.exception_id.partition(":")[0]
-    known = row.exceptions.get(kind)
-    if known is None:
+    """An operator did something about finance's exception. What is resolved by hand is accepted: the same text is not opened again."""
+    known = row.exception
+    if known is None or given.exception_id.partition(":")[0] != TYPE:
         return []
     known.handling.note(now, given.action, given.actor, given.reason)
     if given.action == "resolve":
-        del row.exceptions[kind]
-        row.accepted[kind] = known.detail
+        row.exception, row.accepted = None, known.detail
     return [_state(row, known, now)]
 
 
 def day(at: int) -> str:
     """The UTC date of a time in milliseconds."""
     return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d")
-
-
-def _note_return(row: MoneyRow, body: OrderEventBody | None) -> None:
-    match body:
-        case AuthoriseReturn():
-            row.returns.setdefault(body.return_id, ReturnMoney()).authorised = dict(body.lines)
-        case WarehouseReturn():
-            known = row.returns.setdefault(body.return_id, ReturnMoney())
-            if body.read_at >= known.read_at:
-                known.read_at, known.received = body.read_at, dict(body.received)
-        case RefundOutcome() if body.state == "SETTLED":
-            known = row.returns.setdefault(body.return_id, ReturnMoney())
-            known.settled[body.part] = body.amount + body.by_hand
 
 
 def _time(body: OrderEventBody | None, now: int) -> int:
@@ -133,20 +115,17 @@ def _add(row: MoneyRow, date: str, kind: str, amount: int) -> None:
         del row.days[date]
 
 
-def _exception(row: MoneyRow, order: OrderRow, kind: str, detail: str, now: int) -> list[ExceptionState]:
-    """Open it with this text, change its text, or resolve it where the text is empty. One that the order itself has open under this name is left to it."""
-    known = row.exceptions.get(kind)
-    if kind in order.exceptions:
-        row.exceptions.pop(kind, None)
-        return []
+def _exception(row: MoneyRow, detail: str, now: int) -> list[ExceptionState]:
+    """Open it with this text, change its text, or resolve it where the text is empty."""
+    known = row.exception
     if not detail:
         if known is None:
             return []
-        del row.exceptions[kind]
+        row.exception = None
         known.handling.note(now, "resolved")
         return [_state(row, known, now)]
     if known is None:
-        known = row.exceptions[kind] = OpenException(kind, OWNER, detail, now, opened(now), row.entity)
+        known = row.exception = OpenException(TYPE, OWNER, detail, now, opened(now), row.entity)
     elif known.detail == detail:
         return []
     else:

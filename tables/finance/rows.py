@@ -15,19 +15,10 @@ Status = Literal["matched", "open", "mismatched"]
 STATUSES: Final[tuple[Status, ...]] = ("matched", "open", "mismatched")
 
 
-class ReturnMoney(msgspec.Struct, array_like=True):
-    """One return: what an operator authorised (channel SKU to units), what arrived (product to eaches), what was refunded for it, by part."""
-
-    authorised: dict[str, int] = {}
-    received: dict[str, int] = {}
-    read_at: int = 0
-    settled: dict[int, int] = {}
-
-
 class MoneyRow(msgspec.Struct, array_like=True):
     """`booked` says by fact what `days` hold of it together: day to kind to amount. `since`: when each finding was first made, our milliseconds.
 
-    `accepted`: texts of exceptions that a person resolved by hand; the same one is not opened again.
+    `accepted`: text of the exception that a person resolved by hand; the same one is not opened again.
     """
 
     channel: str
@@ -38,11 +29,10 @@ class MoneyRow(msgspec.Struct, array_like=True):
     digits: int = 2
     booked: dict[str, int] = {}
     days: dict[str, dict[str, int]] = {}
-    returns: dict[str, ReturnMoney] = {}
     status: Status = "open"
     reasons: list[str] = []
-    exceptions: dict[str, OpenException] = {}
-    accepted: dict[str, str] = {}
+    exception: OpenException | None = None
+    accepted: str = ""
     since: dict[str, int] = {}
     due: int = 0  # when a finding stops being only open; 0: never
 

@@ -382,6 +382,11 @@ def _exception(row: OrderRow, kind: str, detail: str, now: int) -> list[Effect]:
     return [exception_state(row, row.exceptions[kind], now)]
 
 
+def set_exception(row: OrderRow, kind: str, detail: str, now: int) -> list[Effect]:
+    """For rules beside these: the order's exception of this type has this text, or is resolved where it is empty."""
+    return _exception(row, kind, detail, now)
+
+
 def _resolve_all(row: OrderRow, now: int) -> list[Effect]:
     return [effect for kind in list(row.exceptions) for effect in _exception(row, kind, "", now)]
 

@@ -47,4 +47,5 @@ OWNERS: dict[str, str] = {
     "invalid_tracking": "integration",
     "short_stock": "operations",
     "early_fulfilment": "operations",
+    "refund_mismatch": "finance",
 }

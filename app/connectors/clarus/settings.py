@@ -91,6 +91,42 @@ class ClarusSettings(BaseModel):
         ge=0,
         description="Seconds for which packages and tracking numbers of a despatch are waited for; what has none after that is told without.",
     )
+    receipt_statuses: dict[str, Literal["announced", "received", "completed", "gone"]] = Field(
+        default_factory=lambda: {
+            "DRAFT": "announced",
+            "PENDING": "announced",
+            "RCV": "received",
+            "RECEIVING": "received",
+            "RECEIVED": "received",
+            "PART": "received",
+            "COMPLETED": "completed",
+            "CANCELLED": "gone",
+        },
+        description="What the statuses of goods-in receipts mean, in upper case; the documentation names them in several ways. Others count as received.",
+    )
+    return_attributes: dict[str, str | int | bool] = Field(
+        default_factory=dict,
+        description="Further header attributes of the receipt of a return, such as the one that makes it a Return at your tenant, which is undocumented.",
+    )
+    receipt_lines: str = Field(
+        "",
+        pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$",
+        description="Field of a goods-in receipt in the tenant's GraphQL schema that lists its lines, each with `product { code }` and the fields below. It is"
+        " undocumented: look it up by introspection. Empty: a completed receipt of a return counts as received and put back on sale as announced.",
+    )
+    receipt_line_fields: dict[
+        Literal["received", "restocked", "quarantined", "scrapped"],
+        Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")],
+    ] = Field(
+        default_factory=lambda: {
+            "received": "quantity_received",
+            "restocked": "integer1",
+            "quarantined": "integer2",
+            "scrapped": "integer3",
+        },
+        description="Fields of such a line with eaches: what arrived, and what the inspection put back on sale, set aside and threw away. The last three are"
+        " custom fields that the warehouse fills in; agree on them with your Clarus consultant.",
+    )
     feed_overlap_s: int = Field(
         120, ge=0, description="Seconds of transactions that are read again each time, for those that were booked late."
     )

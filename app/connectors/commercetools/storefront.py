@@ -10,6 +10,7 @@ from app.connectors.commercetools.client import Client, Doc, rate_hint
 from app.connectors.commercetools.orders import snapshot, supply_channels
 from app.connectors.commercetools.payments import EXPAND
 from app.connectors.commercetools.probe import Probe
+from app.connectors.commercetools.refunds import Refunds
 from app.connectors.commercetools.settings import CommercetoolsSettings
 from app.connectors.commercetools.shipments import Shipments
 from app.connectors.commercetools.stock import Stock
@@ -19,6 +20,7 @@ from app.connectors.contract import (
     Priority,
     RateHint,
     ShownOrder,
+    ShownPayments,
     StockAnswer,
     StockReading,
     StockRequest,
@@ -26,9 +28,10 @@ from app.connectors.contract import (
 )
 from app.connectors.errors import Malformed
 from app.connectors.times import iso
-from schemas.records import OrderSnapshot, ShipParcel
+from schemas.records import OrderSnapshot, SettleReturn, ShipParcel
 from tables.catalogue import Listing
 from tables.deliveries.peers import PeerKind
+from tables.deliveries.refunds import Refund
 from tables.deliveries.shipments import Extent
 
 
@@ -46,6 +49,7 @@ class CommercetoolsStorefront:
         self._client = Client(name, settings, transport)
         self._stock = Stock(self._client, settings.marker_type, settings.marker_field)
         self._shipments = Shipments(self._client)
+        self._refunds = Refunds(self._client, settings.refund_state)
 
     async def read_stock(self, listings: Sequence[Listing], priority: Priority) -> Mapping[str, StockReading]:
         """As `Storefront.read_stock`; compares `quantityOnStock`. The errors of the transport, `Refused` or `Malformed`."""
@@ -87,6 +91,18 @@ class CommercetoolsStorefront:
     async def settle(self, order_id: str, extent: Extent, priority: Priority) -> None:
         """As `Storefront.settle`."""
         await self._shipments.settle(order_id, extent, priority)
+
+    async def payments(self, order_id: str, priority: Priority) -> ShownPayments | None:
+        """As `Storefront.payments`."""
+        return await self._refunds.read(order_id, priority)
+
+    async def refund(self, command: SettleReturn, step: Refund, shown: ShownPayments, priority: Priority) -> int:
+        """As `Storefront.refund`."""
+        return await self._refunds.refund(command, step, shown, priority)
+
+    async def settle_return(self, command: SettleReturn, priority: Priority) -> None:
+        """As `Storefront.settle_return`."""
+        await self._refunds.settle(command, priority)
 
     async def probe(self) -> list[Finding]:
         """As `Storefront.probe`; makes our custom type where the project has none."""
