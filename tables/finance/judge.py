@@ -58,9 +58,8 @@ def findings(given: Facts) -> list[Finding]:
         return found
     if given.charged_back:
         found.append(Finding("charged_back", f"{amount(given.charged_back)} was charged back"))
-    left = given.captured - given.refunded - given.charged_back
-    over = left - (given.keeps - given.back)
-    if over > 0 and over > given.back:
+    left, over = _left(given), _over(given)
+    if over > given.back:
         found.append(_too_much(given, amount(over)))
     short = given.despatched - given.captured
     if short > 0 and given.complete and not given.charged_back:
@@ -71,6 +70,16 @@ def findings(given: Facts) -> list[Finding]:
         text = f"{amount(left)} is captured, and the order is not at the warehouse{why}"
         found.append(Finding("not_released", text, "release"))
     return found
+
+
+def _left(given: Facts) -> int:
+    """What was captured and did not go back."""
+    return given.captured - given.refunded - given.charged_back
+
+
+def _over(given: Facts) -> int:
+    """What of it the customer does not owe."""
+    return _left(given) - (given.keeps - given.back)
 
 
 def _too_much(given: Facts, amount: str) -> Finding:
@@ -90,6 +99,8 @@ def progress(given: Facts) -> list[str]:
         found.append(f"a refund of {words(given.pending, given.currency, given.digits)} is not made yet")
     if given.coming:
         found.append("a return is on its way")
+    elif 0 < _over(given) <= given.back:
+        found.append("a refund is not shown by the storefront yet")
     if given.cancelled:
         return found
     if given.captured < given.keeps and not (given.complete and given.despatched):

@@ -111,7 +111,7 @@ def released(row: OrderRow) -> ReleaseRow:
     wanted = ReleaseRow(row.reference, row.key)
     command = ReleaseOrder(
         channel="clarus", order_key=row.key, reference=row.reference, number="A7", version=5,
-        lines=[ReleaseLine(sku="MUG", eaches=2)], address=PERSON, note="at the blue door",
+        lines=[ReleaseLine(sku="MUG", eaches=2)], address=PERSON, texts={"delivery": "at the blue door"},
     )  # fmt: skip
     releases.want_release(wanted, command, 1000)
     return wanted

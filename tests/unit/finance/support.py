@@ -1,30 +1,34 @@
-"""Orders with money, and a ledger that is folded event by event as the ORDERS agent does it."""
+"""Orders with money, and the ORDERS agent with its ledger over an engine in memory."""
 
 from typing import Any
 
-import msgspec
-
+from agents.finance import Finance, FinanceTables
+from agents.orders import Orders
+from agents.returns import Returns
+from agents.watch import Unwatched
+from schemas import catalogue as topics
+from schemas.codec import Codecs
 from schemas.records import (
-    ExceptionCommand,
+    Event,
     ExceptionState,
     OrderEventBody,
     OrderSnapshot,
     Payment,
-    ShipmentOutcome,
-    WarehouseDespatch,
-    WarehouseOrder,
 )
-from tables.finance import fold as finance
 from tables.finance.fold import Rules
 from tables.finance.judge import Waits
-from tables.finance.rows import MoneyRow
-from tables.orders import attention, fold
-from tables.orders.rows import OrderRow
+from tables.finance.rows import MoneyDay, MoneyDue, MoneyRow
+from tables.orders.rows import OrderRow, WaitRow
+from tables.returns.fold import ReturnRules
+from tables.returns.rows import OrderReturns
+from tests.support.engine import MemoryEngine, MemoryRecord, MemoryTable
 from tests.unit.orders.test_despatch import RULES as ORDER_RULES
 from tests.unit.orders.test_fold import CATALOGUE, line, order
 
 DAY = 86_400_000
 NOW = 20_000 * DAY  # 2024-10-04
+CODECS = Codecs()
+ORDERS = MemoryTable("orders", OrderRow)
 RULES = Rules(CATALOGUE, Waits(release=3_600_000, refund=DAY))
 
 
@@ -43,42 +47,54 @@ def bought(version: int = 1, **fields: Any) -> OrderSnapshot:
 
 
 class Books:
-    """One order, its row and its ledger; events at `now`, which goes on."""
+    """One order, its returns and its ledger, folded by the ORDERS agent itself; events at `now`, which goes on."""
 
     def __init__(self) -> None:
-        self.order = fold.new_row("shop", "7")
-        self.row = finance.new_row(self.order)
         self.now = NOW
-        self.told: list[ExceptionState] = []
+        self.engine = MemoryEngine(1, lambda: self.now)
+        self.tables = tables()
+        self.agent = agent(self.tables)
 
     def __call__(self, *events: OrderEventBody) -> "Books":
-        for event in events:
-            event = msgspec.convert(msgspec.to_builtins(event), type(event))
-            match event:
-                case OrderSnapshot():
-                    fold.snapshot(self.order, event, ORDER_RULES, self.now)
-                case WarehouseOrder():
-                    fold.warehouse(self.order, event, self.now)
-                case WarehouseDespatch():
-                    fold.despatched(self.order, event, ORDER_RULES, self.now)
-                case ShipmentOutcome():
-                    fold.shipment(self.order, event, ORDER_RULES, self.now)
-                case ExceptionCommand():
-                    attention.command(self.order, event, ORDER_RULES, self.now)
-                    self.told += finance.command(self.row, event, self.now)
-            self.told += finance.follow(self.row, self.order, event, RULES, self.now)
-            self.order = msgspec.msgpack.decode(msgspec.msgpack.encode(self.order), type=OrderRow)
-            self.row = msgspec.msgpack.decode(msgspec.msgpack.encode(self.row), type=MoneyRow)
+        for body in events:
+            event = Event(event_id="e", occurred_at=self.now, received_at=self.now, source="shop", body=body)
+            record = MemoryRecord(b"shop:7", CODECS[topics.ORDERS_EVENTS].encode(event))
+            self.engine.fold(self.agent.fold, 0, topics.ORDERS_EVENTS.name, [record])
         return self
 
     def later(self, milliseconds: int) -> "Books":
-        """Time passes, and the order is judged again."""
+        """Time passes; what is due is judged again."""
         self.now += milliseconds
-        self.told += finance.follow(self.row, self.order, None, RULES, self.now)
+        self.engine.run(0, self.agent.tick)
         return self
 
+    @property
+    def order(self) -> OrderRow:
+        """The order's row."""
+        found: OrderRow = self.engine.run(0, lambda context: context.get(ORDERS, "shop:7"))
+        return found
+
+    @property
+    def row(self) -> MoneyRow:
+        """The ledger's row; one of an order that nothing was booked for where there is none."""
+        found: MoneyRow | None = self.engine.run(0, lambda context: context.get(self.tables.money, "shop:7"))
+        return found or MoneyRow("shop", "7")
+
+    @property
+    def returns(self) -> OrderReturns:
+        """The order's returns."""
+        found: OrderReturns = self.engine.run(0, lambda context: context.get(self.tables.returns, "shop:7"))
+        return found
+
+    @property
+    def told(self) -> list[ExceptionState]:
+        """Every record about an exception of finance's, in order."""
+        values = [one.value for one in self.engine.sent if one.topic == topics.INTEGRATION_EXCEPTIONS.name]
+        bodies = [CODECS[topics.INTEGRATION_EXCEPTIONS].decode(value).body for value in values]
+        return [one for one in bodies if one.owner == "finance"]
+
     def open(self) -> dict[str, str]:
-        """Open exceptions by type, as subscribers know them."""
+        """Open exceptions of finance's by type, as subscribers know them."""
         newest = {one.exception_id: one for one in self.told}
         return {one.type: one.detail for one in newest.values() if one.state != "RESOLVED"}
 
@@ -89,3 +105,21 @@ class Books:
             for kind, amount in kinds.items():
                 total[kind] = total.get(kind, 0) + amount
         return {kind: amount for kind, amount in total.items() if amount}
+
+
+def tables() -> FinanceTables:
+    """Tables of the ledger of money, in memory."""
+    return FinanceTables(
+        MemoryTable("money", MoneyRow),
+        MemoryTable("money_days", MoneyDay),
+        MemoryTable("money_due", MoneyDue),
+        MemoryTable("returns", OrderReturns),
+    )
+
+
+def agent(given: FinanceTables, partitions: int = 1) -> Orders:
+    """The ORDERS agent as a worker has it."""
+    returns = Returns(ReturnRules(CATALOGUE), given.returns)
+    finance = Finance(RULES, given, Unwatched())
+    waits = MemoryTable("waits", WaitRow)
+    return Orders(ORDER_RULES, CODECS, ORDERS, waits, lambda _: 0, partitions, returns, None, finance)

@@ -15,9 +15,6 @@ from click.testing import CliRunner
 from rich.console import Console
 from starlette.applications import Starlette
 
-from agents.finance import Finance, FinanceTables
-from agents.orders import Orders
-from agents.watch import Unwatched
 from app.cli import cli
 from app.engine.murmur import partition_of
 from app.errors import Problem
@@ -30,19 +27,14 @@ from schemas.catalogue import INTEGRATION_EXCEPTIONS, ORDERS_EVENTS
 from schemas.codec import Codecs
 from schemas.records import Event, ExceptionCommand, Record
 from tables.finance.report import FinanceLine, Report
-from tables.finance.rows import MoneyDay, MoneyDue, MoneyRow
-from tables.orders.rows import OrderRow, WaitRow
-from tests.support.engine import MemoryEngine, MemoryRecord, MemoryTable
+from tests.support.engine import MemoryEngine, MemoryRecord
 from tests.support.files import shop
-from tests.unit.finance.support import DAY, NOW, RULES, bought
-from tests.unit.orders.test_despatch import RULES as ORDER_RULES
+from tests.unit.finance.support import DAY, NOW, agent, bought, tables
 from tests.unit.orders.test_despatch import left, parcel
 
 PARTITIONS = 4
 CODECS = Codecs()
-TABLES = FinanceTables(
-    MemoryTable("money", MoneyRow), MemoryTable("money_days", MoneyDay), MemoryTable("money_due", MoneyDue)
-)
+TABLES = tables()
 FIRST, SECOND = "2024-10-04", "2024-10-05"
 CONFIG = {
     "channels": {"shop": {"system": "commercetools", "project_key": "shop"}, "mall": {"system": "bigcommerce"}},
@@ -55,16 +47,7 @@ class Shop:
 
     def __init__(self) -> None:
         self.engine = MemoryEngine(PARTITIONS, lambda: NOW)
-        self.agent = Orders(
-            ORDER_RULES,
-            CODECS,
-            MemoryTable("orders", OrderRow),
-            MemoryTable("waits", WaitRow),
-            lambda channel: 0,
-            PARTITIONS,
-            None,
-            Finance(RULES, TABLES, Unwatched()),
-        )
+        self.agent = agent(TABLES, PARTITIONS)
 
     def put(self, order_id: str, *bodies: Record, at: int = NOW) -> None:
         for body in bodies:

@@ -118,7 +118,7 @@ def test_further_back_where_the_end_holds_too_few(settings: Settings) -> None:
 
 def test_the_time_is_kept_and_what_was_found_till_then_is_shown(settings: Settings) -> None:
     ticks = iter(range(1_000_000))
-    tail = last_inputs(settings, "000123", 5, 30, Log(end=1_000_000, every=1_900), lambda: float(next(ticks)))
+    tail = last_inputs(settings, "000123", 5, 5, Log(end=1_000_000, every=1_900), lambda: float(next(ticks)))
     assert 1 <= len(tail.inputs) < 5
     assert not tail.whole
 
