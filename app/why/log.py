@@ -15,6 +15,8 @@ from app.settings import KafkaSettings
 FIRST_WINDOW: Final = 2_000
 """Offsets before the end that are looked at first; each further look goes four times as far."""
 _AT_ONCE: Final = 2_000
+_PAUSE: Final = 0.1
+"""Seconds that a read waits to be filled: the end of a partition does not end it."""
 
 Make = Callable[[dict[str, Any]], Any]
 Steady = Callable[[], float]
@@ -83,7 +85,7 @@ class LogReader:
         waiting = set(described.partitions)
         self._consumer.assign([TopicPartition(name, number, OFFSET_BEGINNING) for number in waiting])
         while waiting and self._left() > 0:
-            for message in self._consumer.consume(_AT_ONCE, timeout=0.5):
+            for message in self._consumer.consume(_AT_ONCE, timeout=_PAUSE):
                 if (error := message.error()) is None:
                     yield message
                 elif error.code() == KafkaError._PARTITION_EOF:
@@ -110,7 +112,7 @@ class LogReader:
         self._consumer.assign([TopicPartition(place.topic, place.partition, start)])
         found: list[Any] = []
         while (left := self._left()) > 0:
-            for message in self._consumer.consume(_AT_ONCE, timeout=min(0.5, max(0.01, left))):
+            for message in self._consumer.consume(_AT_ONCE, timeout=min(_PAUSE, max(0.01, left))):
                 if (error := message.error()) is not None:
                     if error.code() == KafkaError._PARTITION_EOF:
                         return found

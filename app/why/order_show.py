@@ -37,7 +37,8 @@ def show(console: Console, asked: Asked, story: Story | None) -> None:
     if answer.calls:
         console.print(_calls(answer.calls))
     if answer.parcels:
-        console.print(_parcels(answer.parcels))
+        skus = {one.line_id: one.sku for one in answer.head.lines} if answer.head is not None else {}
+        console.print(_parcels(answer.parcels, skus))
     if answer.head is not None:
         console.print(_counted(asked.lines))
     if answer.money is not None:
@@ -92,10 +93,10 @@ def _open(one: Open) -> RenderableType:
 
 
 def _lines(lines: Sequence[Ordered]) -> Group:
-    found = plain_table("line", "SKU there", "units", "sent", "product", "eaches")
+    found = plain_table("SKU there", "units", "sent", "product", "eaches", "line")
     for one in lines[:LINES_SHOWN]:
         product = one.product or one.note or "no listing"
-        found.add_row(one.line_id, one.sku or "-", str(one.units), str(one.sent), product, str(one.eaches))
+        found.add_row(one.sku or "-", str(one.units), str(one.sent), product, str(one.eaches), one.line_id)
     more = f" (first {LINES_SHOWN})" if len(lines) > LINES_SHOWN else ""
     return section(f"Lines: {len(lines)}{more}", [found])
 
@@ -113,8 +114,8 @@ def _calls(calls: Sequence[Call]) -> Group:
     return section("Wanted at the peers", [grid])
 
 
-def _parcels(parcels: Sequence[Parcel]) -> Group:
-    found = plain_table("parcel", "tracking", "carrier", "eaches", "units by line", "at the storefront")
+def _parcels(parcels: Sequence[Parcel], skus: Mapping[str, str]) -> Group:
+    found = plain_table("parcel", "tracking", "carrier", "eaches", "units of lines", "at the storefront")
     for one in parcels:
         state = one.state if one.wanted else f"taken back, {one.state}"
         found.add_row(
@@ -122,7 +123,7 @@ def _parcels(parcels: Sequence[Parcel]) -> Group:
             one.tracking or "-",
             " ".join((one.carrier, one.service)).strip() or "-",
             figures(one.contents),
-            figures(one.units),
+            ", ".join(f"{skus.get(line_id) or line_id} {units}" for line_id, units in one.units.items()) or "-",
             f"{state}{f': {one.detail}' if one.detail else ''}",
         )
     return section(f"Parcels: {len(parcels)}", [found])

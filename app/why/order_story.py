@@ -87,7 +87,7 @@ def events_told(messages: Iterable[Any], codecs: Codecs) -> list[Told]:
 
 
 def states_told(messages: Iterable[Any], codecs: Codecs) -> list[Told]:
-    """What the order's state became, by the event that it followed from."""
+    """What the order's state became, by the event that it followed from. What says the same again, of a newer version, is no change."""
     found: list[Told] = []
     for message in messages:
         try:
@@ -96,6 +96,8 @@ def states_told(messages: Iterable[Any], codecs: Codecs) -> list[Told]:
             continue
         place, cause = _place(ORDERS_STATUS.name, message), event.event_id.rpartition(":")[0]
         text = decision(event.body)
+        if found and found[-1].text == text:
+            continue
         found.append(Told(event.received_at, event.occurred_at, "decision", "orders", "state", text, place, cause))
     return found
 

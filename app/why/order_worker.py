@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Final
 
@@ -149,9 +150,7 @@ class OrderStories:
         parts: list[Part] = []
         lines: dict[str, Lines] = {}
         for partition, here in sorted(by_partition.items()):
-            found = await look(
-                self._engine, partition, lambda context, here=here: self._counted(context, reference, here)
-            )  # type: ignore[misc]
+            found = await look(self._engine, partition, partial(self._counted, reference=reference, skus=here))
             parts += [Part(f"lines of {sku}", partition, found is not None) for sku in here]
             lines |= found or {}
         return Counted(parts, lines)

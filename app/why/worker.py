@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Final
 
@@ -88,9 +89,7 @@ class Explainer:
         listings: list[Delivered] = []
         for channel in channels:
             partition = self._place(channel)
-            rows = await look(
-                self._engine, partition, lambda context, name=channel: self._delivered(context, name, product)
-            )  # type: ignore[misc]
+            rows = await look(self._engine, partition, partial(self._delivered, channel=channel, product=product))
             parts.append(Part(f"channel {channel}", partition, rows is not None))
             listings += rows or []
         read: WarehouseRead | None = None

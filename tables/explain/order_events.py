@@ -55,13 +55,16 @@ def decision(body: NormalisedOrder) -> str:
 
 
 def _snapshot(seen: OrderSnapshot, before: OrderSnapshot | None) -> str:
+    changed = changes(before, seen) if before is not None else []
+    if before is not None and not changed and (before.hold, before.excluded) == (seen.hold, seen.excluded):
+        return f"v{seen.version}, as before"
     units = sum(line.quantity for line in seen.lines)
     words = [f"v{seen.version}", f"{'cancelled' if seen.state == 'CANCELLED' else 'wanted'}"]
     words += [seen.status] if seen.status else []
     words += ["paid" if seen.paid else "not paid", f"{len(seen.lines)} lines, {units} units"]
     words += [f"hold: {seen.hold}"] if seen.hold else []
     words += [f"not for us: {seen.excluded}"] if seen.excluded is not None else []
-    words += [f"changed: {', '.join(found)}"] if before is not None and (found := changes(before, seen)) else []
+    words += [f"changed: {', '.join(changed)}"] if changed else []
     return ", ".join(words)
 
 

@@ -91,7 +91,7 @@ async def _play(peers: Peers, product: Product) -> None:
         found = await asyncio.to_thread(plain, config, "why", name, "--inputs", "0")
         assert found["answer"]["key"] == told["answer"]["key"], name
     states = [one["text"].partition(":")[0] for one in story if one["kind"] == "decision"]
-    assert states[:1] == ["RELEASING"] and states[-1] == "COMPLETED" and states == list(dict.fromkeys(states))
+    assert states[:1] == ["RELEASING"] and states[-1] == "COMPLETED" and states == list(dict.fromkeys(states)), states
     events = {one["what"]: one for one in story if one["kind"] == "event"}
     assert {"OrderSnapshot", "WarehouseOrder", "WarehouseDespatch", "ShipmentOutcome"} <= events.keys()
     assert all(one["place"].startswith("orders.") and one["at"] > 0 for one in story if one["kind"] == "event")
