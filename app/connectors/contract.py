@@ -196,6 +196,7 @@ class Storefront(Protocol):
     max_read: int  # listings per read request
     parallel_writes: int  # requests of one channel at a time: 1 at BigCommerce
     order_resolution_ms: int  # of the peer's order times: every bound is widened by it (R8)
+    keeps_returns: bool  # returns are authorised there; else by an operator here
 
     async def read_stock(self, listings: Sequence[Listing], priority: Priority) -> Mapping[str, StockReading]:
         """Read at most `max_read` listings; an answer for each, by listing id."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from app.simulators.base import Faults, Journal, Notifier
 
@@ -61,8 +61,9 @@ class StorefrontOrder:
     discount: int = 0
     captured: int = 0
     refunds: list[int] = field(default_factory=list)
-    """Amounts that went back by a request of the product, in minor units, as `discount`, `captured` and `by_hand`."""
-    by_hand: int = 0
+    """Amounts that went back by a request of the product, in minor units, as `discount` and `captured`."""
+    by_hand: list[tuple[str, int, int]] = field(default_factory=list)
+    """SKU, units and amount of what people of the shop gave back."""
 
 
 class StorefrontSimulator(Protocol):
@@ -143,6 +144,17 @@ class WarehouseOrder:
     parcels: list[dict[str, Any]] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class WarehouseReturn:
+    """The truth of one goods-in receipt of a return; eaches by SKU, `inspected` by outcome (restock, quarantine, scrap) and SKU."""
+
+    upstream: str
+    reference: str
+    status: str
+    received: dict[str, int]
+    inspected: dict[str, dict[str, int]]
+
+
 @dataclass(frozen=True, slots=True)
 class FloorSpeed:
     """How long the simulated floor takes, seconds; None leaves the step to the file (`floor: manual`)."""
@@ -206,6 +218,23 @@ class WarehouseSimulator(Protocol):
 
     def short(self, upstream: str) -> None:
         """Give up what could not be allocated of one order: it completes without."""
+        ...
+
+    def receive_return(self, upstream: str, lines: Sequence[tuple[str, int]]) -> None:
+        """Goods of an announced return arrive: these, or all that are expected. StepRefused where none is announced."""
+        ...
+
+    def inspect(
+        self,
+        upstream: str,
+        lines: Sequence[tuple[str, int, Literal["restock", "quarantine", "scrap"]]],
+        rest: Literal["restock", "quarantine", "scrap"] = "restock",
+    ) -> None:
+        """What arrived is inspected: these lines, or all of it with the outcome `rest`. StepRefused where nothing arrived."""
+        ...
+
+    def returns(self) -> Sequence[WarehouseReturn]:
+        """All goods-in receipts of returns."""
         ...
 
     def orders(self) -> Sequence[WarehouseOrder]:

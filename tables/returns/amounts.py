@@ -26,8 +26,8 @@ def next_part(
     """What was inspected since the last part and completes units of the return's lines; None for nothing. It is taken off what is free, and onto `units`."""
     found: list[RefundLine] = []
     wanted = {line.line_id: 0 for line in one.lines}
-    for line in one.lines:
-        wanted[line.line_id] += line.units
+    for given in one.lines:
+        wanted[given.line_id] += given.units
     for need in needs:
         if need.line_id not in wanted:
             continue

@@ -68,9 +68,9 @@ def _without_return(row: OrderRow, book: OrderReturns) -> int:
     for one in book.returns.values():
         if one.over:
             continue
-        for line in one.lines:
-            open_units = line.units - one.done.get(line.line_id, 0)
-            known = prices.get(line.line_id)
+        for back in one.lines:
+            open_units = back.units - one.done.get(back.line_id, 0)
+            known = prices.get(back.line_id)
             if known is not None and open_units > 0:
                 explained += price_of(known, open_units)
     open_parts = [part for one in book.returns.values() for part in one.parts if part.state != "SETTLED"]

@@ -1,7 +1,7 @@
 """Refunds of a BigCommerce order (bigcommerce.md 6.2): read, quote, refund. The platform has no returns: nothing else is told it of one.
 
-A refund keeps no reference of ours but the reason of its items, where our mark stands. The store's quote says how money can go back and bounds how much; where it
-reckons otherwise than we do, our lower figure is sent as the merchant's own.
+A refund keeps no reference of ours but the reason of its items, where our mark stands. The store's quote says how money can go back and bounds how much; where
+it reckons otherwise than we do, our lower figure is sent as the merchant's own.
 """
 
 from collections.abc import Mapping, Sequence

@@ -40,6 +40,7 @@ class BigCommerceStorefront:
     max_read = 500
     parallel_writes = 1
     order_resolution_ms = 2000
+    keeps_returns = False
 
     def __init__(self, name: str, settings: BigCommerceSettings, transport: Transport) -> None:
         client = Client(name, settings, transport)

@@ -22,6 +22,7 @@ _STATES: Final[Mapping[str, ReceiptState]] = {
     "completed": "COMPLETED",
     "gone": "GONE",
 }
+_FIGURES: Final = ("received", "restocked", "quarantined", "scrapped")
 _REQUEST: Final = "create of a goods-in receipt"
 
 
@@ -31,7 +32,7 @@ class Returns:
     def __init__(self, client: ClarusClient, lookups: Lookups) -> None:
         self._client, self._lookups = client, lookups
         given = client.settings
-        self._fields: Mapping[str, str] = dict(given.receipt_line_fields)
+        self._fields: dict[str, str] = given.receipt_line_fields.model_dump()
         lines = f" {given.receipt_lines} {{ {' '.join(self._fields.values())} product {{ code }} }}"
         self._node = _RECEIPT + (lines if given.receipt_lines else "")
 
@@ -100,7 +101,8 @@ class Returns:
             code = str((line.get("product") or {}).get("code") or "")
             for name, field in self._fields.items():
                 sums[name][code] = sums[name].get(code, 0) + eaches(line, field)
-        return SeenReceipt(str(row["id"]), _STATES[meaning], **{name: dict(found) for name, found in sums.items()})
+        received, restocked, quarantined, scrapped = (sums[name] for name in _FIGURES)
+        return SeenReceipt(str(row["id"]), _STATES[meaning], received, restocked, quarantined, scrapped)
 
 
 def _age(wms_id: str) -> tuple[int, str]:

@@ -42,6 +42,7 @@ class CommercetoolsStorefront:
     max_rows = 1
     max_read = 200
     order_resolution_ms = 0
+    keeps_returns = True
 
     def __init__(self, name: str, settings: CommercetoolsSettings, transport: Transport) -> None:
         self._name, self._settings = name, settings

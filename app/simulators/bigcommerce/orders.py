@@ -176,7 +176,12 @@ class Order:
             discount=self.discount,
             captured=self.cost if self.status_id in _PAID or self.refunds else 0,
             refunds=[refund.amount for refund in self.refunds if not refund.by_hand],
-            by_hand=sum(refund.amount for refund in self.refunds if refund.by_hand),
+            by_hand=[
+                (names[item["item_id"]], item["quantity"], refund.amount if n == 0 else 0)
+                for refund in self.refunds
+                if refund.by_hand
+                for n, item in enumerate(refund.items)
+            ],
         )
 
 

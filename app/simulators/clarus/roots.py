@@ -10,6 +10,7 @@ from typing import Any
 from app.simulators.clarus.execute import Filter, Nested, Root, Where
 from app.simulators.clarus.model import iso
 from app.simulators.clarus.order_roots import order_roots, parcel_roots
+from app.simulators.clarus.receipt_roots import receipt_roots
 from app.simulators.clarus.schema import (
     CODED,
     ID_FIELDS,
@@ -28,13 +29,15 @@ from app.simulators.clarus.schema import (
 )
 
 
-def make_roots(tenant: Tenant, package_contents: str) -> Mapping[str, Root]:
-    """All roots. `package_contents` names what is undocumented: the field of a package that lists what is in it; empty for none."""
+def make_roots(tenant: Tenant, package_contents: str, receipt_lines: str) -> Mapping[str, Root]:
+    """All roots. `package_contents` and `receipt_lines` name what is undocumented: the field of a package that lists what is in it, and the field of a receipt
+    that lists its lines; empty for none."""
     return {
         **_reference_roots(tenant),
         **_stock_roots(tenant),
         **order_roots(tenant),
         **parcel_roots(tenant, package_contents),
+        **receipt_roots(tenant, receipt_lines),
     }
 
 

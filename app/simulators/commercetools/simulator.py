@@ -244,8 +244,9 @@ class CommercetoolsSimulator(Hosted):
     async def refund_by_hand(self, number: str, lines: Sequence[NewLine]) -> None:
         """As `StorefrontSimulator.refund_by_hand`: a transaction of the payment; it says nothing of lines."""
         (payment,) = self._doc(number)["paymentInfo"]["payments"]
-        self.payments.refund_by_hand(payment, PRICE * sum(line.qty for line in lines))
-        self._truth[number].by_hand += PRICE * sum(line.qty for line in lines)
+        for line in lines:
+            self.payments.refund_by_hand(payment, PRICE * line.qty)
+            self._truth[number].by_hand.append((line.sku, line.qty, PRICE * line.qty))
 
     async def set_stock(self, sku: str, qty: int, location: str = "") -> int:
         """As `StorefrontSimulator.set_stock`."""

@@ -2,6 +2,7 @@
 
 from agents.intake import Intake
 from agents.orders import Orders
+from agents.returns import Returns
 from schemas import catalogue as topics
 from schemas.catalogue import Topic
 from schemas.codec import Codecs
@@ -21,6 +22,8 @@ from schemas.records import (
 from tables.catalogue import Catalogue, Listing, Product
 from tables.orders.rows import OrderRow, WaitRow
 from tables.orders.rules import Rules
+from tables.returns.fold import ReturnRules
+from tables.returns.rows import OrderReturns
 from tests.support.engine import MemoryBatch, MemoryEngine, MemoryRecord, MemoryTable, Sent
 
 CODECS = Codecs()
@@ -55,6 +58,7 @@ def orders_agent(engine: MemoryEngine) -> Orders:
         MemoryTable("waits", WaitRow),
         place,
         engine.partitions,
+        Returns(ReturnRules(CATALOGUE), MemoryTable("returns", OrderReturns)),
     )
 
 

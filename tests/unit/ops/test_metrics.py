@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from agents.delivery import Delivery
 from agents.intake import Intake
 from agents.orders import Orders
+from agents.returns import Returns
 from app import metrics
 from app.exposition import REGISTRIES, Process
 from app.measures import WorkerMeasures
@@ -30,6 +31,8 @@ from schemas.records import (
 from tables.catalogue import Catalogue
 from tables.orders.rows import OrderRow, WaitRow
 from tables.orders.rules import Rules
+from tables.returns.fold import ReturnRules
+from tables.returns.rows import OrderReturns
 from tests.support.engine import MemoryEngine, MemoryRecord, MemoryTable
 from tests.unit.delivery.rig import Rig, now_ms, until
 
@@ -106,6 +109,7 @@ def test_every_record_is_done_superseded_or_failed() -> None:
         MemoryTable("waits", WaitRow),
         lambda _: 0,
         4,
+        Returns(ReturnRules(Catalogue([], [], [])), MemoryTable("returns", OrderReturns)),
         measures,
     )
 
