@@ -52,13 +52,11 @@ class Finance:
         effects += fold.follow(row, order, book, body, self._rules, now)
         if known is not None and _encode(row) == before:
             return effects
-        if known is None and not row.booked:
+        if known is None and not row.days:
             return effects
         context.put(self._tables.money, order.key, row)
         for date in set(row.days) - days:
             context.put(self._tables.days, day_key(date, order.key), MoneyDay())
-        for date in days - set(row.days):
-            context.delete(self._tables.days, day_key(date, order.key))
         if row.due != due:
             if due:
                 context.delete(self._tables.due, due_key(due, order.key))

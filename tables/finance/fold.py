@@ -50,6 +50,7 @@ def follow(
     row.number, row.reference = seen.number, order.reference
     if not row.currency:
         row.currency, row.digits = seen.currency, seen.digits
+    row.days.setdefault(day(seen.created_at), {})
     found = facts(order, seen, book, row, rules.catalogue)
     if seen.currency == row.currency:
         _book(row, booked(seen, found), _time(body, now))
@@ -111,8 +112,6 @@ def _add(row: MoneyRow, date: str, kind: str, amount: int) -> None:
     kinds[kind] = kinds.get(kind, 0) + amount
     if not kinds[kind]:
         del kinds[kind]
-    if not kinds:
-        del row.days[date]
 
 
 def _exception(row: MoneyRow, detail: str, now: int) -> list[ExceptionState]:

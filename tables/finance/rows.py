@@ -16,7 +16,9 @@ STATUSES: Final[tuple[Status, ...]] = ("matched", "open", "mismatched")
 
 
 class MoneyRow(msgspec.Struct, array_like=True):
-    """`booked` says by fact what `days` hold of it together: day to kind to amount. `since`: when each finding was first made, our milliseconds.
+    """`booked` says by fact what `days` hold of it together: day to kind to amount; a day stays, whatever was taken back on it.
+
+    `since`: when each finding was first made, our milliseconds.
 
     `accepted`: text of the exception that a person resolved by hand; the same one is not opened again.
     """

@@ -1,7 +1,6 @@
-"""`why ORDER` and `finance` of a live worker: an order is found by every name it has, its story is whole, and its money is what the storefronts show."""
+"""`why ORDER` of a live worker: an order is found by every name it has, and its story is whole."""
 
 import asyncio
-import csv
 import json
 import time
 from collections.abc import Callable
@@ -111,23 +110,3 @@ async def _play(peers: Peers, product: Product) -> None:
     assert sku["answer"]["sku"] == "MUG", "a SKU is still a SKU"
     lost = await asyncio.to_thread(ask, config, "why", "bc:4711")
     assert lost.exit_code != 0 and "no SKU, listing or order bc:4711" in str(lost.exception)
-
-    await _money(peers, product, config)
-
-
-async def _money(peers: Peers, product: Product, config: Path) -> None:
-    today = time.strftime("%Y-%m-%d", time.gmtime())
-    path = product.folder / "finance.csv"
-    done = await asyncio.to_thread(ask, config, "finance", "--from", today, "--csv", str(path))
-    assert done.exit_code == 0, (done.output, done.exception)
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = {row["order_number"]: row for row in csv.DictReader(file)}
-    truth = {
-        f"{name}:{number}": one for name, shop in peers.storefronts.items() for number, one in shop.orders().items()
-    }
-    for number, key in (("A-1", "ct:A-1"), ("1001", "bc:1001")):
-        assert rows[number]["captured"] == f"{truth[key].captured / 100:.2f}" != "0.00"
-        assert rows[number]["ordered"] == rows[number]["captured"]
-    assert (rows["A-1"]["status"], rows["1001"]["status"]) == ("matched", "open")
-    assert rows["A-1"]["despatched"] == rows["A-1"]["captured"] and rows["1001"]["despatched"] == "0.00"
-    assert rows["1001"]["reasons"].startswith(f"{rows['1001']['captured']} ")
