@@ -135,7 +135,7 @@ class Worker:
         starts[CLARUS] = settings.clarus.mode == "shadow"
         stories = OrderStories(
             self.app,
-            OrderTables(order_rows, waits, money.money, stock, delivery_tables),
+            OrderTables(order_rows, waits, money.money, return_rows, stock, delivery_tables),
             starts,
             settings.settings,
             settings.settings.engine.instance,

@@ -176,6 +176,12 @@ def show(console: Console, report: Report, missing: list[str]) -> None:
         console.print(Text(f"  open: {count} × {reason}", style="cyan"))
     if orders["mismatched"]:
         console.print(section("Mismatched", [_mismatched(list(report.mismatched.values())[:SHOWN])]))
+        first = next(iter(report.mismatched.values()))
+        name = f"{first.channel}:{first.number or first.order_id}"
+        console.print(
+            f"clarus-stream why {name} tells an order's story; clarus-stream exceptions list --owner finance, what to do",
+            markup=False,
+        )
         if len(report.mismatched) > SHOWN:
             console.print(f"and more: --json has the first {KEPT}, --csv all of them")
 

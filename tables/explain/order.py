@@ -6,16 +6,19 @@ Each function takes the rows of one partition, since they may lie with different
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from tables.deliveries import releases, shipments
+from tables.deliveries import receipts, refunds, releases, shipments
+from tables.deliveries.receipts import ReceiptRow
+from tables.deliveries.refunds import RefundRow
 from tables.deliveries.releases import Cancel, Create, LookUp, ReleaseRow, Report
 from tables.deliveries.shipments import ShipmentRow
 from tables.deliveries.troubles import OWNERS, TroubleRow
-from tables.explain.order_report import Call, Head, Money, Open, Ordered, Parcel
+from tables.explain.order_report import Call, Head, Money, Open, Ordered, Parcel, Returned
 from tables.explain.report import Waiting
 from tables.finance.rows import MoneyRow
-from tables.money import decimal
+from tables.money import decimal, words
 from tables.orders.despatch import shipped_units
 from tables.orders.rows import OpenException, OrderRow
+from tables.returns.rows import OrderReturns
 
 _AT_WAREHOUSE: Final[Mapping[str, str]] = {
     "RELEASING": "makes the goods out, or refuses it",
@@ -98,6 +101,40 @@ def parcels(row: OrderRow) -> list[Parcel]:
         )
         for one in row.parcels.values()
     ]
+
+
+def returns(book: OrderReturns, order: OrderRow) -> list[Returned]:
+    """Every return, and authorisations that came to nothing."""
+    seen = order.snapshot
+    currency, digits = (seen.currency, seen.digits) if seen is not None else ("", 2)
+    found: list[Returned] = []
+    for one in book.returns.values():
+        units: dict[str, int] = {}
+        for line in one.lines:
+            units[line.line_id] = units.get(line.line_id, 0) + line.units
+        refunds = []
+        for part in one.parts:
+            amount = part.amount + part.by_hand if part.state == "SETTLED" else part.wanted
+            state = f"{part.state.lower() or 'asked for'}{f' ({part.detail})' if part.detail else ''}"
+            refunds.append(f"{words(amount, currency, digits)} {state}")
+        eaches = (dict(one.received), dict(one.restocked), dict(one.quarantined), dict(one.scrapped))
+        receipt = one.receipt or ("told" if one.announced else "not announced yet")
+        found.append(Returned(one.return_id, one.reference, units, receipt, *eaches, refunds, one.detail))
+    for return_id, problem in book.problems.items():
+        found.append(Returned(return_id, "", {}, "not announced", {}, {}, {}, {}, [], problem))
+    return found
+
+
+def return_awaits(book: OrderReturns) -> list[Waiting]:
+    """What must happen before a return is over; what does not fit is an exception."""
+    found: list[Waiting] = []
+    for one in book.returns.values():
+        if not one.over and one.receipt != "REFUSED":
+            what = "what came back is inspected" if one.received else "the goods arrive"
+            found.append(Waiting("warehouse", f"return {one.return_id}: {what}"))
+        if any(not part.state for part in one.parts):
+            found.append(Waiting("delivery", f"return {one.return_id}: its refund is made and shown"))
+    return found
 
 
 def money(row: MoneyRow, order: OrderRow) -> Money | None:
@@ -245,3 +282,38 @@ def shipment_awaits(rows: Iterable[ShipmentRow], level: int) -> list[Waiting]:
             text = f"parcel {row.parcel_id} is to be told, attempt {row.attempts + 1}; later than this it is a despatch_gap"
             found.append(Waiting("delivery", text, row.since + level if row.since else 0))
     return found
+
+
+def receipt_call(row: ReceiptRow, peer: str) -> Call:
+    """The goods-in receipt of a return."""
+    state = f"receipt {row.wms_id or '-'} {row.told.state}" if row.told is not None else "nothing there"
+    return Call(
+        peer,
+        f"one receipt of return {row.return_id}",
+        row.version,
+        row.answered,
+        row.attempts,
+        row.looks,
+        "create" if row.intent is not None else "",
+        row.intent.at if row.intent is not None else 0,
+        row.next_at if receipts.pending(row) else 0,
+        state,
+        row.since,
+    )
+
+
+def refund_call(row: RefundRow) -> Call:
+    """One refund at the storefront."""
+    return Call(
+        row.channel,
+        f"refund {row.part} of return {row.return_id}",
+        row.version,
+        row.answered,
+        row.attempts,
+        row.looks,
+        "refund" if row.intent is not None else "",
+        row.intent.at if row.intent is not None else 0,
+        row.next_at if refunds.pending(row) else 0,
+        f"refund {row.refund_id}" if row.refund_id else "nothing there",
+        row.since,
+    )

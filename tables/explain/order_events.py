@@ -63,7 +63,7 @@ def _snapshot(seen: OrderSnapshot, before: OrderSnapshot | None) -> str:
     words += [seen.status] if seen.status else []
     words += ["paid" if seen.paid else "not paid", f"{len(seen.lines)} lines, {units} units"]
     words += [f"hold: {seen.hold}"] if seen.hold else []
-    words += [f"not for us: {seen.excluded}"] if seen.excluded is not None else []
+    words += [f"storefront: {seen.excluded}"] if seen.excluded is not None else []
     words += [f"changed: {', '.join(changed)}"] if changed else []
     return ", ".join(words)
 

@@ -25,17 +25,21 @@ from schemas.records import Event, ExceptionState, ExceptionStep, NormalisedOrde
 from tables.deliveries.fetches import FetchRow
 from tables.deliveries.pauses import PauseRow
 from tables.deliveries.polls import PollRow
+from tables.deliveries.receipts import ReceiptIntent, ReceiptRow
+from tables.deliveries.refunds import RefundRow
 from tables.deliveries.releases import ReleaseRow
 from tables.deliveries.shipments import ShipIntent, ShipmentRow
 from tables.deliveries.troubles import TroubleRow
 from tables.explain.order_report import OrderAnswer
 from tables.finance.rows import MoneyRow
 from tables.orders.rows import OrderRow, WaitRow
+from tables.returns.rows import OrderReturns
 from tables.stock.rows import Line, OrderLines
 from tests.support.engine import MemoryEngine, MemoryTable
 from tests.support.files import shop
 from tests.unit.explain.test_order import SECRETS, personal, released
 from tests.unit.finance.support import DAY, Books, bought
+from tests.unit.finance.test_judge import SENT, authorised, came_back
 from tests.unit.orders.test_despatch import left, parcel, play
 from tests.unit.orders.test_fold import answer
 from tests.unit.why.test_worker import TABLES as SKU_TABLES
@@ -46,6 +50,7 @@ TABLES = OrderTables(
     MemoryTable("orders", OrderRow),
     MemoryTable("order_waits", WaitRow),
     MemoryTable("money", MoneyRow),
+    MemoryTable("returns", OrderReturns),
     SKU_TABLES.stock,
     SKU_TABLES.delivery,
 )
@@ -360,6 +365,44 @@ def test_money_and_what_finance_has_open_are_told(settings: Settings) -> None:
         "Money: mismatched: 28.00 EUR is captured" in stream.getvalue()
         and "2024-10-04: ordered 28.00" in stream.getvalue()
     )
+
+
+def test_returns_are_told_with_their_receipt_and_their_refund(settings: Settings) -> None:
+    books = Books()(bought(), *SENT, authorised(), came_back(1, state="RECEIVED"))
+    engine, book = MemoryEngine(PARTITIONS), books.returns
+    home = place("shop:7")
+    engine.run(home, lambda context: context.put(TABLES.orders, "shop:7", books.order))
+    engine.run(home, lambda context: context.put(TABLES.returns, "shop:7", book))
+    reference = book.returns["R1"].reference
+    receipt = ReceiptRow(reference, "shop:7", "R1", version=1, attempts=1, intent=ReceiptIntent(9000, 1))
+    engine.run(place("clarus"), lambda context: context.put(TABLES.delivery.receipts, reference, receipt))
+    refund = RefundRow("shop", "7", "R1", 1, version=2, attempts=3, next_at=99_000)
+    engine.run(place("shop"), lambda context: context.put(TABLES.delivery.refunds, refund.key, refund))
+    found = asked(settings, engine)
+    [told] = found.answer.returns
+    assert (told.return_id, told.receipt, told.received, told.refunds) == (
+        "R1",
+        "RECEIVED",
+        {"MUG": 1},
+        ["10.00 EUR asked for"],
+    )
+    calls = {one.what: one for one in found.answer.calls}
+    assert calls["one receipt of return R1"].intent == "create"
+    assert (calls["refund 1 of return R1"].attempts, calls["refund 1 of return R1"].next_at) == (3, 99_000)
+    assert [one.detail for one in found.answer.awaits] == [
+        "return R1: what came back is inspected",
+        "return R1: its refund is made and shown",
+    ]
+    stream = io.StringIO()
+    order_show.show(Console(file=stream, width=200, highlight=False), found, None)
+    assert (
+        "R1: M1 2; at the warehouse: RECEIVED; arrived MUG 1, restocked MUG 1; refund: 10.00 EUR asked for"
+        in stream.getvalue()
+    )
+    alone = MemoryEngine(PARTITIONS)
+    alone.rows, alone.lost = engine.rows, {place("clarus")}
+    assert place("clarus") != home
+    assert any("receipts of returns lies in partition" in line for line in asked(settings, alone).missing)
 
 
 def test_a_release_row_alone_is_enough_to_know_an_order(settings: Settings) -> None:
