@@ -12,8 +12,9 @@ import msgspec
 
 from agents.watch import Watch
 from app.engine.api import Context, Table
-from schemas.records import ExceptionCommand, ExceptionState, OrderEventBody, ShipmentOutcome
+from schemas.records import ExceptionCommand, ExceptionState, OrderEventBody, ShipmentOutcome, WarehouseOrder
 from tables.finance import fold
+from tables.finance.facts import standing
 from tables.finance.fold import Rules
 from tables.finance.rows import MoneyDay, MoneyDue, MoneyRow
 from tables.orders.rows import OrderRow
@@ -40,17 +41,27 @@ class Finance:
     def __init__(self, rules: Rules, tables: FinanceTables, watch: Watch) -> None:
         self._rules, self._tables, self._watch = rules, tables, watch
 
-    def follow(self, context: Context, order: OrderRow, body: OrderEventBody | None, now: int) -> list[ExceptionState]:
-        """An event of the order, and of its returns, is folded (None: time passed). What becomes of a parcel at its storefront moves no money."""
-        if isinstance(body, ShipmentOutcome):
+    def follow(
+        self,
+        context: Context,
+        order: OrderRow,
+        body: OrderEventBody | None,
+        now: int,
+        before: tuple[str, ...] | None = None,
+    ) -> list[ExceptionState]:
+        """An event of the order, and of its returns, is folded (None: time passed). `before`: the order's `standing` before that.
+
+        What becomes of a parcel at its storefront moves no money, nor does a word of the warehouse that leaves the order's standing as it was.
+        """
+        if isinstance(body, ShipmentOutcome) or (isinstance(body, WarehouseOrder) and standing(order) == before):
             return []
         known = context.get(self._tables.money, order.key)
         row = known or fold.new_row(order)
-        days, due, before, opened = set(row.days), row.due, _encode(row), exceptions(row)
+        days, due, encoded, opened = set(row.days), row.due, _encode(row), exceptions(row)
         effects = fold.command(row, body, now) if isinstance(body, ExceptionCommand) else []
         book = context.get(self._tables.returns, order.key)
         effects += fold.follow(row, order, book, body, self._rules, now)
-        if known is not None and _encode(row) == before:
+        if known is not None and _encode(row) == encoded:
             return effects
         if known is None and not row.days:
             return effects

@@ -30,6 +30,7 @@ from schemas.records import (
     WarehouseOrder,
     Watermark,
 )
+from tables.finance.facts import standing
 from tables.orders import attention, fold
 from tables.orders.rows import OrderRow, WaitRow
 from tables.orders.rules import Rules
@@ -88,7 +89,7 @@ class Orders:
                 continue
             channel, _, order_id = key.partition(":")
             row = batch.get(self._table, key) or fold.new_row(channel, order_id)
-            before = exceptions(row)
+            before, stood = exceptions(row), standing(row)
             effects: list[Effect] = []
             match body:
                 case OrderSnapshot():
@@ -109,7 +110,7 @@ class Orders:
                     effects += fold.warehouse(row, body, event.received_at)
             effects += self._returns.fold(batch, key, row, body, event.received_at)
             if self._finance is not None:
-                effects += self._finance.follow(batch, row, body, event.received_at)
+                effects += self._finance.follow(batch, row, body, event.received_at, stood)
             done += 1
             batch.put(self._table, key, row)
             if exceptions(row) != before:

@@ -57,6 +57,17 @@ class Facts:
     foreign: tuple[str, ...]  # other currencies in which money moved
 
 
+def standing(order: OrderRow) -> tuple[str, ...]:
+    """What of the order's own state counts for its money, beside what its storefront tells: where the warehouse's word leaves it as it is, nothing changes."""
+    mismatch = order.exceptions.get(REFUND)
+    where = "" if _at_warehouse(order) else f"{order.state}/{order.reason}"
+    return where, mismatch.detail if mismatch is not None else ""
+
+
+def _at_warehouse(order: OrderRow) -> bool:
+    return order.released and order.state not in ("HELD", "CANCELLED")
+
+
 def facts(
     order: OrderRow, seen: OrderSnapshot, book: OrderReturns | None, money: MoneyRow, catalogue: Catalogue
 ) -> Facts:
@@ -89,7 +100,7 @@ def facts(
         cancelled=cancelled,
         state=order.state,
         reason=order.reason,
-        at_warehouse=order.released and order.state not in ("HELD", "CANCELLED"),
+        at_warehouse=_at_warehouse(order),
         nothing_to_send=nothing_to_send,
         complete=order.despatch_complete or nothing_to_send,
         foreign=_foreign(seen, money),
