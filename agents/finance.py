@@ -13,9 +13,10 @@ import msgspec
 from agents.watch import Watch
 from app.engine.api import Context, Table
 from schemas.records import ExceptionCommand, ExceptionState, OrderEventBody, ShipmentOutcome, WarehouseOrder
+from tables.catalogue import Catalogue
 from tables.finance import fold
 from tables.finance.facts import standing
-from tables.finance.fold import Rules
+from tables.finance.judge import Waits
 from tables.finance.rows import MoneyDay, MoneyDue, MoneyRow
 from tables.orders.rows import OrderRow
 from tables.returns.rows import OrderReturns
@@ -38,14 +39,15 @@ class FinanceTables:
 class Finance:
     """One worker's ledger of money."""
 
-    def __init__(self, rules: Rules, tables: FinanceTables, watch: Watch) -> None:
-        self._rules, self._tables, self._watch = rules, tables, watch
+    def __init__(self, waits: Waits, tables: FinanceTables, watch: Watch) -> None:
+        self._waits, self._tables, self._watch = waits, tables, watch
 
     def follow(
         self,
         context: Context,
         order: OrderRow,
         body: OrderEventBody | None,
+        catalogue: Catalogue,
         now: int,
         before: tuple[str, ...] | None = None,
     ) -> list[ExceptionState]:
@@ -60,7 +62,7 @@ class Finance:
         days, due, encoded, opened = set(row.days), row.due, _encode(row), exceptions(row)
         effects = fold.command(row, body, now) if isinstance(body, ExceptionCommand) else []
         book = context.get(self._tables.returns, order.key)
-        effects += fold.follow(row, order, book, body, self._rules, now)
+        effects += fold.follow(row, order, book, body, catalogue, self._waits, now)
         if known is not None and _encode(row) == encoded:
             return effects
         if known is None and not row.days:

@@ -110,7 +110,7 @@ class Orders:
                     effects += fold.warehouse(row, body, event.received_at)
             effects += self._returns.fold(batch, key, row, body, event.received_at)
             if self._finance is not None:
-                effects += self._finance.follow(batch, row, body, event.received_at, stood)
+                effects += self._finance.follow(batch, row, body, self._rules.catalogue, event.received_at, stood)
             done += 1
             batch.put(self._table, key, row)
             if exceptions(row) != before:
@@ -126,7 +126,7 @@ class Orders:
             row = context.get(self._table, key)
             if row is not None and self._finance is not None:
                 emit = Emitter(self._codecs, context, f"money:{key}:{context.now_ms}", None, "orders", context.now_ms)
-                for effect in self._finance.follow(context, row, None, context.now_ms):
+                for effect in self._finance.follow(context, row, None, self._rules.catalogue, context.now_ms):
                     self._send(emit, row, effect)
 
     def _early(self, context: Context) -> None:

@@ -23,7 +23,6 @@ from app.engine import Batch, EngineApp, EngineError, create_app, partition_of
 from app.errors import Problem
 from app.exceptions import openapi
 from app.exceptions.api import ExceptionsApi
-from app.finance.rules import finance_rules
 from app.finance.worker import FinanceRoutes
 from app.measures import WorkerGauges, WorkerMeasures
 from app.ops import OpsServer
@@ -51,6 +50,7 @@ from tables.deliveries.refunds import RefundRow
 from tables.deliveries.releases import ReleaseRow
 from tables.deliveries.shipments import ShipmentRow
 from tables.deliveries.troubles import TroubleRow
+from tables.finance.judge import Waits
 from tables.finance.rows import MoneyDay, MoneyDue, MoneyRow
 from tables.orders.rows import OrderRow, WaitRow
 from tables.reconciliation import DifferenceRow, SweepRow
@@ -109,7 +109,8 @@ class Worker:
             return_rows,
         )
         returns = Returns(return_rules(settings, catalogue), return_rows)
-        finance = Finance(finance_rules(settings, catalogue), money, measures)
+        given = settings.settings.finance
+        finance = Finance(Waits(given.release_wait, given.refund_wait), money, measures)
         rules_of_orders = order_rules(settings, catalogue)
         orders = Orders(rules_of_orders, codecs, order_rows, waits, place, partitions, returns, measures, finance)
         self._agent(topics.ORDERS_EVENTS, orders.fold)

@@ -4,7 +4,6 @@ Booking is by difference: a fact that is known with another amount adds what cha
 the days of a kind always come to what is known of it.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -27,21 +26,19 @@ from tables.returns.rows import OrderReturns
 OWNER: Final = "finance"
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What the configuration says."""
-
-    catalogue: Catalogue
-    waits: Waits
-
-
 def new_row(order: OrderRow) -> MoneyRow:
     """Of an order nothing was booked for yet."""
     return MoneyRow(order.channel, order.order_id, order.number, order.reference)
 
 
 def follow(
-    row: MoneyRow, order: OrderRow, book: OrderReturns | None, body: OrderEventBody | None, rules: Rules, now: int
+    row: MoneyRow,
+    order: OrderRow,
+    book: OrderReturns | None,
+    body: OrderEventBody | None,
+    catalogue: Catalogue,
+    waits: Waits,
+    now: int,
 ) -> list[ExceptionState]:
     """Bring the row up to date after an event of the order (None: time passed). Nothing is booked before the storefront told of the order."""
     seen = order.snapshot
@@ -51,10 +48,10 @@ def follow(
     if not row.currency:
         row.currency, row.digits = seen.currency, seen.digits
     row.days.setdefault(day(seen.created_at), {})
-    found = facts(order, seen, book, row, rules.catalogue)
+    found = facts(order, seen, book, row, catalogue)
     if seen.currency == row.currency:
         _book(row, booked(seen, found), _time(body, now))
-    verdict = judge(row, found, rules.waits, now)
+    verdict = judge(row, found, waits, now)
     row.status, row.reasons, row.due = verdict.status, verdict.reasons, verdict.due
     return _exception(row, verdict.exception, now)
 

@@ -15,7 +15,6 @@ from schemas.records import (
     OrderSnapshot,
     Payment,
 )
-from tables.finance.fold import Rules
 from tables.finance.judge import Waits
 from tables.finance.rows import MoneyDay, MoneyDue, MoneyRow
 from tables.orders.rows import OrderRow, WaitRow
@@ -29,7 +28,7 @@ DAY = 86_400_000
 NOW = 20_000 * DAY  # 2024-10-04
 CODECS = Codecs()
 ORDERS = MemoryTable("orders", OrderRow)
-RULES = Rules(CATALOGUE, Waits(release=3_600_000, refund=DAY))
+WAITS = Waits(release=3_600_000, refund=DAY)
 
 
 def paid(payment_id: str, amount: int, kind: Any = "CHARGE", state: Any = "DONE", at: int = NOW) -> Payment:
@@ -120,6 +119,6 @@ def tables() -> FinanceTables:
 def agent(given: FinanceTables, partitions: int = 1) -> Orders:
     """The ORDERS agent as a worker has it."""
     returns = Returns(ReturnRules(CATALOGUE), given.returns)
-    finance = Finance(RULES, given, Unwatched())
+    finance = Finance(WAITS, given, Unwatched())
     waits = MemoryTable("waits", WaitRow)
     return Orders(ORDER_RULES, CODECS, ORDERS, waits, lambda _: 0, partitions, returns, None, finance)
