@@ -38,6 +38,7 @@ from tables.deliveries import (
     releases,
     shipments,
     troubles,
+    work,
 )
 from tables.deliveries.fetches import FetchRow
 from tables.deliveries.listing import ListingRow
@@ -50,6 +51,7 @@ from tables.deliveries.refunds import RefundRow
 from tables.deliveries.releases import ReleaseRow
 from tables.deliveries.shipments import ShipmentRow
 from tables.deliveries.troubles import TroubleRow
+from tables.deliveries.work import AtWorkRow, DueRow
 from tables.orders.references import reference_of
 from tables.reconciliation import DifferenceRow, SweepRow
 
@@ -76,6 +78,8 @@ class DeliveryTables:
     modes: Table[ModeRow]  # by channel
     sweeps: Table[SweepRow]  # by channel
     differences: Table[DifferenceRow]  # by channel/kind/entity
+    due: Table[DueRow]  # by channel/kind/entity: what is not done yet
+    at_work: Table[AtWorkRow]  # by SKU and reference: orders at the warehouse that are not over
 
 
 def silent(channel: str, kind: Kind, key: str) -> None:
@@ -182,13 +186,19 @@ class Delivery:
         self.on_change(state.channel, "pause", state.target)
 
     def _exception(self, batch: Batch, emit: Emitter, command: ExceptionCommand, occurred: int) -> None:
-        """Nothing happens where it is not open any more: it was resolved meanwhile."""
+        """Nothing happens where it is not open any more: it was resolved meanwhile. An audit opens its own."""
         key = f"{command.channel}/{command.exception_id}"
         row = batch.get(self._tables.troubles, key)
-        if row is None:
+        if command.action == "differs":
+            kind, _, entity = command.exception_id.partition(":")
+            row, news = troubles.raised(row, kind, entity, command.reason, batch.now_ms)
+            if not news:
+                return
+        elif row is None:
             return
-        troubles.handled(row, command, batch.now_ms)
-        if command.action == "resolve":
+        else:
+            troubles.handled(row, command, batch.now_ms)
+        if command.action in ("resolve", "agrees"):
             batch.delete(self._tables.troubles, key)
             self.on_change(command.channel, "resolved", key)
         else:
@@ -240,8 +250,9 @@ class Delivery:
         if changed:
             self._accepted(command.channel, "order", occurred, replaces)
             row.caused_at = occurred if isinstance(command, ReleaseOrder) else 0
-            batch.put(self._tables.releases, command.reference, row)
-            self.on_change(command.channel, "release", command.reference)
+        self._due(batch, command.channel, "order", command.reference)
+        batch.put(self._tables.releases, command.reference, row)
+        self.on_change(command.channel, "release", command.reference)
         return changed
 
     def _parcel(self, batch: Batch, command: ShipParcel, occurred: int) -> bool:
@@ -253,6 +264,7 @@ class Delivery:
             self._accepted(command.channel, "shipment", occurred, replaces)
             row.caused_at = row.caused_at or occurred
             batch.put(self._tables.shipments, row.key, row)
+            self._due(batch, command.channel, "shipment", command.order_id)
             self.on_change(command.channel, "shipment", command.order_id)
         return changed
 
@@ -264,6 +276,7 @@ class Delivery:
         if changed:
             self._accepted(command.channel, "receipt", occurred, replaces)
             batch.put(self._tables.receipts, command.reference, row)
+            self._due(batch, command.channel, "return", command.reference)
             self.on_change(command.channel, "receipt", command.reference)
         return changed
 
@@ -276,5 +289,11 @@ class Delivery:
             self._accepted(command.channel, "refund", occurred, replaces)
             row.caused_at = row.caused_at or occurred
             batch.put(self._tables.refunds, row.key, row)
+            self._due(batch, command.channel, "refund", command.order_id)
             self.on_change(command.channel, "refund", command.order_id)
         return changed
+
+    def _due(self, batch: Batch, channel: str, kind: work.Kind, entity: str) -> None:
+        key = work.due_key(channel, kind, entity)
+        if batch.get(self._tables.due, key) is None:
+            batch.put(self._tables.due, key, DueRow(batch.now_ms))

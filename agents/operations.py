@@ -81,7 +81,7 @@ class Operations:
                 return [self._mode(body)]
             case "resync":
                 return self._resync(body)
-            case "acknowledge" | "resolve" | "retry":
+            case "acknowledge" | "resolve" | "retry" | "differs" | "agrees":
                 return [self._exception(body)]
             case "authorise_return":
                 return [self._authorise(body)]

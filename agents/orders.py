@@ -8,6 +8,7 @@ from typing import Final
 
 from agents.emit import Emitter, Place
 from agents.finance import Finance
+from agents.holds import Holds
 from agents.returns import Effect, Returns
 from agents.watch import Unwatched, Watch
 from app.engine.api import Batch, Context, Table
@@ -31,33 +32,39 @@ from schemas.records import (
     Watermark,
 )
 from tables.finance.facts import standing
+from tables.mappings.force import OrdersForce
+from tables.mappings.statuses import meant
 from tables.orders import attention, fold
 from tables.orders.rows import OrderRow, WaitRow
-from tables.orders.rules import Rules
 from tables.stock.figures import EXCEPTIONS, Parts
 
 DUE_AT_ONCE: Final = 200
 
 
 class Orders:
-    """One worker's ORDERS agent. `order_of` finds the order key of a reference in a warehouse's answer: the record's own key."""
+    """One worker's ORDERS agent. `use` puts other rules in force between two batches; what `holds` waits for a mapping is then judged again."""
 
     def __init__(
         self,
-        rules: Rules,
+        force: OrdersForce,
         codecs: Codecs,
         table: Table[OrderRow],
         waits: Table[WaitRow],
         place: Place,
         partitions: int,
+        holds: Holds,
         returns: Returns,
         watch: Watch | None = None,
         finance: Finance | None = None,
     ) -> None:
-        self._rules, self._codecs, self._table, self._waits = rules, codecs, table, waits
+        self._force, self._codecs, self._table, self._waits = force, codecs, table, waits
         self._returns, self._finance = returns, finance
         self._place, self._partitions = place, partitions
-        self._watch = watch or Unwatched()
+        self._holds, self._watch = holds, watch or Unwatched()
+
+    def use(self, force: OrdersForce) -> None:
+        """Fold by these rules from the next batch on."""
+        self._force = force
 
     def fold(self, batch: Batch) -> None:
         """All records of one partition of one poll."""
@@ -89,45 +96,47 @@ class Orders:
                 continue
             channel, _, order_id = key.partition(":")
             row = batch.get(self._table, key) or fold.new_row(channel, order_id)
-            before, stood = exceptions(row), standing(row)
+            rules, before, stood = self._force.rules_of(channel), exceptions(row), standing(row)
             effects: list[Effect] = []
             match body:
                 case OrderSnapshot():
-                    effects += fold.snapshot(row, body, self._rules, event.received_at)
+                    body = meant(body, self._force.meanings)
+                    effects += fold.snapshot(row, body, rules, event.received_at)
                     superseded += row.snapshot is not body
                 case WarehouseDespatch():
                     read_before = row.despatch_read
                     if row.snapshot is None and row.early is None:
-                        due = event.received_at + self._rules.early_wait
+                        due = event.received_at + rules.early_wait
                         batch.put(self._waits, wait_key(due, key), WaitRow(key))
-                    effects += fold.despatched(row, body, self._rules, event.received_at)
+                    effects += fold.despatched(row, body, rules, event.received_at)
                     superseded += row.snapshot is not None and row.despatch_read == read_before
                 case ShipmentOutcome():
-                    effects += fold.shipment(row, body, self._rules, event.received_at)
+                    effects += fold.shipment(row, body, rules, event.received_at)
                 case ExceptionCommand():
-                    effects += attention.command(row, body, self._rules, event.received_at)
+                    effects += attention.command(row, body, rules, event.received_at)
                 case WarehouseOrder():
                     effects += fold.warehouse(row, body, event.received_at)
             effects += self._returns.fold(batch, key, row, body, event.received_at)
             if self._finance is not None:
-                effects += self._finance.follow(batch, row, body, self._rules.catalogue, event.received_at, stood)
+                effects += self._finance.follow(batch, row, body, rules.catalogue, event.received_at, stood)
             done += 1
             batch.put(self._table, key, row)
-            if exceptions(row) != before:
-                self._watch.adds(batch.partition, sum_key(key), exceptions(row))
+            self._note(batch, key, row, before)
             for effect in effects:
                 self._send(emit, row, effect)
         self._watch.batch(batch.topic, first, done - superseded, superseded, failed)
 
     def tick(self, context: Context) -> None:
-        """What waited long enough is said: a despatch that came before its order, money that does not fit."""
+        """What waited long enough is said: a despatch that came before its order, money that does not fit. What a mapping holds is judged again after the
+        mappings changed."""
+        self._judge_again(context)
         self._early(context)
         for key in self._finance.due(context) if self._finance is not None else ():
             row = context.get(self._table, key)
-            if row is not None and self._finance is not None:
-                emit = Emitter(self._codecs, context, f"money:{key}:{context.now_ms}", None, "orders", context.now_ms)
-                for effect in self._finance.follow(context, row, None, self._rules.catalogue, context.now_ms):
-                    self._send(emit, row, effect)
+            if row is not None:
+                origin = f"money:{context.partition}:{key}:{context.now_ms}"
+                emit = Emitter(self._codecs, context, origin, None, "orders", context.now_ms)
+                self._judge_money(context, emit, row)
 
     def _early(self, context: Context) -> None:
         for name, wait in list(islice(context.scan(self._waits), DUE_AT_ONCE)):
@@ -142,8 +151,37 @@ class Orders:
             for effect in fold.unmatched(row, context.now_ms):
                 self._send(emit, row, effect)
             context.put(self._table, wait.order_key, row)
-            if exceptions(row) != before:
-                self._watch.adds(context.partition, sum_key(wait.order_key), exceptions(row))
+            self._note(context, wait.order_key, row, before)
+
+    def _judge_again(self, context: Context) -> None:
+        for key in self._holds.due(context, self._force.version):
+            row = context.get(self._table, key)
+            if row is None:
+                continue
+            before = exceptions(row)
+            origin = f"mappings:{self._force.version}:{context.partition}:{key}"
+            emit = Emitter(self._codecs, context, origin, None, "orders", context.now_ms)
+            for effect in attention.judge_again(
+                row, self._force.rules_of(row.channel), self._force.meanings, context.now_ms
+            ):
+                self._send(emit, row, effect)
+            context.put(self._table, key, row)
+            self._note(context, key, row, before)
+            self._judge_money(context, emit, row)
+
+    def _judge_money(self, context: Context, emit: Emitter, row: OrderRow) -> None:
+        """No event did it: time, or the mappings."""
+        if self._finance is not None:
+            catalogue = self._force.rules_of(row.channel).catalogue
+            for effect in self._finance.follow(context, row, None, catalogue, context.now_ms):
+                self._send(emit, row, effect)
+
+    def _note(self, context: Context, key: str, row: OrderRow, before: Parts) -> None:
+        """What the order adds to the sum of open exceptions changed, and perhaps whether it waits for a mapping."""
+        after = exceptions(row)
+        if after != before:
+            self._watch.adds(context.partition, sum_key(key), after)
+            self._holds.note(context, key, waits=attention.waits_for_mappings(row))
 
     def _send(self, emit: Emitter, row: OrderRow, effect: Effect) -> None:
         match effect:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import importlib.metadata
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Set
 from typing import Any
 
 import structlog
@@ -13,6 +13,7 @@ import uvloop
 from agents.availability import Availability, StockTables
 from agents.delivery import Delivery, DeliveryTables
 from agents.finance import Finance, FinanceTables
+from agents.holds import HoldRow, Holds, JudgedRow
 from agents.intake import Intake
 from agents.operations import Operations
 from agents.orders import Orders
@@ -24,6 +25,9 @@ from app.errors import Problem
 from app.exceptions import openapi
 from app.exceptions.api import ExceptionsApi
 from app.finance.worker import FinanceRoutes
+from app.mappings.force import InForce
+from app.mappings.live import LiveMappings
+from app.mappings.topic import MappingsReader
 from app.measures import WorkerGauges, WorkerMeasures
 from app.ops import OpsServer
 from app.order_rules import order_rules, return_rules
@@ -50,8 +54,11 @@ from tables.deliveries.refunds import RefundRow
 from tables.deliveries.releases import ReleaseRow
 from tables.deliveries.shipments import ShipmentRow
 from tables.deliveries.troubles import TroubleRow
+from tables.deliveries.work import AtWorkRow, DueRow
 from tables.finance.judge import Waits
 from tables.finance.rows import MoneyDay, MoneyDue, MoneyRow
+from tables.mappings import book as books
+from tables.mappings.force import OrdersForce
 from tables.orders.rows import OrderRow, WaitRow
 from tables.reconciliation import DifferenceRow, SweepRow
 from tables.returns.rows import OrderReturns
@@ -71,7 +78,7 @@ class Worker:
     def __init__(self, settings: Settings, codecs: Codecs) -> None:
         self.settings = settings
         self.app: EngineApp = create_app(engine_config(settings))
-        catalogue = settings.catalogue()
+        self._catalogue = catalogue = settings.catalogue()
         partitions = settings.settings.kafka.partitions
 
         def place(channel: str) -> int:
@@ -94,6 +101,8 @@ class Worker:
             modes=table("modes", row=ModeRow),
             sweeps=sweeps,
             differences=differences,
+            due=table("due", row=DueRow),
+            at_work=table("at_work", row=AtWorkRow),
         )
         parsers = {name: intake_for(name, settings).parse for name in (CLARUS, *settings.channels)}
         measures = WorkerMeasures()
@@ -101,21 +110,24 @@ class Worker:
         self._agent(topics.INGRESS_WEBHOOKS, Intake(parsers, codecs, place, measures).fold)
         order_rows = table("orders", row=OrderRow)
         waits = table("order_waits", row=WaitRow)
+        holds = Holds(table("order_holds", row=HoldRow), table("order_judged", row=JudgedRow))
         return_rows = table("returns", row=OrderReturns)
+        returns = Returns(return_rules(settings, catalogue), return_rows)
         money = FinanceTables(
             table("money", row=MoneyRow),
             table("money_days", row=MoneyDay),
             table("money_due", row=MoneyDue),
             return_rows,
         )
-        returns = Returns(return_rules(settings, catalogue), return_rows)
         given = settings.settings.finance
         finance = Finance(Waits(given.release_wait, given.refund_wait), money, measures)
-        rules_of_orders = order_rules(settings, catalogue)
-        orders = Orders(rules_of_orders, codecs, order_rows, waits, place, partitions, returns, measures, finance)
+        force = OrdersForce(order_rules(settings, catalogue))
+        self._orders = orders = Orders(
+            force, codecs, order_rows, waits, place, partitions, holds, returns, measures, finance
+        )
         self._agent(topics.ORDERS_EVENTS, orders.fold)
         self.app.every(ORDER_TICK, orders.tick)
-        rules = stock_rules(settings)
+        self._stock_rules = rules = stock_rules(settings, catalogue)
         stock = StockTables(
             table("stock", row=SkuRow),
             table("stock_lines", row=OrderLines),
@@ -146,7 +158,8 @@ class Worker:
         checked = Reconciliation(
             self.app, delivery_tables, list(settings.channels), partitions, settings.settings.engine.instance, place
         )
-        books = FinanceRoutes(self.app, money, settings.settings.engine.instance)
+        ledgers = FinanceRoutes(self.app, money, settings.settings.engine.instance)
+        self.mappings = LiveMappings(settings, lambda: MappingsReader(settings, codecs), self._put_in_force)
         desk = ExceptionsApi(settings, openapi.document())
         self.ops = OpsServer(
             settings.settings.ops,
@@ -159,7 +172,7 @@ class Worker:
                 *stories.routes(),
                 *shadows.routes(),
                 *checked.routes(),
-                *books.routes(),
+                *ledgers.routes(),
                 *desk.routes(),
             ],
         )
@@ -176,6 +189,19 @@ class Worker:
         run.__name__ = name.replace(".", "_")
         self.app.agent(self.app.topic(name), name=run.__name__)(run)
 
+    def _put_in_force(self, found: InForce, changed: Set[str]) -> None:
+        """Other mappings count from the next batch on; everybody holds the one catalogue, whose content is replaced."""
+        clarus = self.settings.clarus
+        self._catalogue.become(found.catalogue)
+        self._stock_rules.modes.clear()
+        self._orders.use(found.orders)
+        clarus.statuses = {status: means for (name, status), means in found.orders.meanings.items() if name == CLARUS}
+        counts = books.buckets(found.book)
+        clarus.sellable_statuses = [status for status, how in counts.items() if how == "sellable"]
+        clarus.held_statuses = [status for status, how in counts.items() if how == "held"]
+        if changed:
+            self.delivery.remapped(changed)
+
     def _live(self) -> bool:
         return bool(self.app.health()["live"])
 
@@ -191,6 +217,7 @@ class Worker:
             "pending": self.delivery.pending(),
             "outcomes_waiting": self._gauges.outcomes_waiting(),
             "channels": self.delivery.status(),
+            "mappings": self.mappings.status(),
         }
 
     async def run(self) -> None:
@@ -199,15 +226,16 @@ class Worker:
         loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, stop.set)
-        weaker = notes(self.settings.catalogue(), unguarded(self.settings.channels))
-        if weaker:
-            log.warning("last units of some products may be sold twice", products=len(weaker), first=weaker[0])
         await self.ops.start()
         try:
+            await self.mappings.load()
+            if weaker := notes(self._catalogue, unguarded(self.settings.channels)):
+                log.warning("last units of some products may be sold twice", products=len(weaker), first=weaker[0])
             await self.app.start()
-            await _first(self.app.finished(), stop.wait())
+            await _first(self.app.finished(), stop.wait(), self.mappings.follow())
         finally:
             await self._gauges.close()
+            await self.mappings.close()
             await self.delivery.close()
             with contextlib.suppress(asyncio.CancelledError):
                 await self.app.stop()

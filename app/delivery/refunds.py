@@ -87,15 +87,8 @@ class RefundDesk:
     async def load(self) -> None:
         """Take the rows over: an intent in them is an unknown outcome."""
         desk = self._desk
-
-        def read(context: Context, _: Emitter) -> dict[str, int]:
-            found: dict[str, int] = {}
-            for _key, row in context.scan(desk.tables.refunds, f"{desk.channel}/"):
-                if rules.pending(row):
-                    found[row.order_id] = min(row.since, found.get(row.order_id, row.since))
-            return found
-
-        for order_id, since in (await desk.commit(read)).items():
+        due = await desk.commit(lambda context, _: desk.due(context, "refund"))
+        for order_id, since in due.items():
             self._todo.setdefault(order_id)
             self._since[order_id] = since
 
@@ -206,6 +199,7 @@ class RefundDesk:
                     rules.begin(row, step, context.now_ms)
                     context.put(table, row.key, row)
                     return Write(row.key, row.command, step), rows
+        self._note(context, order_id, rows)
         return None, rows
 
     async def _write(self, order_id: str, write: Write, shown: ShownPayments) -> list[RefundRow]:
@@ -221,7 +215,7 @@ class RefundDesk:
             row = context.get(self._desk.tables.refunds, write.key)
             if row is not None and row.intent is not None:
                 self._tell(context, emit, row, self._answered(row, taken, failed, context.now_ms))
-            return self._all(context, order_id)
+            return self._note(context, order_id, self._all(context, order_id))
 
         rows = await self._desk.commit(work)
         if failed is not None and not isinstance(failed, Refused):
@@ -272,6 +266,12 @@ class RefundDesk:
                 self._tell(context, emit, row, [rules.answer(row)])
         if not any(rules.pending(row) for row in rows):
             self._desk.resolve_trouble(context, emit, "refund_mismatch", self._late_entity(order_id))
+        return self._note(context, order_id, rows)
+
+    def _note(self, context: Context, order_id: str, rows: list[RefundRow]) -> list[RefundRow]:
+        """The next owner need not look at an order of which every part is answered."""
+        if not any(rules.pending(row) for row in rows):
+            self._desk.is_done(context, "refund", order_id)
         return rows
 
     def _tell(self, context: Context, emit: Emitter, row: RefundRow, outcomes: Sequence[RefundOutcome]) -> None:

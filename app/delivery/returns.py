@@ -82,8 +82,9 @@ class ReturnDesk:
 
         def read(context: Context, _: Emitter) -> dict[str, tuple[int, int | None]]:
             found: dict[str, tuple[int, int | None]] = {}
-            for key, row in context.scan(desk.tables.receipts):
-                if rules.is_open(row):
+            for key in desk.due(context, "return"):
+                row = context.get(desk.tables.receipts, key)
+                if row is not None:
                     rules.foreign(row, context.now_ms)
                     context.put(desk.tables.receipts, key, row)
                     found[key] = row.next_at, row.since if rules.pending(row) else None
@@ -206,3 +207,5 @@ class ReturnDesk:
                 self._desk.ended("receipt", "failed" if refused else "done")
         if rules.is_open(row):
             self._alarm.set(row.reference, row.next_at)
+        else:
+            self._desk.is_done(context, "return", row.reference)

@@ -10,6 +10,7 @@ import msgspec
 from app.cli import config_option, json_option
 from app.config import load
 from app.errors import Problem
+from app.mappings.importing import mapped
 from app.screen import screen
 from app.settings import Settings
 from app.why import order_ask, order_show, order_story
@@ -65,7 +66,7 @@ def why(
     product, near = None, list[str]()
     if not is_order:
         try:
-            product = product_of(target, settings.catalogue())
+            product = _product(target, settings)
         except Problem as problem:
             near = problem.lines
     if product is not None:
@@ -76,6 +77,14 @@ def why(
     except Problem as problem:
         raise Problem([*problem.lines, *near], problem.status) from None
     _order(settings, asked, INPUTS_OF_ORDER if count is None else count, as_json)
+
+
+def _product(target: str, settings: Settings) -> Product:
+    """By the configuration's names, else by imported ones."""
+    try:
+        return product_of(target, settings.catalogue())
+    except Problem:
+        return product_of(target, mapped(settings))
 
 
 def _sku(settings: Settings, product: Product, workers: tuple[str, ...], count: int, as_json: bool) -> None:

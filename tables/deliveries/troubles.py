@@ -11,6 +11,7 @@ OWNERS: Final = {
     "delivery_failed": "integration",
     "unmapped_sku": "ecommerce",
     "despatch_gap": "integration",
+    "catalogue_mismatch": "ecommerce",
     "refund_mismatch": "finance",
 }
 """Type of exception to who must look at it."""

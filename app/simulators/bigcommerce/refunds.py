@@ -32,7 +32,6 @@ class Refunds:
             Route(f"{order}/refunds", self.refund, methods=["POST"]),
             Route(f"{order}/refunds", self.of_order, methods=["GET"]),
             Route("/v3/orders/payment_actions/refunds", self.all, methods=["GET"]),
-            Route("/v3/orders/{order:int}/transactions", self.transactions, methods=["GET"]),
         ]
 
     async def quote(self, request: Request) -> Response:
@@ -43,7 +42,7 @@ class Refunds:
         try:
             amount = _worth(order, _items(body))
         except ValueError as error:
-            return _refused(str(error))
+            return v3_error(422, str(error))
         option = {
             "provider_id": "testgateway",
             "provider_description": "Test gateway",
@@ -141,17 +140,6 @@ class Refunds:
         orders = [o for o in self._orders.all.values() if wanted is None or str(o.id) in wanted]
         return JSONResponse({"data": [_shown(o, one) for o in orders for one in o.refunds], "meta": {}})
 
-    async def transactions(self, request: Request) -> Response:
-        """What moved at the gateway; 204 where nothing did."""
-        order = self._orders.all.get(request.path_params["order"])
-        if order is None:
-            return v3_error(404, "The resource was not found.")
-        if not order.truth().captured:
-            return Response(status_code=204)
-        rows = [_transaction(order, 1, "purchase", order.cost, order.created)]
-        rows += [_transaction(order, 1 + one.id, "refund", one.amount, one.created) for one in order.refunds]
-        return JSONResponse({"data": rows, "meta": {}})
-
 
 def _items(body: Any) -> list[dict[str, Any]]:
     items = body.get("items") if isinstance(body, dict) else None
@@ -206,25 +194,8 @@ def _shown(order: Order, refund: Refund) -> dict[str, Any]:
     }
 
 
-def _transaction(order: Order, number: int, event: str, amount: int, at: float) -> dict[str, Any]:
-    return {
-        "id": number,
-        "order_id": str(order.id),
-        "event": event,
-        "method": "credit_card",
-        "amount": amount / 100,
-        "currency": "GBP",
-        "gateway": "testgateway",
-        "gateway_transaction_id": f"T-{number}",
-        "date_created": datetime.fromtimestamp(int(at), UTC).isoformat(),
-        "test": True,
-        "status": "ok",
-        "fraud_review": False,
-    }
-
-
 def _refused(text: str) -> Response:
-    """422, wrapped as this part of the API does it (1.5)."""
+    """422 to a refund, wrapped as only this operation does it (1.5)."""
     return JSONResponse({"data": [{"status": 422, "title": text, "type": DOCS}]}, 422)
 
 

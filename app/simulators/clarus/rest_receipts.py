@@ -8,7 +8,6 @@ from starlette.responses import Response
 from app.simulators.clarus import rules
 from app.simulators.clarus.model import Product
 from app.simulators.clarus.office import Missing, Office, answer
-from app.simulators.clarus.orderbook import Denied
 
 
 class ReceiptDesk:
@@ -35,7 +34,7 @@ class ReceiptDesk:
         if receipt is None:
             raise Missing(f"goods-in receipt {request.path_params['id']} does not exist")
         if receipt.status != "pending":
-            raise Denied(f"goods-in receipt {receipt.reference} is {receipt.status} and cannot be deleted", 9030)
+            raise Missing(f"goods-in receipt {receipt.reference} is {receipt.status}: no 422 is described for that")
         del self._office.receipts.all[receipt.id]
         return Response(status_code=204)
 

@@ -31,7 +31,8 @@ class ClarusSimulator(Hosted):
     """One tenant with one account. Token lifetime and webhook lag (from, to) in seconds; `envelope` of webhook bodies, None for any of the three.
 
     `services` are carrier and service codes; `events` the webhooks that `notify_to` gives an address; `package_contents` names the field of a package that
-    lists what is in it and `receipt_lines` the field of a receipt that lists its lines, which are undocumented (empty: there is no such field).
+    lists what is in it, `product_weight` the field of a product with its weight in grams and `receipt_lines` the field of a receipt that lists its lines, all
+    undocumented (empty: there is no such field).
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class ClarusSimulator(Hosted):
         services: Sequence[tuple[str, str]] = (),
         round_up: Mapping[str, int] | None = None,
         package_contents: str = "",
+        product_weight: str = "",
         receipt_lines: str = "",
     ) -> None:
         super().__init__(name, seed)
@@ -79,8 +81,12 @@ class ClarusSimulator(Hosted):
         self.stockroom.event = self.webhooks.stock
         self.book.event = self.webhooks.order
         self.receipts = ReceiptBook(self.stockroom, self.journal)
-        self._package_contents, self._receipt_lines = package_contents, receipt_lines
-        self._roots = make_roots(self, package_contents, receipt_lines)
+        self._package_contents, self._product_weight, self._receipt_lines = (
+            package_contents,
+            product_weight,
+            receipt_lines,
+        )
+        self._roots = make_roots(self, package_contents, product_weight, receipt_lines)
         self.app = Starlette(
             routes=[
                 Route("/oauth/token", self._token, methods=["POST"]),
@@ -171,6 +177,7 @@ class ClarusSimulator(Hosted):
             "client_secret": self._client[1],
             "account": self.account.code,
             "package_contents": self._package_contents,
+            "product_weight": self._product_weight,
             "receipt_lines": self._receipt_lines,
             "automations": {str(a.id): f"{a.resource}.{a.event}" for a in self.automations.values()},
         }
@@ -183,6 +190,11 @@ class ClarusSimulator(Hosted):
     def add_product(self, sku: str) -> None:
         """Create a product; bundles are not products here."""
         self.stockroom.add_product(sku)
+
+    def describe(self, sku: str, *, barcode: str = "", grams: float = 0.0, case: int | None = None) -> None:
+        """What the product's record says; `grams` of one each, `case`: eaches in a case."""
+        product = self.stockroom.products[sku]
+        product.barcode, product.grams, product.units_per_case = barcode, grams, case
 
     def add_service(self, carrier: str, service: str = "") -> None:
         """Create a carrier (empty: none) and one of its services."""
@@ -237,6 +249,10 @@ class ClarusSimulator(Hosted):
     def undespatch(self, upstream: str) -> None:
         """Take the despatch of a completed order back (S19)."""
         self._do(self.book.undespatch, self._order(upstream))
+
+    def relabel(self, upstream: str, before: str, after: str) -> None:
+        """Correct a tracking number of one order's packages."""
+        self._do(self.book.relabel, self._order(upstream), before, after)
 
     def short(self, upstream: str) -> None:
         """Give up what could not be allocated of one order."""

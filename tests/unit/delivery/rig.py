@@ -26,6 +26,7 @@ from tables.deliveries.refunds import RefundRow
 from tables.deliveries.releases import ReleaseRow
 from tables.deliveries.shipments import ShipmentRow
 from tables.deliveries.troubles import TroubleRow
+from tables.deliveries.work import AtWorkRow, DueRow
 from tables.reconciliation import DifferenceRow, SweepRow
 from tests.support.engine import MemoryEngine, MemoryRecord, MemoryTable
 from tests.unit.delivery.peers import ScriptedStorefront, ScriptedWarehouse
@@ -80,6 +81,8 @@ class Rig:
             MemoryTable("modes", ModeRow),
             MemoryTable("sweeps", SweepRow),
             MemoryTable("differences", DifferenceRow),
+            MemoryTable("due", DueRow),
+            MemoryTable("at_work", AtWorkRow),
         )
         self.storefront = ScriptedStorefront(kind, {f"shop//c{n}": 10 for n in range(skus)}, now_ms)
         self.warehouse = ScriptedWarehouse()

@@ -93,7 +93,7 @@ def test_people_are_told_what_mends_it(config: str) -> None:
     one = run(config, "show", "unmapped_sku:bc-us:1001").output
     assert "clarus-stream why bc-us:1001" in one
     assert "clarus-stream why" not in run(config, "show", "delivery_failed:ct-eu:A2").output
-    assert "look first at" in one and "products" in one
+    assert "look first at" in one and "mappings import" in one
     assert "exceptions list" in str(run(config, "show", "unmapped_sku:nobody").exception)
 
 

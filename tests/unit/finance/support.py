@@ -3,6 +3,7 @@
 from typing import Any
 
 from agents.finance import Finance, FinanceTables
+from agents.holds import HoldRow, Holds, JudgedRow
 from agents.orders import Orders
 from agents.returns import Returns
 from agents.watch import Unwatched
@@ -17,6 +18,7 @@ from schemas.records import (
 )
 from tables.finance.judge import Waits
 from tables.finance.rows import MoneyDay, MoneyDue, MoneyRow
+from tables.mappings.force import OrdersForce
 from tables.orders.rows import OrderRow, WaitRow
 from tables.returns.fold import ReturnRules
 from tables.returns.rows import OrderReturns
@@ -121,4 +123,6 @@ def agent(given: FinanceTables, partitions: int = 1) -> Orders:
     returns = Returns(ReturnRules(CATALOGUE), given.returns)
     finance = Finance(WAITS, given, Unwatched())
     waits = MemoryTable("waits", WaitRow)
-    return Orders(ORDER_RULES, CODECS, ORDERS, waits, lambda _: 0, partitions, returns, None, finance)
+    holds = Holds(MemoryTable("held", HoldRow), MemoryTable("judged", JudgedRow))
+    force = OrdersForce(ORDER_RULES)
+    return Orders(force, CODECS, ORDERS, waits, lambda _: 0, partitions, holds, returns, None, finance)

@@ -32,6 +32,7 @@ from tables.deliveries.refunds import RefundRow
 from tables.deliveries.releases import ReleaseRow
 from tables.deliveries.shipments import ShipmentRow
 from tables.deliveries.troubles import TroubleRow
+from tables.deliveries.work import AtWorkRow, DueRow
 from tables.explain.report import Answer
 from tables.reconciliation import DifferenceRow, SweepRow
 from tables.stock.rows import Line, ListingState, OrderLines, Rules, SkuRow, WatermarkRow
@@ -69,6 +70,8 @@ TABLES = ExplainedTables(
         MemoryTable("modes", ModeRow),
         MemoryTable("sweeps", SweepRow),
         MemoryTable("differences", DifferenceRow),
+        MemoryTable("due", DueRow),
+        MemoryTable("at_work", AtWorkRow),
     ),
 )
 BOUNDS: Mapping[str, Bounds] = MappingProxyType({"ct": Bounds(0, 0, 0, 0), "bc": Bounds(0, 0, 0, 0)})
