@@ -26,7 +26,7 @@ from app.why.look import look
 from tables.deliveries import pauses, refunds, releases, shipments
 from tables.deliveries.modes import ModeRow
 from tables.deliveries.troubles import OWNERS
-from tables.explain import ledger, order
+from tables.explain import ledger, order, order_calls
 from tables.explain.order_report import Call, Open, OrderAnswer, OrderMore
 from tables.explain.report import Lines, Part, Waiting
 from tables.finance.rows import MoneyRow
@@ -184,7 +184,7 @@ class OrderStories:
     def _storefront(self, context: Context, channel: str, order_id: str, names: set[str]) -> _Delivery:
         tables, now = self._tables.delivery, self._now()
         rows = [row for _, row in context.scan(tables.shipments, shipments.prefix(channel, order_id))]
-        awaits = order.shipment_awaits(rows, self._settings.delivery.despatch_level)
+        awaits = order_calls.shipment_awaits(rows, self._settings.delivery.despatch_level)
         awaits = [*self._held(context, channel, awaits), *awaits]
         fetch = context.get(tables.fetches, f"{channel}/{order_id}")
         if fetch is not None:
@@ -194,7 +194,7 @@ class OrderStories:
         given_back = [row for _, row in context.scan(tables.refunds, refunds.prefix(channel, order_id))]
         poll = context.get(tables.polls, channel)
         return _Delivery(
-            [*(order.shipment_call(row) for row in rows), *(order.refund_call(row) for row in given_back)],
+            [*(order_calls.shipment_call(row) for row in rows), *(order_calls.refund_call(row) for row in given_back)],
             self._troubles(context, channel, names | numbers | {f"{channel}:{order_id}/refund"}),
             awaits,
             bool(rows) or fetch is not None,
@@ -206,8 +206,8 @@ class OrderStories:
         calls, awaits = list[Call](), list[Waiting]()
         if row is not None:
             unknown = max(self._settings.delivery.create_unknown, self._settings.bounds.late_max)
-            calls.append(order.release_call(row, CLARUS))
-            awaits = order.release_awaits(row, unknown, self._now())
+            calls.append(order_calls.release_call(row, CLARUS))
+            awaits = order_calls.release_awaits(row, unknown, self._now())
             if releases.pending(row):
                 awaits = [*self._held(context, CLARUS, awaits), *awaits]
         return _Delivery(calls, self._troubles(context, CLARUS, names), awaits, row is not None)
@@ -228,11 +228,11 @@ class OrderStories:
     def _troubles(self, context: Context, channel: str, names: set[str]) -> list[Open]:
         keys = [f"{channel}/{kind}:{name}" for kind in OWNERS for name in sorted(names)]
         rows = [context.get(self._tables.delivery.troubles, key) for key in keys]
-        return order.troubles(row for row in rows if row is not None)
+        return order_calls.troubles(row for row in rows if row is not None)
 
     def _receipts(self, context: Context, references: Collection[str]) -> list[Call]:
         rows = [context.get(self._tables.delivery.receipts, name) for name in references]
-        return [order.receipt_call(row, CLARUS) for row in rows if row is not None]
+        return [order_calls.receipt_call(row, CLARUS) for row in rows if row is not None]
 
     def _counted(self, context: Context, reference: str, skus: Collection[str]) -> dict[str, Lines]:
         found: dict[str, Lines] = {}

@@ -48,6 +48,7 @@ class Facts:
     back: int
     coming: bool  # a return is on its way, or its refund
     refund_mismatch: str  # what the rules of returns say of the refunds
+    agreed: bool  # to be sent before it is paid
     cancelled: bool
     state: str
     reason: str
@@ -97,6 +98,7 @@ def facts(
         back=_back(book),
         coming=_coming(book),
         refund_mismatch=opened.detail if opened is not None else "",
+        agreed=seen.agreed,
         cancelled=cancelled,
         state=order.state,
         reason=order.reason,

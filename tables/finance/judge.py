@@ -62,7 +62,7 @@ def findings(given: Facts) -> list[Finding]:
     if over > given.back:
         found.append(_too_much(given, amount(over)))
     short = given.despatched - given.captured
-    if short > 0 and given.complete and not given.charged_back:
+    if short > 0 and given.complete and not (given.charged_back or given.agreed):
         text = f"left the warehouse, and {amount(short)} of {amount(given.despatched)} is not captured"
         found.append(Finding("not_captured", text, "refund"))
     if left > 0 and not (given.cancelled or given.at_warehouse or given.nothing_to_send):
@@ -103,7 +103,7 @@ def progress(given: Facts) -> list[str]:
         found.append("a refund is not shown by the storefront yet")
     if given.cancelled:
         return found
-    if given.captured < given.keeps and not (given.complete and given.despatched):
+    if given.captured < given.keeps and (given.agreed or not (given.complete and given.despatched)):
         found.append("captured in part" if given.captured else "not captured yet")
     if not given.complete and given.keeps:
         found.append("despatched in part" if given.despatched else "not despatched yet")

@@ -75,6 +75,12 @@ def test_more_captured_than_ordered_and_less_than_was_sent() -> None:
     assert books.open() == {"payment_mismatch": "left the warehouse, and 8.00 EUR of 28.00 EUR is not captured"}
 
 
+def test_what_is_sent_before_it_is_paid_by_agreement_stays_open() -> None:
+    books = Books()(bought(captured=0, agreed=True), *SENT).later(9 * DAY)
+    assert (books.open(), books.row.status, books.row.reasons) == ({}, "open", ["not captured yet"])
+    assert books(bought(2, agreed=True)).row.status == "matched"
+
+
 def test_what_the_warehouse_did_not_send_is_to_be_refunded() -> None:
     short = left(9, parcel("a", MUG=2), complete=True)
     books = Books()(bought(), short).later(DAY)
