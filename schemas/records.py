@@ -268,6 +268,7 @@ class StockLevel(Record, kw_only=True):
     held: dict[str, int] = {}
     lines: list[ReflectedLine]
     read_at: int
+    whole: bool = False
 
 
 LineState = Literal["OPEN", "CANCELLING", "CLOSED"]

@@ -144,6 +144,9 @@ def _judge_mappings(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules:
         else "",
         now,
     )
+    lost = ", ".join(sorted(reading.lost))
+    where = f"no warehouse serves location {lost} of {row.channel}: map it (`location`) and the order goes on"
+    effects += _exception(row, "unmapped_location", where if lost else "", now)
     effects += _exception(row, "payment_hold", seen.hold and f"{seen.hold}: decide at {row.channel}", now)
     unknown_status = (
         f"{row.channel} shows the order in status {seen.status!r}, which has no meaning here: tell it a known one"

@@ -38,6 +38,7 @@ AT_WAREHOUSE: dict[WarehouseStatus, LifecycleState] = {
 OWNERS: dict[str, str] = {
     "unmapped_sku": "ecommerce",
     "unmapped_shipping_method": "ecommerce",
+    "unmapped_location": "ecommerce",
     "unmapped_status": "ecommerce",
     "payment_hold": "customer service",
     "late_change": "warehouse",

@@ -129,6 +129,23 @@ def replace_sku(seen: OrderSnapshot, sku: str) -> OrderSnapshot:
     return seen
 
 
+async def test_an_order_of_a_location_that_nobody_serves_waits_for_its_mapping() -> None:
+    worker = Worker(MemoryEngine(), replace(BEFORE, rules=replace(BEFORE.rules, catalogue=located("berlin"))))
+    berlin, paris = order(1, "M1"), order(2, "M1")
+    berlin.lines[0].location, paris.lines[0].location = "berlin", "paris"
+    sent = worker.fold(berlin, paris)
+    assert [one.warehouse for one in sent if isinstance(one, ReleaseOrder)] == ["NORTH"]
+    [told] = [one for one in sent if isinstance(one, ExceptionState)]
+    assert (told.type, told.owner) == ("unmapped_location", "ecommerce") and "location paris of shop" in told.detail
+    rules = replace(BEFORE.rules, catalogue=located("berlin", "paris"))
+    worker.agent.use(replace(BEFORE, rules=rules, version="2"))
+    assert released(await worker.tick()) == ["0002"]
+
+
+def located(*names: str) -> Catalogue:
+    return Catalogue(OLD.products.values(), [], ["MAIN", "NORTH"], None, {("shop", name): ("NORTH",) for name in names})
+
+
 async def test_a_retry_and_a_mapping_at_once_release_it_once() -> None:
     worker = Worker(MemoryEngine(), BEFORE)
     worker.fold(order(1))
