@@ -81,6 +81,7 @@ def test_every_command_explains_itself_with_an_example() -> None:
         ["resume"],
         ["resync"],
         ["reconciliation"],
+        ["finance"],
         ["shadow"],
         ["go-live"],
         ["go-shadow"],
