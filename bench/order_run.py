@@ -32,7 +32,7 @@ from app.simulators.contract import FloorSpeed, StorefrontOrder, WarehouseSimula
 from bench.harness import usage
 
 _STOCK = 1_000_000
-_CALLS = re.compile(r'_api_calls_total\{channel="([^"]*)",purpose="([^"]*)",outcome="[^"]*"\} (\S+)')
+_CALLS = re.compile(r'_api_calls_total\{channel="([^"]*)",.*purpose="([^"]*)".*\} (\S+)')
 
 
 def _shop(products: int) -> dict[str, Any]:

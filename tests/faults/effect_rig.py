@@ -221,7 +221,12 @@ class EffectRig:
         settling = Settling(self._peers, self._product, lambda: asyncio.to_thread(lag.look))
         try:
             if not await settling.wait(120, least=least):
-                raise TimeoutError(f"{what}: not quiet after 120 s: {settling.backlog}\n{self._logs()}")
+                open_now = {
+                    channel: found["backlog"]
+                    for worker in (await self._product.status()).values()
+                    for channel, found in worker["channels"].items()
+                }
+                raise TimeoutError(f"{what}: not quiet after 120 s: {settling.backlog}; {open_now}\n{self._logs()}")
         finally:
             await asyncio.to_thread(lag.close)
 
