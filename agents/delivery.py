@@ -164,13 +164,19 @@ class Delivery:
         self.on_change(state.channel, "pause", state.target)
 
     def _exception(self, batch: Batch, emit: Emitter, command: ExceptionCommand, occurred: int) -> None:
-        """Nothing happens where it is not open any more: it was resolved meanwhile."""
+        """Nothing happens where it is not open any more: it was resolved meanwhile. An audit opens its own."""
         key = f"{command.channel}/{command.exception_id}"
         row = batch.get(self._tables.troubles, key)
-        if row is None:
+        if command.action == "differs":
+            kind, _, entity = command.exception_id.partition(":")
+            row, news = troubles.raised(row, kind, entity, command.reason, batch.now_ms)
+            if not news:
+                return
+        elif row is None:
             return
-        troubles.handled(row, command, batch.now_ms)
-        if command.action == "resolve":
+        else:
+            troubles.handled(row, command, batch.now_ms)
+        if command.action in ("resolve", "agrees"):
             batch.delete(self._tables.troubles, key)
             self.on_change(command.channel, "resolved", key)
         else:
@@ -222,9 +228,9 @@ class Delivery:
         if changed:
             self._accepted(command.channel, "order", occurred, replaces)
             row.caused_at = occurred if isinstance(command, ReleaseOrder) else 0
-            self._due(batch, command.channel, "order", command.reference)
-            batch.put(self._tables.releases, command.reference, row)
-            self.on_change(command.channel, "release", command.reference)
+        self._due(batch, command.channel, "order", command.reference)
+        batch.put(self._tables.releases, command.reference, row)
+        self.on_change(command.channel, "release", command.reference)
         return changed
 
     def _parcel(self, batch: Batch, command: ShipParcel, occurred: int) -> bool:

@@ -73,7 +73,7 @@ class Operations:
                 return [self._mode(body)]
             case "resync":
                 return self._resync(body)
-            case "acknowledge" | "resolve" | "retry":
+            case "acknowledge" | "resolve" | "retry" | "differs" | "agrees":
                 return [self._exception(body)]
         raise ValueError(
             f"operator's command {body.action} is not supported: use pause, resume, resync, go_live, go_shadow, acknowledge, resolve or retry"

@@ -16,27 +16,41 @@ from app.cli import config_option
 from app.config import load
 from app.connectors import CLARUS
 from app.errors import Problem
+from app.mappings.importing import mapped
 from app.registry import codecs_for
 from app.settings import Settings
 from app.why.names import near, unknown
 from schemas.catalogue import OPERATIONS_COMMANDS
 from schemas.records import Event, OperatorCommand
-from tables.handling import ACTIONS
+from tables.catalogue import Catalogue
+from tables.handling import ACTIONS, FOUND
 
 SECONDS = 10.0
 
 
-def send(settings: Settings, command: OperatorCommand, make: Callable[[dict[str, Any]], Any] = Producer) -> str:
+Known = Callable[[Settings], Catalogue]
+"""What the workers know by their mappings, the imported ones too; asked where the configuration alone does not know a target."""
+
+
+def send(
+    settings: Settings,
+    command: OperatorCommand,
+    make: Callable[[dict[str, Any]], Any] = Producer,
+    known: Known = mapped,
+) -> str:
     """Write the command durably; where it lies. `Problem` where its target is none, or where the broker does not take it in time."""
-    return send_all(settings, [command], make)[0]
+    return send_all(settings, [command], make, known)[0]
 
 
 def send_all(
-    settings: Settings, commands: Sequence[OperatorCommand], make: Callable[[dict[str, Any]], Any] = Producer
+    settings: Settings,
+    commands: Sequence[OperatorCommand],
+    make: Callable[[dict[str, Any]], Any] = Producer,
+    known: Known = mapped,
 ) -> list[str]:
     """As `send`, of many; where each lies. `Problem` says how many were not taken: sending all again does no harm."""
     for command in commands:
-        _check(settings, command)
+        _check(settings, command, known)
     given, codec = settings.settings.kafka, codecs_for(settings)[OPERATIONS_COMMANDS]
     placed: list[str] = []
     failed: list[str] = []
@@ -69,16 +83,19 @@ def send_all(
     return placed
 
 
-def _check(settings: Settings, command: OperatorCommand) -> None:
+def _check(settings: Settings, command: OperatorCommand, known: Known) -> None:
     """Only what the agent can act on is written."""
-    if command.action in ACTIONS:
-        return  # its exception was read from the topic
+    if command.action in (*ACTIONS, *FOUND):
+        return  # its exception was read from the topic, or is an audit's
     catalogue, channels = settings.catalogue(), [CLARUS, *settings.channels]
     if command.target in channels:
         return
     if command.action in ("go_live", "go_shadow"):
         raise unknown(command.target, f"{command.target} is no channel of this configuration", channels)
     product = catalogue.products.get(command.target)
+    if product is None or not product.listings:
+        catalogue = known(settings)
+        product = catalogue.products.get(command.target)
     if product is None:
         text = f"{command.target} is neither a channel nor a SKU of this configuration"
         raise unknown(command.target, text, near(command.target, catalogue, channels))

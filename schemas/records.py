@@ -111,6 +111,7 @@ class WarehouseOrder(Record, kw_only=True):
     status: WarehouseStatus
     wms_id: str = ""
     detail: str = ""
+    ordered: dict[str, int] = {}
 
 
 class WarehouseParcel(Record, kw_only=True):
@@ -505,13 +506,14 @@ class OperatorCommand(Record, kw_only=True):
 
 
 class Mapping(Record, kw_only=True):
-    """Replaces the older version of the same kind and key."""
+    """Replaces the older version of the same kind and key, once the record of kind import with its version has come."""
 
     kind: str
     key: str
     version: int
     value: str
     actor: str
+    reason: str = ""
 
 
 Body = TypeVar("Body")

@@ -5,7 +5,7 @@ One read of a SKU at a time; lines that are gone are looked up before a read is 
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -71,14 +71,25 @@ class WarehouseStock:
         self._missing: set[str] = set()
         self._tasks = 0
         self._started = 0  # when the last read began
-        self._skus = [sku for sku, product in desk.catalogue.products.items() if not product.bundle]
+        self._skus = self._read_skus()
         self._sweep_at, self._sweep_next = 0, 0
+
+    def _read_skus(self) -> list[str]:
+        return [sku for sku, product in self._desk.catalogue.products.items() if not product.bundle]
 
     # ---- seen from outside ----
 
     def changed(self, sku: str) -> None:
         """Something happened to it at the warehouse: read it."""
         self._mark(sku, Priority.RELEASE)
+
+    def remapped(self, changed: Set[str]) -> None:
+        """Other mappings are in force: of these products, or what they are made of, a read shall tell anew."""
+        self._skus = self._read_skus()
+        products = self._desk.catalogue.products
+        known = [products[sku] for sku in changed if sku in products]
+        for sku in sorted({code for product in known for code in product.bundle or (product.sku,)}):
+            self._mark(sku, Priority.INCREASE)
 
     def pending(self) -> int:
         """SKUs that are to be read for a reason; sweeps do not count, nor what the warehouse does not know."""

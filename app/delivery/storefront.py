@@ -1,6 +1,7 @@
 """The owner of one storefront channel: its stock, its orders, their shipments and its start check, side by side."""
 
 import asyncio
+from collections.abc import Set
 
 from agents.delivery import Kind
 from app.connectors.contract import Finding, Storefront
@@ -63,6 +64,10 @@ class StorefrontOwner:
     def unguarded(self) -> int:
         """As `Owner.unguarded`."""
         return self._listings.unguarded()
+
+    def remapped(self, changed: Set[str]) -> None:
+        """As `Owner.remapped`."""
+        self._listings.remapped(changed)
 
     async def run(self) -> None:
         """As `Owner.run`."""

@@ -1,6 +1,7 @@
 """The owner of the warehouse's channel: stock reads, the feed, releases and their status, what left, and the start check, side by side."""
 
 import asyncio
+from collections.abc import Set
 
 from agents.delivery import Kind
 from app.connectors.contract import Finding, Priority, Warehouse
@@ -60,6 +61,10 @@ class WarehouseOwner:
     def unguarded(self) -> int:
         """As `Owner.unguarded`: a warehouse lists nothing."""
         return 0
+
+    def remapped(self, changed: Set[str]) -> None:
+        """As `Owner.remapped`: a fresh read of a product makes the ledger publish it anew."""
+        self._stock.remapped(changed)
 
     async def run(self) -> None:
         """As `Owner.run`."""

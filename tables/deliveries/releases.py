@@ -5,8 +5,9 @@ request leaves; a create whose outcome is unknown is looked up again and again u
 that comes meanwhile waits for that. Times are our milliseconds.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, cast, get_args
 
 import msgspec
@@ -60,6 +61,7 @@ class ReleaseRow(msgspec.Struct, array_like=True):
     parcels_told: int = 0  # `read_at` of what ORDERS was told last
     told_complete: bool = False
     told_parcels: list[WarehouseParcel] = []
+    ordered: dict[str, int] = {}  # product code to eaches that the goods out asks for, as last seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,20 +98,21 @@ Step = LookUp | Create | Cancel | Report | Idle
 
 @dataclass(frozen=True, slots=True)
 class AtWarehouse:
-    """One goods out as Clarus shows it."""
+    """One goods out as Clarus shows it. `ordered` is product code to the eaches that it asks for."""
 
     wms_id: str
     status: str
     warehouse: str
-    skus: tuple[str, ...] = ()
+    ordered: Mapping[str, int] = field(default_factory=dict)
 
 
 # ---- commands -------------------------------------------------------------------------------------------------------------------------------
 
 
 def want_release(row: ReleaseRow, command: ReleaseOrder, now: int) -> bool:
-    """The order shall be at the warehouse. False where the command is not newer. An intent whose outcome is open survives."""
+    """The order shall be at the warehouse. False where the command is not newer: it is answered again. An intent whose outcome is open survives."""
     if command.version <= row.version:
+        _again(row, now)
         return False
     _newer(row, command.order_key, command.version, now)
     row.order, row.cancel = command, False
@@ -118,12 +121,20 @@ def want_release(row: ReleaseRow, command: ReleaseOrder, now: int) -> bool:
 
 
 def want_cancel(row: ReleaseRow, command: CancelOrder, now: int) -> bool:
-    """The order shall not be at the warehouse. False where the command is not newer. An intent whose outcome is open survives."""
+    """The order shall not be at the warehouse. False where the command is not newer: it is answered again. An intent whose outcome is open survives."""
     if command.version <= row.version:
+        _again(row, now)
         return False
     _newer(row, command.order_key, command.version, now)
     row.cancel = True
     return True
+
+
+def _again(row: ReleaseRow, now: int) -> None:
+    """ORDERS lost its row, and with it the answer; its new one counts from the storefront's version, as the lost one did."""
+    row.answered = min(row.answered, row.version - 1)
+    if row.intent is None:
+        row.looked, row.next_at = False, now
 
 
 def _newer(row: ReleaseRow, order_key: str, version: int, now: int) -> None:
@@ -228,8 +239,11 @@ def found(
         return []
     row.looks += 1
     if there:
-        alive = [one for one in there if one.status not in GONE]
-        return _there(row, (alive or list(there))[0], now)
+        alive = [one for one in there if one.status not in GONE] or list(there)[:1]
+        ordered: Counter[str] = Counter()
+        for one in alive:
+            ordered.update(one.ordered)
+        return _there(row, replace(alive[0], ordered=ordered), now)
     if row.intent is not None and row.intent.kind == "create":
         if looked_at < row.intent.at + create_unknown:
             row.next_at = min(now + _look_wait(row), row.intent.at + create_unknown)
@@ -247,25 +261,32 @@ def found(
 
 
 def _there(row: ReleaseRow, one: AtWarehouse, now: int) -> list[WarehouseOrder]:
-    row.intent, row.next_at = None, now
+    asked, row.intent = row.intent is not None, None
     if row.cancel and one.status not in FINAL and row.answered < row.version:
-        row.wms_id, row.status, row.warehouse = one.wms_id, one.status, one.warehouse or row.warehouse
-        row.skus, row.looked = row.skus or list(one.skus), True
-        row.next_at = now + (_look_wait(row) if row.attempts else 0)
+        _take(row, one)
+        row.looked = True
+        if asked:  # what others look up meanwhile does not put the next attempt off
+            row.next_at = now + _look_wait(row)
         return []
+    row.next_at = now
     return _seen(row, one, now)
 
 
 def _seen(row: ReleaseRow, one: AtWarehouse, now: int) -> list[WarehouseOrder]:
-    news = one.status != row.status or one.wms_id != row.wms_id or row.answered < row.version
-    row.wms_id, row.status, row.warehouse = one.wms_id, one.status, one.warehouse or row.warehouse
-    row.skus = row.skus or list(one.skus)
+    news = (one.status, one.wms_id, one.ordered) != (row.status, row.wms_id, row.ordered) or row.answered < row.version
+    _take(row, one)
     row.next_at = now
     if row.status in FINAL:
         row.order = None
     if row.cancel and row.status not in FINAL and row.answered < row.version:
         return []
     return report(row, "") if news else []
+
+
+def _take(row: ReleaseRow, one: AtWarehouse) -> None:
+    row.wms_id, row.status, row.warehouse = one.wms_id, one.status, one.warehouse or row.warehouse
+    row.ordered = dict(one.ordered)
+    row.skus = row.skus or sorted(row.ordered)
 
 
 def report(row: ReleaseRow, detail: str) -> list[WarehouseOrder]:
@@ -280,7 +301,7 @@ def report(row: ReleaseRow, detail: str) -> list[WarehouseOrder]:
 
 
 def _answer(row: ReleaseRow, status: WarehouseStatus, detail: str) -> WarehouseOrder:
-    return WarehouseOrder(reference=row.reference, status=status, wms_id=row.wms_id, detail=detail)
+    return WarehouseOrder(reference=row.reference, status=status, wms_id=row.wms_id, detail=detail, ordered=row.ordered)
 
 
 def _look_wait(row: ReleaseRow) -> int:

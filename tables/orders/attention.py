@@ -4,7 +4,10 @@ Sending again is the ordinary path with what is known now: the order as its stor
 because an order that is released is not judged again; of its parcels those are told again that the storefront refused.
 """
 
-from schemas.records import ExceptionCommand
+from typing import Final
+
+from schemas.records import ExceptionCommand, OrderSnapshot
+from tables.mappings.statuses import Meanings, meant
 from tables.orders.demand import read
 from tables.orders.fold import (
     Effect,
@@ -12,10 +15,30 @@ from tables.orders.fold import (
     despatch_effects,
     exception_state,
     next_revision,
+    snapshot,
     status_of,
 )
 from tables.orders.rows import OpenException, OrderRow
 from tables.orders.rules import Rules
+
+MAPPED: Final = frozenset(
+    {"unmapped_sku", "unmapped_shipping_method", "unmapped_status", "unmapped_location", "unit_mismatch"}
+)
+"""Exceptions that a mapping can mend."""
+
+
+def waits_for_mappings(row: OrderRow) -> bool:
+    """Can a mapping get the order on? At the warehouse's door at the latest it cannot any more."""
+    return not row.released and not MAPPED.isdisjoint(row.exceptions)
+
+
+def judge_again(row: OrderRow, rules: Rules, meanings: Meanings, now: int) -> list[Effect]:
+    """The order as its storefront last showed it, under the mappings of now. Nothing follows where they say the same as before."""
+    last = row.snapshot
+    if last is None or not waits_for_mappings(row):
+        return []
+    seen = meant(last, meanings)
+    return snapshot(row, seen, rules, now) if seen != last else _judge(row, last, rules, now)
 
 
 def command(row: OrderRow, given: ExceptionCommand, rules: Rules, now: int) -> list[Effect]:
@@ -39,13 +62,18 @@ def _retry(row: OrderRow, known: OpenException, given: ExceptionCommand, rules: 
     if seen is not None and row.parcels:
         effects = _tell_parcels_again(row, rules, now)
     elif seen is not None and not row.released and seen.state != "CANCELLED":
-        before = (row.state, row.reason)
-        row.revision = next_revision(row, row.version)
-        effects = before_release(row, seen, read(seen, rules.catalogue), rules, now)
-        if (row.state, row.reason) != before:
-            effects.append(status_of(row))
+        effects = _judge(row, seen, rules, now)
     if row.exceptions.get(known.type) is known:
         effects.append(exception_state(row, known, now))
+    return effects
+
+
+def _judge(row: OrderRow, seen: OrderSnapshot, rules: Rules, now: int) -> list[Effect]:
+    before = (row.state, row.reason)
+    row.revision = next_revision(row, row.version)
+    effects = before_release(row, seen, read(seen, rules.catalogue), rules, now)
+    if (row.state, row.reason) != before:
+        effects.append(status_of(row))
     return effects
 
 

@@ -1,6 +1,6 @@
 """From an order's lines to demand on the ledger and to the lines of a goods out: SKU and unit mapping, bundles, warehouses. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from schemas.records import LineState, OrderLine, OrderSnapshot, ReleaseLine
@@ -87,6 +87,29 @@ def _demand(
         ordered_at=listing.id if line.tracked or line.unguarded else "",
         unguarded=line.unguarded,
     )
+
+
+def keep_ordered(wanted: Mapping[str, Demand], before: Mapping[str, Demand], ordered: Mapping[str, int]) -> None:
+    """What a released order counts for: by product the greater of what its storefront wants and what the warehouse's order asks for.
+
+    Where the latter is not known, each line counts for at least what it counted for `before`.
+    """
+    products: dict[str, list[tuple[Demand, int]]] = {}
+    for line_id, demand in wanted.items():
+        if demand.state != "CLOSED":
+            known = before.get(line_id)
+            more = max(0, known.eaches - demand.eaches) if known is not None else 0
+            products.setdefault(demand.product, []).append((demand, more))
+    for product, lines in products.items():
+        over = sum(more for _, more in lines)
+        if ordered:
+            over = max(0, ordered.get(product, 0) - sum(demand.eaches for demand, _ in lines))
+        for demand, more in lines:
+            demand.surplus = min(over, more)
+            over -= demand.surplus
+        lines[0][0].surplus += over
+        for demand, _ in lines:
+            demand.eaches += demand.surplus
 
 
 def release_lines(demands: dict[str, Demand]) -> list[ReleaseLine]:

@@ -18,7 +18,7 @@ from schemas.records import (
     WarehouseOrder,
 )
 from tables.handling import opened
-from tables.orders.demand import Reading, demands_of, read, release_lines
+from tables.orders.demand import Reading, demands_of, keep_ordered, read, release_lines
 from tables.orders.despatch import (
     commands,
     delivered,
@@ -32,7 +32,7 @@ from tables.orders.despatch import (
 from tables.orders.lifecycle import AT_WAREHOUSE, OWNERS
 from tables.orders.references import reference_of
 from tables.orders.release import release_order
-from tables.orders.rows import Demand, OpenException, OrderRow, keep_times, with_state
+from tables.orders.rows import Demand, OpenException, OrderRow, keep_times, with_state, without_surplus
 from tables.orders.rules import Rules
 
 Effect = DemandLine | ReleaseOrder | CancelOrder | ShipParcel | NormalisedOrder | ExceptionState
@@ -64,8 +64,9 @@ def snapshot(row: OrderRow, seen: OrderSnapshot, rules: Rules, now: int) -> list
     row.snapshot, row.version, row.number = seen, seen.version, seen.number
     row.revision = next_revision(row, seen.version)
     reading = read(seen, rules.catalogue)
-    if last is None and seen.state == "CANCELLED" and seen.excluded is None and reading.mapped:
-        row.released = True  # perhaps, by a row that was lost since: the warehouse is asked
+    if last is None and seen.excluded is None:
+        # perhaps a row that was lost released it: the warehouse is asked, to cancel it or for what it has with the reference
+        row.released = seen.state == "CANCELLED" and (row.released or bool(reading.mapped))
     effects = _advance(row, seen, reading, rules, now)
     if row.early is not None:
         early, row.early = row.early, None
@@ -101,7 +102,10 @@ def before_release(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: 
     if seen.excluded is not None:
         row.state, row.reason = "IGNORED", seen.excluded
         return _tell(row, demands_of(seen, reading, rules.catalogue, "CLOSED"))
-    effects = _tell(row, demands_of(seen, reading, rules.catalogue, "OPEN"))
+    wanted = demands_of(seen, reading, rules.catalogue, "OPEN")
+    if row.ordered:
+        keep_ordered(wanted, row.demands, row.ordered)
+    effects = _tell(row, wanted)
     effects += _exception(row, "delivery_failed", "", now)
     effects += _judge_mappings(row, seen, reading, rules, now)
     if row.exceptions:
@@ -112,7 +116,9 @@ def before_release(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: 
         row.state, row.reason = "IGNORED", "nothing in it leaves a warehouse"
     else:
         row.state, row.reason, row.released = "RELEASING", "", True
-        effects.append(release_order(row, seen, reading, rules))
+        release = release_order(row, seen, reading, rules)
+        row.ordered = {line.sku: line.eaches for line in release.lines}
+        effects.append(release)
     return effects
 
 
@@ -147,7 +153,7 @@ def _judge_mappings(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules:
 
 
 def _after_release(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules, now: int) -> list[Effect]:
-    """Until the warehouse amends it, a released line keeps at least the eaches it was released with; what the storefront lowered follows the storefront."""
+    """What the warehouse's order asks for counts until it is amended there; what the storefront lowered follows the storefront."""
     wanted = demands_of(seen, reading, rules.catalogue, "OPEN")
     changed = False
     for line_id, old in row.demands.items():
@@ -155,7 +161,7 @@ def _after_release(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: 
         if new is None:
             kept = Demand(
                 old.product,
-                old.eaches,
+                0,
                 0,
                 old.listing,
                 old.state,
@@ -167,8 +173,9 @@ def _after_release(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: 
             wanted[line_id], changed = kept, changed or old.units > 0
         else:
             changed = changed or new.eaches != old.eaches
-            new.eaches, new.state = max(new.eaches, old.eaches), old.state
+            new.state = old.state
     changed = changed or (bool(row.demands) and any(line_id not in row.demands for line_id in wanted))
+    keep_ordered(wanted, row.demands, row.ordered)
     effects = _tell(row, wanted)
     if changed:
         effects += _exception(row, "late_change", "lines changed after the release: tell the warehouse", now)
@@ -182,9 +189,9 @@ def _cancelled(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rule
         return [*effects, *_resolve_all(row, seen.modified_at)]
     closing = demands_of(seen, reading, rules.catalogue, "CANCELLING")
     for line_id, old in row.demands.items():
-        new = closing.setdefault(line_id, old)
-        new.eaches = max(new.eaches, old.eaches)
+        new = closing.setdefault(line_id, without_surplus(old))
         new.state = old.state if old.state == "CLOSED" or row.state == "CANCELLED" else "CANCELLING"
+    keep_ordered(closing, row.demands, row.ordered)
     effects = _tell(row, closing)
     if not row.cancel_asked and row.state not in ("CANCELLED", "MANUAL_STOP"):
         row.cancel_asked, row.state, row.reason = True, "CANCELLING", ""
@@ -195,10 +202,18 @@ def _cancelled(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rule
 def warehouse(row: OrderRow, answer: WarehouseOrder, now: int) -> list[Effect]:
     """What Clarus did. Its answer decides about cancels; an order it cancelled by itself is an exception for a person."""
     row.wms_status, row.released = answer.status, answer.status != "REFUSED" or row.released
+    row.ordered = answer.ordered or row.ordered
     if row.snapshot is None:
         row.revision += 1
         return []
     row.revision = next_revision(row, row.version)
+    effects = _answered(row, answer, now)
+    if not any(isinstance(effect, DemandLine) for effect in effects):
+        effects += _tell(row, _recounted(row))
+    return effects
+
+
+def _answered(row: OrderRow, answer: WarehouseOrder, now: int) -> list[Effect]:
     before = (row.state, row.reason)
     effects: list[Effect] = []
     if answer.status == "UNMAPPED":
@@ -215,6 +230,7 @@ def warehouse(row: OrderRow, answer: WarehouseOrder, now: int) -> list[Effect]:
                 now,
             )
         row.state, row.reason = "CANCELLED", "" if row.cancel_asked else "cancelled by the warehouse"
+        row.ordered = {}
         if not answer.wms_id:  # it never was there: should its storefront open it again, it is released
             row.released = row.cancel_asked = False
     elif answer.status == "CANCEL_REFUSED":
@@ -228,6 +244,7 @@ def warehouse(row: OrderRow, answer: WarehouseOrder, now: int) -> list[Effect]:
         )
     elif answer.status == "REFUSED":
         row.state, row.reason, row.released = "HELD", f"refused by the warehouse: {answer.detail}", False
+        row.ordered = {}
         effects += _exception(row, "delivery_failed", f"the warehouse refused the order: {answer.detail}", now)
     elif row.state not in ("MANUAL_STOP",) and not (row.cancel_asked and answer.status != "COMPLETED"):
         if row.state == "CANCELLED":
@@ -298,7 +315,17 @@ def despatch_effects(row: OrderRow, rules: Rules, now: int) -> list[Effect]:
 
 
 def _set_lines(row: OrderRow, state: LineState) -> list[Effect]:
-    return _tell(row, {line_id: with_state(old, state) for line_id, old in row.demands.items()})
+    return _tell(row, _recounted(row, state))
+
+
+def _recounted(row: OrderRow, state: LineState | None = None) -> dict[str, Demand]:
+    """Its demand by what the warehouse's order asks for now, with its lines in another state where given."""
+    demands: dict[str, Demand] = {}
+    for line_id, old in row.demands.items():
+        to = state or old.state
+        demands[line_id] = with_state(old if to == "CLOSED" else without_surplus(old), to)
+    keep_ordered(demands, row.demands, row.ordered)
+    return demands
 
 
 def _tell(row: OrderRow, wanted: dict[str, Demand]) -> list[Effect]:

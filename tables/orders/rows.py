@@ -22,6 +22,7 @@ class Demand(msgspec.Struct, array_like=True):
     restocked_at: int | None = None
     ordered_at: str = ""
     unguarded: str = ""
+    surplus: int = 0  # of the eaches, those that its storefront does not want but the warehouse's order still has
 
 
 class OpenException(msgspec.Struct, array_like=True):
@@ -74,6 +75,7 @@ class OrderRow(msgspec.Struct, array_like=True):
     despatch_read: int = 0  # when the newest read of what left began
     despatch_complete: bool = False
     early: WarehouseDespatch | None = None  # came before its order
+    ordered: dict[str, int] = {}  # eaches by product that the warehouse's order asks for; empty: not known
 
     @property
     def key(self) -> str:
@@ -98,6 +100,13 @@ def with_state(demand: Demand, state: LineState, *, units: int | None = None) ->
     changed.state = state
     if units is not None:
         changed.units = units
+    return changed
+
+
+def without_surplus(demand: Demand) -> Demand:
+    """The same demand as its storefront wants it."""
+    changed = copy(demand)
+    changed.eaches, changed.surplus = demand.eaches - demand.surplus, 0
     return changed
 
 

@@ -86,6 +86,13 @@ class ClarusSettings(BaseModel):
         " undocumented: look it up by introspection. Empty: what is in a parcel follows from the despatched quantities, and parcels that leave between two"
         " looks are told as one.",
     )
+    product_weight: str = Field(
+        "",
+        pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$",
+        description="Field of a product in the tenant's GraphQL schema with the weight of one each, for `clarus-stream audit`. It is undocumented: look it up"
+        " by introspection. Empty: weights are not compared.",
+    )
+    product_weight_unit: Literal["g", "kg", "oz", "lb"] = Field("g", description="Unit of that weight.")
     tracking_wait_s: int = Field(
         900,
         ge=0,

@@ -142,6 +142,11 @@ class BigCommerceSimulator(Hosted):
         kind: Tracking = tracking or ("product" if len(self.inventory.items) % 2 == 0 else "variant")
         self.inventory.add(sku, _location(location), kind)
 
+    def describe(self, sku: str, *, barcode: str = "", grams: float = 0.0) -> None:
+        """What the catalogue says of a listing's SKU."""
+        item = self.inventory.items[sku]
+        item.barcode, item.grams = barcode, grams
+
     async def place(self, order: NewOrder) -> StorefrontOrder:
         """A customer checks out: status 11 where paid, 7 where the payment is awaited; both lower the stock."""
         return self._orders.place(order).truth()

@@ -30,7 +30,7 @@ class ClarusSimulator(Hosted):
     """One tenant with one account. Token lifetime and webhook lag (from, to) in seconds; `envelope` of webhook bodies, None for any of the three.
 
     `services` are carrier and service codes; `events` the webhooks that `notify_to` gives an address; `package_contents` names the field of a package that
-    lists what is in it, which is undocumented (empty: there is no such field).
+    lists what is in it and `product_weight` the field of a product with its weight in grams, both undocumented (empty: there is no such field).
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class ClarusSimulator(Hosted):
         services: Sequence[tuple[str, str]] = (),
         round_up: Mapping[str, int] | None = None,
         package_contents: str = "",
+        product_weight: str = "",
     ) -> None:
         super().__init__(name, seed)
         self.subdomain, self.token_lifetime = subdomain, token_lifetime
@@ -76,8 +77,8 @@ class ClarusSimulator(Hosted):
         self.stockroom.changed = self.webhooks.balance
         self.stockroom.event = self.webhooks.stock
         self.book.event = self.webhooks.order
-        self._package_contents = package_contents
-        self._roots = make_roots(self, package_contents)
+        self._package_contents, self._product_weight = package_contents, product_weight
+        self._roots = make_roots(self, package_contents, product_weight)
         self.app = Starlette(
             routes=[
                 Route("/oauth/token", self._token, methods=["POST"]),
@@ -168,6 +169,7 @@ class ClarusSimulator(Hosted):
             "client_secret": self._client[1],
             "account": self.account.code,
             "package_contents": self._package_contents,
+            "product_weight": self._product_weight,
             "automations": {str(a.id): f"{a.resource}.{a.event}" for a in self.automations.values()},
         }
 
@@ -179,6 +181,11 @@ class ClarusSimulator(Hosted):
     def add_product(self, sku: str) -> None:
         """Create a product; bundles are not products here."""
         self.stockroom.add_product(sku)
+
+    def describe(self, sku: str, *, barcode: str = "", grams: float = 0.0, case: int | None = None) -> None:
+        """What the product's record says; `grams` of one each, `case`: eaches in a case."""
+        product = self.stockroom.products[sku]
+        product.barcode, product.grams, product.units_per_case = barcode, grams, case
 
     def add_service(self, carrier: str, service: str = "") -> None:
         """Create a carrier (empty: none) and one of its services."""

@@ -43,10 +43,11 @@ class Api:
         orders: Orders,
         channels: Collection,
         types: Collection,
+        products: Collection,
     ) -> None:
         self._project, self._client, self._faults = project, client, faults
         self._inventory, self._orders, self._channels, self._types = inventory, orders, channels, types
-        self._carts = Carts(orders)
+        self._products, self._carts = products, Carts(orders)
         self.tokens: dict[str, float] = {}
         p = "/{project}"
         routes = [
@@ -61,6 +62,7 @@ class Api:
             *self._collection("channels", channels, self._create_channel),
             *self._collection("types", types, self._create_type),
             self._route(f"{p}/types/{{id}}", "POST", self._update_type),
+            self._route(f"{p}/product-projections", "GET", self._query_products),
             self._route(f"{p}/orders", "GET", self._query_orders),
             self._route(f"{p}/orders", "POST", self._create_order),
             self._route(f"{p}/orders/import", "POST", self._import_order),
@@ -210,6 +212,11 @@ class Api:
             "required": bool(draft.get("required", False)),
             "inputHint": draft.get("inputHint", "SingleLine"),
         }
+
+    # ---- products ----------------------------------------------------------------------------------------------------------------------
+
+    async def _query_products(self, request: Request) -> Response:
+        return JSONResponse(Query.read(request.query_params.multi_items()).page(self._products.docs.values()))
 
     # ---- orders ------------------------------------------------------------------------------------------------------------------------
 

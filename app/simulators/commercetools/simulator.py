@@ -64,6 +64,7 @@ class CommercetoolsSimulator(Hosted):
         self.project = "drill"
         factory = Factory(self.rng)
         self._channels, self._types = Collection(factory, "channel"), Collection(factory, "type")
+        self._products = Collection(factory, "product")
         self.notifier = Notifier(name, seed, self.faults, self.journal, order_lag)
         self._subscription = Subscription(name, self.project, factory, self.notifier)
         self.inventory = Inventory(
@@ -90,7 +91,16 @@ class CommercetoolsSimulator(Hosted):
         )
         client = (f"{name}-client", _SECRET)
         self._client = client
-        self._api = Api(self.project, client, self.faults, self.inventory, self._orders, self._channels, self._types)
+        self._api = Api(
+            self.project,
+            client,
+            self.faults,
+            self.inventory,
+            self._orders,
+            self._channels,
+            self._types,
+            self._products,
+        )
         self.app = self._api.app
         self._truth: dict[str, StorefrontOrder] = {}
         self._destination: dict[str, Any] = {}
@@ -154,6 +164,16 @@ class CommercetoolsSimulator(Hosted):
                 self._channels.create(key=location, roles=["InventorySupply"])
             draft["supplyChannel"] = {"typeId": "channel", "key": location}
         self.inventory.create(draft)
+        if self._products.by_key(sku) is None:
+            master = {"id": 1, "sku": sku, "attributes": [], "prices": [], "images": []}
+            self._products.create(key=sku, name={"en": sku}, published=True, masterVariant=master, variants=[])
+
+    def describe(self, sku: str, *, barcode: str = "", grams: float = 0.0) -> None:
+        """What the catalogue says of a listing's SKU: the attributes `ean` and `weight`."""
+        product = self._products.get_key(sku)
+        values: Doc = {"ean": barcode, "weight": grams}
+        attributes = [{"name": name, "value": value} for name, value in values.items() if value]
+        product["masterVariant"]["attributes"] = attributes
 
     async def place(self, order: NewOrder) -> StorefrontOrder:
         """As `StorefrontSimulator.place`: tracked lines reserve on order, untracked ones have the mode None."""

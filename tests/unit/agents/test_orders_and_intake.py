@@ -1,5 +1,6 @@
 """The INTAKE and ORDERS agents over an engine in memory: where each record goes, in which order, and that a replay gives the same bytes."""
 
+from agents.holds import HoldRow, Holds, JudgedRow
 from agents.intake import Intake
 from agents.orders import Orders
 from schemas import catalogue as topics
@@ -19,6 +20,7 @@ from schemas.records import (
     Watermark,
 )
 from tables.catalogue import Catalogue, Listing, Product
+from tables.mappings.force import OrdersForce
 from tables.orders.rows import OrderRow, WaitRow
 from tables.orders.rules import Rules
 from tests.support.engine import MemoryBatch, MemoryEngine, MemoryRecord, MemoryTable, Sent
@@ -49,12 +51,13 @@ def bodies(sent: list[Sent], topic: Topic) -> list[Record]:
 
 def orders_agent(engine: MemoryEngine) -> Orders:
     return Orders(
-        Rules(CATALOGUE, {}),
+        OrdersForce(Rules(CATALOGUE, {})),
         CODECS,
         MemoryTable("orders", OrderRow),
         MemoryTable("waits", WaitRow),
         place,
         engine.partitions,
+        Holds(MemoryTable("held", HoldRow), MemoryTable("judged", JudgedRow)),
     )
 
 

@@ -11,7 +11,7 @@ from tables.deliveries import releases as rules
 from tables.deliveries.releases import AtWarehouse, Cancel, Create, Idle, LookUp, ReleaseRow, Report
 
 UNKNOWN = 120_000
-PENDING = AtWarehouse("7", "PENDING", "MAIN", ("S",))
+PENDING = AtWarehouse("7", "PENDING", "MAIN", {"S": 2})
 
 
 def release(version: int = 1) -> ReleaseOrder:
@@ -160,6 +160,54 @@ def test_a_cancel_that_was_refused_leaves_the_order_at_the_warehouse() -> None:
     ]
 
 
+def test_a_command_that_is_not_newer_is_answered_again() -> None:
+    """ORDERS lost its row: the new one counts from the storefront's version and may come to the number that was answered before."""
+    row = made()
+    assert not rules.want_release(row, release(), 10)
+    assert isinstance(rules.next_step(row, 10), Report)
+    assert [(one.status, one.ordered) for one in rules.report(row, "")] == [("PENDING", {"S": 2})]
+    rules.want_cancel(row, cancel(), 20)
+    rules.found(row, [PENDING], 20, UNKNOWN, 20)
+    rules.begin(row, Cancel(), 20)
+    assert [one.status for one in rules.cancelled(row, "DELETED", "", 30)] == ["DELETED"]
+    assert not rules.want_cancel(row, cancel(), 40) and isinstance(rules.next_step(row, 40), Report)
+    assert [one.status for one in rules.report(row, "")] == ["DELETED"] and not rules.pending(row)
+
+
+def test_look_ups_of_others_do_not_put_a_cancel_off_that_is_to_be_tried_again() -> None:
+    row = made()
+    rules.want_cancel(row, cancel(), 10)
+    rules.found(row, [PENDING], 10, UNKNOWN, 10)
+    rules.begin(row, Cancel(), 10)
+    rules.unknown(row, 20)
+    rules.found(row, [PENDING], 1_000, UNKNOWN, 1_000)
+    until = row.next_at
+    assert until > 1_000
+    for now in range(1_100, until, 100):
+        rules.found(row, [PENDING], now, UNKNOWN, now)
+    assert isinstance(rules.next_step(row, until), Cancel)
+
+
+def test_a_repeated_command_changes_nothing_of_a_request_under_way() -> None:
+    row = creating()
+    row.looks = 3
+    rules.unknown(row, 10)
+    until = row.next_at
+    assert not rules.want_release(row, release(), 20)
+    assert row.intent is not None and row.next_at == until
+
+
+def test_what_somebody_amends_at_the_warehouse_is_told_with_all_goods_outs_of_the_reference() -> None:
+    row = made()
+    (told,) = rules.found(row, [AtWarehouse("7", "PENDING", "MAIN", {"S": 1, "T": 1})], 10, UNKNOWN, 10)
+    assert (told.status, told.ordered, row.skus) == ("PENDING", {"S": 1, "T": 1}, ["S"])
+    assert not rules.found(row, [AtWarehouse("7", "PENDING", "MAIN", {"S": 1, "T": 1})], 20, UNKNOWN, 20)
+    both = [AtWarehouse("7", "PENDING", "MAIN", {"S": 1}), AtWarehouse("9", "PENDING", "MAIN", {"S": 1, "T": 2})]
+    assert [one.ordered for one in rules.found(row, both, 30, UNKNOWN, 30)] == [{"S": 2, "T": 2}]
+    gone = [AtWarehouse("7", "PENDING", "MAIN", {"S": 1}), AtWarehouse("9", "CANCELLED", "MAIN", {"S": 1})]
+    assert [one.ordered for one in rules.found(row, gone, 40, UNKNOWN, 40)] == [{"S": 1}]
+
+
 def test_an_order_that_vanished_without_our_asking_is_not_taken_for_deleted() -> None:
     row = made()
     assert rules.found(row, [], 10, UNKNOWN, 10) == []
@@ -258,10 +306,10 @@ class Clarus:
     def create(self) -> AtWarehouse:
         self.made += 1
         self.there[str(self.made)] = "PENDING"
-        return AtWarehouse(str(self.made), "PENDING", "MAIN", ("S",))
+        return AtWarehouse(str(self.made), "PENDING", "MAIN", {"S": 2})
 
     def shown(self) -> list[AtWarehouse]:
-        return [AtWarehouse(wms_id, status, "MAIN", ("S",)) for wms_id, status in self.there.items()]
+        return [AtWarehouse(wms_id, status, "MAIN", {"S": 2}) for wms_id, status in self.there.items()]
 
 
 @pytest.mark.parametrize("seed", range(300))

@@ -52,7 +52,9 @@ def command(action: str, target: str) -> OperatorCommand:
 @pytest.mark.parametrize("target", ["bc-us", "clarus", "000123", "GIFT"])
 def test_the_record_is_keyed_by_its_target_and_says_where_it_lies(settings: Settings, target: str) -> None:
     producer = FakeProducer()
-    assert operations.send(settings, command("pause", target), producer) == "operations.commands:3:17"
+    assert (
+        operations.send(settings, command("pause", target), producer, Settings.catalogue) == "operations.commands:3:17"
+    )
     [(topic, value, key)] = producer.records
     assert (topic, key) == ("operations.commands", target.encode())
     assert Codecs()[topic].decode(value).body == command("pause", target)
@@ -62,7 +64,7 @@ def test_the_record_is_keyed_by_its_target_and_says_where_it_lies(settings: Sett
 def test_an_unknown_target_is_refused_with_near_names(settings: Settings) -> None:
     producer = FakeProducer()
     with pytest.raises(Problem, match=r"bc-eu is neither a channel nor a SKU .*near it: .*bc-us") as caught:
-        operations.send(settings, command("pause", "bc-eu"), producer)
+        operations.send(settings, command("pause", "bc-eu"), producer, Settings.catalogue)
     assert caught.value.status == 2
     assert producer.records == []
 
@@ -70,7 +72,7 @@ def test_an_unknown_target_is_refused_with_near_names(settings: Settings) -> Non
 def test_a_broker_that_refuses_is_one_line_and_nothing_is_claimed(settings: Settings) -> None:
     producer = FakeProducer(KafkaError._MSG_TIMED_OUT)
     with pytest.raises(Problem, match="broker:9092 did not take the command"):
-        operations.send(settings, command("resync", "000123"), producer)
+        operations.send(settings, command("resync", "000123"), producer, Settings.catalogue)
 
 
 def test_the_command_line_writes_who_and_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

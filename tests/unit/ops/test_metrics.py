@@ -10,6 +10,7 @@ from prometheus_client import Gauge, Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
 from agents.delivery import Delivery
+from agents.holds import HoldRow, Holds, JudgedRow
 from agents.intake import Intake
 from agents.orders import Orders
 from app import metrics
@@ -28,6 +29,7 @@ from schemas.records import (
     WarehouseOrder,
 )
 from tables.catalogue import Catalogue
+from tables.mappings.force import OrdersForce
 from tables.orders.rows import OrderRow, WaitRow
 from tables.orders.rules import Rules
 from tests.support.engine import MemoryEngine, MemoryRecord, MemoryTable
@@ -100,12 +102,13 @@ def test_every_record_is_done_superseded_or_failed() -> None:
     codecs, engine, measures = Codecs(), MemoryEngine(), WorkerMeasures()
     intake = Intake({"shop": parse}, codecs, lambda _: 0, measures)
     orders = Orders(
-        Rules(Catalogue([], [], []), {}),
+        OrdersForce(Rules(Catalogue([], [], []), {})),
         codecs,
         MemoryTable("orders", OrderRow),
         MemoryTable("waits", WaitRow),
         lambda _: 0,
         4,
+        Holds(MemoryTable("held", HoldRow), MemoryTable("judged", JudgedRow)),
         measures,
     )
 
