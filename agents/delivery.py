@@ -13,6 +13,7 @@ from app.engine.api import Batch, Table
 from schemas import catalogue as topics
 from schemas.codec import Codecs, UndecodableRecord
 from schemas.records import (
+    AnnounceReturn,
     CancelOrder,
     ChannelMode,
     Correction,
@@ -22,16 +23,31 @@ from schemas.records import (
     ReadListing,
     ReadStock,
     ReleaseOrder,
+    SettleReturn,
     ShipParcel,
     StockTarget,
 )
-from tables.deliveries import fetches, listing, modes, pauses, reads, releases, shipments, troubles, work
+from tables.deliveries import (
+    fetches,
+    listing,
+    modes,
+    pauses,
+    reads,
+    receipts,
+    refunds,
+    releases,
+    shipments,
+    troubles,
+    work,
+)
 from tables.deliveries.fetches import FetchRow
 from tables.deliveries.listing import ListingRow
 from tables.deliveries.modes import ModeRow
 from tables.deliveries.pauses import PauseRow
 from tables.deliveries.polls import PollRow
 from tables.deliveries.reads import ReadRow
+from tables.deliveries.receipts import ReceiptRow
+from tables.deliveries.refunds import RefundRow
 from tables.deliveries.releases import ReleaseRow
 from tables.deliveries.shipments import ShipmentRow
 from tables.deliveries.troubles import TroubleRow
@@ -39,7 +55,7 @@ from tables.deliveries.work import AtWorkRow, DueRow
 from tables.orders.references import reference_of
 from tables.reconciliation import DifferenceRow, SweepRow
 
-Kind = Literal["listing", "read", "release", "fetch", "shipment", "pause", "retry", "resolved"]
+Kind = Literal["listing", "read", "release", "fetch", "shipment", "receipt", "refund", "pause", "retry", "resolved"]
 OnChange = Callable[[str, Kind, str], None]
 """Channel, kind and key of a row that changed. Called before the commit: look through `engine.submit`."""
 
@@ -54,6 +70,8 @@ class DeliveryTables:
     releases: Table[ReleaseRow]  # by reference
     fetches: Table[FetchRow]  # by channel/order id
     shipments: Table[ShipmentRow]  # by channel/order id/parcel id
+    receipts: Table[ReceiptRow]  # by reference
+    refunds: Table[RefundRow]  # by channel/order id/return id/part
     polls: Table[PollRow]  # by channel
     troubles: Table[TroubleRow]  # by channel/exception id
     pauses: Table[PauseRow]  # by channel/target
@@ -107,6 +125,10 @@ class Delivery:
                     superseded += not self._order(batch, body, occurred)
                 case ShipParcel():
                     superseded += not self._parcel(batch, body, occurred)
+                case AnnounceReturn():
+                    superseded += not self._receipt(batch, body, occurred)
+                case SettleReturn():
+                    superseded += not self._refund(batch, body, occurred)
                 case ReadListing():
                     self._read_back(batch, body)
                 case OperatorState():
@@ -244,6 +266,31 @@ class Delivery:
             batch.put(self._tables.shipments, row.key, row)
             self._due(batch, command.channel, "shipment", command.order_id)
             self.on_change(command.channel, "shipment", command.order_id)
+        return changed
+
+    def _receipt(self, batch: Batch, command: AnnounceReturn, occurred: int) -> bool:
+        row = batch.get(self._tables.receipts, command.reference)
+        row = row or ReceiptRow(command.reference, command.order_key, command.return_id)
+        replaces = receipts.pending(row)
+        changed = receipts.want(row, command, batch.now_ms)
+        if changed:
+            self._accepted(command.channel, "receipt", occurred, replaces)
+            batch.put(self._tables.receipts, command.reference, row)
+            self._due(batch, command.channel, "return", command.reference)
+            self.on_change(command.channel, "receipt", command.reference)
+        return changed
+
+    def _refund(self, batch: Batch, command: SettleReturn, occurred: int) -> bool:
+        row = RefundRow(command.channel, command.order_id, command.return_id, command.part)
+        row = batch.get(self._tables.refunds, row.key) or row
+        replaces = refunds.pending(row)
+        changed = refunds.want(row, command, batch.now_ms)
+        if changed:
+            self._accepted(command.channel, "refund", occurred, replaces)
+            row.caused_at = row.caused_at or occurred
+            batch.put(self._tables.refunds, row.key, row)
+            self._due(batch, command.channel, "refund", command.order_id)
+            self.on_change(command.channel, "refund", command.order_id)
         return changed
 
     def _due(self, batch: Batch, channel: str, kind: work.Kind, entity: str) -> None:

@@ -8,11 +8,13 @@ from typing import Final
 
 from agents.emit import Emitter, Place
 from agents.holds import Holds
+from agents.returns import Effect, Returns
 from agents.watch import Unwatched, Watch
 from app.engine.api import Batch, Context, Table
 from schemas import catalogue as topics
 from schemas.codec import Codecs, UndecodableRecord
 from schemas.records import (
+    AnnounceReturn,
     CancelOrder,
     DemandLine,
     ExceptionCommand,
@@ -21,15 +23,16 @@ from schemas.records import (
     OrderSnapshot,
     OrderWatermark,
     ReleaseOrder,
+    SettleReturn,
     ShipmentOutcome,
     ShipParcel,
     WarehouseDespatch,
+    WarehouseOrder,
     Watermark,
 )
 from tables.mappings.force import OrdersForce
 from tables.mappings.statuses import meant
 from tables.orders import attention, fold
-from tables.orders.fold import Effect
 from tables.orders.rows import OrderRow, WaitRow
 from tables.stock.figures import EXCEPTIONS, Parts
 
@@ -48,9 +51,11 @@ class Orders:
         place: Place,
         partitions: int,
         holds: Holds,
+        returns: Returns,
         watch: Watch | None = None,
     ) -> None:
         self._force, self._codecs, self._table, self._waits = force, codecs, table, waits
+        self._returns = returns
         self._place, self._partitions = place, partitions
         self._holds, self._watch = holds, watch or Unwatched()
 
@@ -89,24 +94,26 @@ class Orders:
             channel, _, order_id = key.partition(":")
             row = batch.get(self._table, key) or fold.new_row(channel, order_id)
             rules, before = self._force.rules_of(channel), exceptions(row)
+            effects: list[Effect] = []
             match body:
                 case OrderSnapshot():
                     body = meant(body, self._force.meanings)
-                    effects = fold.snapshot(row, body, rules, event.received_at)
+                    effects += fold.snapshot(row, body, rules, event.received_at)
                     superseded += row.snapshot is not body
                 case WarehouseDespatch():
                     read_before = row.despatch_read
                     if row.snapshot is None and row.early is None:
                         due = event.received_at + rules.early_wait
                         batch.put(self._waits, wait_key(due, key), WaitRow(key))
-                    effects = fold.despatched(row, body, rules, event.received_at)
+                    effects += fold.despatched(row, body, rules, event.received_at)
                     superseded += row.snapshot is not None and row.despatch_read == read_before
                 case ShipmentOutcome():
-                    effects = fold.shipment(row, body, rules, event.received_at)
+                    effects += fold.shipment(row, body, rules, event.received_at)
                 case ExceptionCommand():
-                    effects = attention.command(row, body, rules, event.received_at)
-                case _:
-                    effects = fold.warehouse(row, body, event.received_at)
+                    effects += attention.command(row, body, rules, event.received_at)
+                case WarehouseOrder():
+                    effects += fold.warehouse(row, body, event.received_at)
+            effects += self._returns.fold(batch, key, row, body, event.received_at)
             done += 1
             batch.put(self._table, key, row)
             self._note(batch, key, row, before)
@@ -161,6 +168,13 @@ class Orders:
                 emit.send(
                     topics.CHANNEL_COMMANDS, f"order/{effect.reference}", effect, partition=self._place(effect.channel)
                 )
+            case AnnounceReturn():
+                emit.send(
+                    topics.CHANNEL_COMMANDS, f"return/{effect.reference}", effect, partition=self._place(effect.channel)
+                )
+            case SettleReturn():
+                key = f"refund/{row.key}/{effect.return_id}/{effect.part}"
+                emit.send(topics.CHANNEL_COMMANDS, key, effect, partition=self._place(effect.channel))
             case ShipParcel():
                 key = f"ship/{row.key}/{effect.parcel_id}"
                 emit.send(topics.CHANNEL_COMMANDS, key, effect, partition=self._place(effect.channel))

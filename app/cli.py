@@ -38,6 +38,7 @@ _ELSEWHERE = {
     "pause": ("app.operations:pause", "Write nothing to a channel or SKU until it is resumed; reads go on."),
     "resume": ("app.operations:resume", "End a pause: the newest wanted state is written."),
     "resync": ("app.operations:resync", "Read a channel or SKU again, at the warehouse and at its storefronts."),
+    "returns": ("app.returns.cli:returns", "Authorise the return of an order whose storefront has no returns."),
     "reconciliation": (
         "app.reconciliation.cli:reconciliation",
         "What read-backs of listings found, by channel and cause.",
@@ -62,6 +63,7 @@ _ORDER = [
     "pause",
     "resume",
     "resync",
+    "returns",
     "reconciliation",
     "shadow",
     "go-live",

@@ -16,6 +16,7 @@ from agents.holds import HoldRow, Holds, JudgedRow
 from agents.intake import Intake
 from agents.operations import Operations
 from agents.orders import Orders
+from agents.returns import Returns
 from app.connectors import CLARUS, intake_for, storefront_type, unguarded
 from app.delivery.runtime import DeliveryRuntime
 from app.engine import Batch, EngineApp, EngineError, create_app, partition_of
@@ -27,7 +28,7 @@ from app.mappings.live import LiveMappings
 from app.mappings.topic import MappingsReader
 from app.measures import WorkerGauges, WorkerMeasures
 from app.ops import OpsServer
-from app.order_rules import order_rules
+from app.order_rules import order_rules, return_rules
 from app.reconciliation.worker import Reconciliation
 from app.registry import codecs_for
 from app.settings import Settings
@@ -46,6 +47,8 @@ from tables.deliveries.modes import ModeRow
 from tables.deliveries.pauses import PauseRow
 from tables.deliveries.polls import PollRow
 from tables.deliveries.reads import ReadRow
+from tables.deliveries.receipts import ReceiptRow
+from tables.deliveries.refunds import RefundRow
 from tables.deliveries.releases import ReleaseRow
 from tables.deliveries.shipments import ShipmentRow
 from tables.deliveries.troubles import TroubleRow
@@ -54,6 +57,7 @@ from tables.mappings import book as books
 from tables.mappings.force import OrdersForce
 from tables.orders.rows import OrderRow, WaitRow
 from tables.reconciliation import DifferenceRow, SweepRow
+from tables.returns.rows import OrderReturns
 from tables.stock.policy import notes
 from tables.stock.rows import OrderLines, SkuRow, WatermarkRow
 
@@ -85,6 +89,8 @@ class Worker:
             releases=table("releases", row=ReleaseRow),
             fetches=table("fetches", row=FetchRow),
             shipments=table("shipments", row=ShipmentRow),
+            receipts=table("receipts", row=ReceiptRow),
+            refunds=table("refunds", row=RefundRow),
             polls=table("polls", row=PollRow),
             troubles=table("troubles", row=TroubleRow),
             pauses=table("pauses", row=PauseRow),
@@ -101,8 +107,9 @@ class Worker:
         order_rows = table("orders", row=OrderRow)
         waits = table("order_waits", row=WaitRow)
         holds = Holds(table("order_holds", row=HoldRow), table("order_judged", row=JudgedRow))
+        returns = Returns(return_rules(settings, catalogue), table("returns", row=OrderReturns))
         force = OrdersForce(order_rules(settings, catalogue))
-        self._orders = orders = Orders(force, codecs, order_rows, waits, place, partitions, holds, measures)
+        self._orders = orders = Orders(force, codecs, order_rows, waits, place, partitions, holds, returns, measures)
         self._agent(topics.ORDERS_EVENTS, orders.fold)
         self.app.every(ORDER_TICK, orders.tick)
         self._stock_rules = rules = stock_rules(settings, catalogue)

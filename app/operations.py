@@ -14,7 +14,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from app import kafka
 from app.cli import config_option
 from app.config import load
-from app.connectors import CLARUS
+from app.connectors import CLARUS, storefront_type
 from app.errors import Problem
 from app.mappings.importing import mapped
 from app.registry import codecs_for
@@ -86,10 +86,12 @@ def send_all(
 def _check(settings: Settings, command: OperatorCommand, known: Known) -> None:
     """Only what the agent can act on is written."""
     if command.action in (*ACTIONS, *FOUND):
-        return  # its exception was read from the topic, or is an audit's
+        return None  # its exception was read from the topic, or is an audit's
+    if command.action == "authorise_return":
+        return _check_return(settings, command)
     catalogue, channels = settings.catalogue(), [CLARUS, *settings.channels]
     if command.target in channels:
-        return
+        return None
     if command.action in ("go_live", "go_shadow"):
         raise unknown(command.target, f"{command.target} is no channel of this configuration", channels)
     product = catalogue.products.get(command.target)
@@ -101,6 +103,17 @@ def _check(settings: Settings, command: OperatorCommand, known: Known) -> None:
         raise unknown(command.target, text, near(command.target, catalogue, channels))
     if not product.listings and command.action != "resync":
         raise Problem(f"{command.target} is listed nowhere: there is nothing to {command.action}", 2)
+
+
+def _check_return(settings: Settings, command: OperatorCommand) -> None:
+    channel, _, order_id = command.target.partition(":")
+    given = settings.channels.get(channel)
+    if given is None:
+        raise unknown(channel, f"{channel} is no channel of this configuration", list(settings.channels))
+    if not order_id:
+        raise Problem(f"{command.target} names no order: write {channel}:ORDER", 2)
+    if storefront_type(given).keeps_returns:
+        raise Problem(f"{channel} has returns of its own: authorise it there, it is taken up by itself", 2)
 
 
 def actor() -> str:

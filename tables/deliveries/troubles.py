@@ -12,6 +12,7 @@ OWNERS: Final = {
     "unmapped_sku": "ecommerce",
     "despatch_gap": "integration",
     "catalogue_mismatch": "ecommerce",
+    "refund_mismatch": "finance",
 }
 """Type of exception to who must look at it."""
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-Kind = Literal["order", "parcels", "shipment"]
+Kind = Literal["order", "parcels", "shipment", "return", "refund"]
 _SEPARATOR = "\x1f"  # in no SKU
 
 

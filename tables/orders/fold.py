@@ -32,7 +32,7 @@ from tables.orders.despatch import (
 from tables.orders.lifecycle import AT_WAREHOUSE, OWNERS
 from tables.orders.references import reference_of
 from tables.orders.release import release_order
-from tables.orders.rows import Demand, OpenException, OrderRow, keep_times, with_state, without_surplus
+from tables.orders.rows import Demand, OpenException, OrderRow, keep_money, keep_times, with_state, without_surplus
 from tables.orders.rules import Rules
 
 Effect = DemandLine | ReleaseOrder | CancelOrder | ShipParcel | NormalisedOrder | ExceptionState
@@ -56,6 +56,7 @@ def snapshot(row: OrderRow, seen: OrderSnapshot, rules: Rules, now: int) -> list
     if last is not None:
         if seen.version < row.version:
             return []
+        keep_money(seen, last)
         if seen.version == row.version:
             seen.state = "CANCELLED" if "CANCELLED" in (seen.state, last.state) else "OPEN"
             seen.paid = seen.paid or last.paid
@@ -143,6 +144,9 @@ def _judge_mappings(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules:
         else "",
         now,
     )
+    lost = ", ".join(sorted(reading.lost))
+    where = f"no warehouse serves location {lost} of {row.channel}: map it (`location`) and the order goes on"
+    effects += _exception(row, "unmapped_location", where if lost else "", now)
     effects += _exception(row, "payment_hold", seen.hold and f"{seen.hold}: decide at {row.channel}", now)
     unknown_status = (
         f"{row.channel} shows the order in status {seen.status!r}, which has no meaning here: tell it a known one"
@@ -406,6 +410,11 @@ def _exception(row: OrderRow, kind: str, detail: str, now: int) -> list[Effect]:
         known.detail = detail
         known.handling.note(now, "changed")
     return [exception_state(row, row.exceptions[kind], now)]
+
+
+def set_exception(row: OrderRow, kind: str, detail: str, now: int) -> list[Effect]:
+    """For rules beside these: the order's exception of this type has this text, or is resolved where it is empty."""
+    return _exception(row, kind, detail, now)
 
 
 def _resolve_all(row: OrderRow, now: int) -> list[Effect]:

@@ -38,6 +38,7 @@ AT_WAREHOUSE: dict[WarehouseStatus, LifecycleState] = {
 OWNERS: dict[str, str] = {
     "unmapped_sku": "ecommerce",
     "unmapped_shipping_method": "ecommerce",
+    "unmapped_location": "ecommerce",
     "unmapped_status": "ecommerce",
     "payment_hold": "customer service",
     "late_change": "warehouse",
@@ -47,4 +48,5 @@ OWNERS: dict[str, str] = {
     "invalid_tracking": "integration",
     "short_stock": "operations",
     "early_fulfilment": "operations",
+    "refund_mismatch": "finance",
 }

@@ -10,6 +10,7 @@ from typing import Any
 from app.simulators.clarus.execute import Filter, Nested, Root, Where
 from app.simulators.clarus.model import iso
 from app.simulators.clarus.order_roots import order_roots, parcel_roots
+from app.simulators.clarus.receipt_roots import receipt_roots
 from app.simulators.clarus.schema import (
     CODED,
     ID_FIELDS,
@@ -28,13 +29,15 @@ from app.simulators.clarus.schema import (
 )
 
 
-def make_roots(tenant: Tenant, package_contents: str, product_weight: str) -> Mapping[str, Root]:
-    """All roots. Two names are undocumented fields, empty for none: a package's that lists what is in it, a product's with its weight."""
+def make_roots(tenant: Tenant, package_contents: str, product_weight: str, receipt_lines: str) -> Mapping[str, Root]:
+    """All roots. Three names are undocumented fields, empty for none: a package's that lists what is in it, a product's with its weight, a receipt's that lists
+    its lines."""
     return {
         **_reference_roots(tenant, product_weight),
         **_stock_roots(tenant),
         **order_roots(tenant),
         **parcel_roots(tenant, package_contents),
+        **receipt_roots(tenant, receipt_lines),
     }
 
 

@@ -7,6 +7,7 @@ import pytest
 from agents import holds as module
 from agents.holds import HoldRow, Holds, JudgedRow
 from agents.orders import Orders
+from agents.returns import Returns
 from schemas import catalogue as topics
 from schemas.codec import Codecs
 from schemas.records import (
@@ -23,6 +24,8 @@ from tables.catalogue import Catalogue, Listing, Product
 from tables.mappings.force import OrdersForce
 from tables.orders.rows import OrderRow, WaitRow
 from tables.orders.rules import CarrierService, Rules
+from tables.returns.fold import ReturnRules
+from tables.returns.rows import OrderReturns
 from tests.support.engine import MemoryEngine, MemoryRecord, MemoryTable
 
 CODECS = Codecs()
@@ -47,7 +50,8 @@ class Worker:
         self.engine = engine
         held = Holds(MemoryTable("held", HoldRow), MemoryTable("judged", JudgedRow))
         rows = MemoryTable("orders", OrderRow), MemoryTable("waits", WaitRow)
-        self.agent = Orders(force, CODECS, *rows, lambda _: 0, engine.partitions, held)
+        returns = Returns(ReturnRules(force.rules.catalogue), MemoryTable("returns", OrderReturns))
+        self.agent = Orders(force, CODECS, *rows, lambda _: 0, engine.partitions, held, returns)
 
     def fold(self, *bodies: OrderSnapshot | ExceptionCommand) -> list[Record]:
         start = len(self.engine.sent)
@@ -123,6 +127,23 @@ async def test_a_mapping_that_does_not_help_changes_nothing() -> None:
 def replace_sku(seen: OrderSnapshot, sku: str) -> OrderSnapshot:
     seen.lines[0].sku, seen.version = sku, 2
     return seen
+
+
+async def test_an_order_of_a_location_that_nobody_serves_waits_for_its_mapping() -> None:
+    worker = Worker(MemoryEngine(), replace(BEFORE, rules=replace(BEFORE.rules, catalogue=located("berlin"))))
+    berlin, paris = order(1, "M1"), order(2, "M1")
+    berlin.lines[0].location, paris.lines[0].location = "berlin", "paris"
+    sent = worker.fold(berlin, paris)
+    assert [one.warehouse for one in sent if isinstance(one, ReleaseOrder)] == ["NORTH"]
+    [told] = [one for one in sent if isinstance(one, ExceptionState)]
+    assert (told.type, told.owner) == ("unmapped_location", "ecommerce") and "location paris of shop" in told.detail
+    rules = replace(BEFORE.rules, catalogue=located("berlin", "paris"))
+    worker.agent.use(replace(BEFORE, rules=rules, version="2"))
+    assert released(await worker.tick()) == ["0002"]
+
+
+def located(*names: str) -> Catalogue:
+    return Catalogue(OLD.products.values(), [], ["MAIN", "NORTH"], None, {("shop", name): ("NORTH",) for name in names})
 
 
 async def test_a_retry_and_a_mapping_at_once_release_it_once() -> None:

@@ -3,6 +3,7 @@
 from agents.holds import HoldRow, Holds, JudgedRow
 from agents.intake import Intake
 from agents.orders import Orders
+from agents.returns import Returns
 from schemas import catalogue as topics
 from schemas.catalogue import Topic
 from schemas.codec import Codecs
@@ -23,6 +24,8 @@ from tables.catalogue import Catalogue, Listing, Product
 from tables.mappings.force import OrdersForce
 from tables.orders.rows import OrderRow, WaitRow
 from tables.orders.rules import Rules
+from tables.returns.fold import ReturnRules
+from tables.returns.rows import OrderReturns
 from tests.support.engine import MemoryBatch, MemoryEngine, MemoryRecord, MemoryTable, Sent
 
 CODECS = Codecs()
@@ -58,6 +61,7 @@ def orders_agent(engine: MemoryEngine) -> Orders:
         place,
         engine.partitions,
         Holds(MemoryTable("held", HoldRow), MemoryTable("judged", JudgedRow)),
+        Returns(ReturnRules(CATALOGUE), MemoryTable("returns", OrderReturns)),
     )
 
 

@@ -21,6 +21,8 @@ from tables.deliveries.pauses import PauseRow
 from tables.deliveries.peers import PeerKind
 from tables.deliveries.polls import PollRow
 from tables.deliveries.reads import ReadRow
+from tables.deliveries.receipts import ReceiptRow
+from tables.deliveries.refunds import RefundRow
 from tables.deliveries.releases import ReleaseRow
 from tables.deliveries.shipments import ShipmentRow
 from tables.deliveries.troubles import TroubleRow
@@ -71,6 +73,8 @@ class Rig:
             MemoryTable("releases", ReleaseRow),
             MemoryTable("fetches", FetchRow),
             MemoryTable("shipments", ShipmentRow),
+            MemoryTable("receipts", ReceiptRow),
+            MemoryTable("refunds", RefundRow),
             MemoryTable("polls", PollRow),
             MemoryTable("troubles", TroubleRow),
             MemoryTable("pauses", PauseRow),

@@ -13,6 +13,7 @@ from agents.delivery import Delivery
 from agents.holds import HoldRow, Holds, JudgedRow
 from agents.intake import Intake
 from agents.orders import Orders
+from agents.returns import Returns
 from app import metrics
 from app.exposition import REGISTRIES, Process
 from app.measures import WorkerMeasures
@@ -32,6 +33,8 @@ from tables.catalogue import Catalogue
 from tables.mappings.force import OrdersForce
 from tables.orders.rows import OrderRow, WaitRow
 from tables.orders.rules import Rules
+from tables.returns.fold import ReturnRules
+from tables.returns.rows import OrderReturns
 from tests.support.engine import MemoryEngine, MemoryRecord, MemoryTable
 from tests.unit.delivery.rig import Rig, now_ms, until
 
@@ -109,6 +112,7 @@ def test_every_record_is_done_superseded_or_failed() -> None:
         lambda _: 0,
         4,
         Holds(MemoryTable("held", HoldRow), MemoryTable("judged", JudgedRow)),
+        Returns(ReturnRules(Catalogue([], [], [])), MemoryTable("returns", OrderReturns)),
         measures,
     )
 
