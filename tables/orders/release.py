@@ -1,6 +1,6 @@
 """What the warehouse is told of an order that is released to it: the goods out from the snapshot and the rules. Pure.
 
-Whether an order is released is decided in `tables.orders.fold`; how Clarus writes it in the connector.
+Whether an order is released is decided in `tables.orders.judgement`; how Clarus writes it in the connector.
 """
 
 from schemas.records import OrderSnapshot, ReleaseOrder

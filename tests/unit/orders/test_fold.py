@@ -17,8 +17,8 @@ from schemas.records import (
     WarehouseOrder,
 )
 from tables.catalogue import Catalogue, Listing, PolicyRule, Product
-from tables.orders import fold
-from tables.orders.fold import Effect
+from tables.orders import answers, fold
+from tables.orders.effects import Effect, new_row
 from tables.orders.references import LIMIT, reference_of
 from tables.orders.rows import OrderRow
 from tables.orders.rules import CarrierService, Rules
@@ -61,14 +61,14 @@ def order(*lines: OrderLine, version: int = 1, **fields: Any) -> OrderSnapshot:
 
 
 def play(*events: OrderSnapshot | WarehouseOrder, row: OrderRow | None = None) -> tuple[OrderRow, list[Effect]]:
-    row = row or fold.new_row("shop", "7")
+    row = row or new_row("shop", "7")
     effects: list[Effect] = []
     for event in events:
         event = msgspec.convert(msgspec.to_builtins(event), type(event))
         if isinstance(event, OrderSnapshot):
             effects += fold.snapshot(row, event, RULES, 5000)
         else:
-            effects += fold.warehouse(row, event, 5000)
+            effects += answers.warehouse(row, event, RULES, 5000)
         row = msgspec.msgpack.decode(msgspec.msgpack.encode(row), type=OrderRow)
     return row, effects
 
@@ -263,7 +263,7 @@ EVENTS = st.one_of(
 def test_revisions_rise_effects_happen_once_and_an_open_order_is_never_uncounted(
     events: list[OrderSnapshot | WarehouseOrder],
 ) -> None:
-    row = fold.new_row("shop", "7")
+    row = new_row("shop", "7")
     releases = cancels = 0
     last: dict[str, int] = {}
     for event in events:
