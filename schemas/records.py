@@ -40,6 +40,7 @@ class OrderLine(Record, kw_only=True):
     shippable: bool = True
     unguarded: str = ""
     address: str = ""
+    note: str = ""
 
 
 class Address(Record, kw_only=True):
@@ -55,6 +56,7 @@ class Address(Record, kw_only=True):
     country: str = ""
     phone: str = ""
     email: str = ""
+    extra: str = ""
 
 
 class OrderSnapshot(Record, kw_only=True):
@@ -77,6 +79,13 @@ class OrderSnapshot(Record, kw_only=True):
     address: Address | None = None
     note: str = ""
     gift: str = ""
+    agreed: bool = False
+    customer: str = ""
+    purchase_order: str = ""
+    requested_at: int | None = None
+    collected: bool = False
+    fields: dict[str, str] = {}
+    faults: dict[str, str] = {}
 
 
 WarehouseStatus = Literal[
@@ -357,6 +366,10 @@ class ReleaseLine(Record, kw_only=True):
     sku: str
     eaches: int
     warehouse: str | None = None
+    reference: str = ""
+    number: str = ""
+    code: str = ""
+    note: str = ""
 
 
 class ReleaseOrder(Record, kw_only=True):
@@ -372,8 +385,11 @@ class ReleaseOrder(Record, kw_only=True):
     address: Address | None = None
     carrier: str = ""
     service: str = ""
-    note: str = ""
-    gift: str = ""
+    texts: dict[str, str] = {}
+    customer: str = ""
+    order_type: str = ""
+    priority: int = 0
+    leave_at: int | None = None
 
 
 class CancelOrder(Record, kw_only=True):

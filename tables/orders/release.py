@@ -23,6 +23,5 @@ def release_order(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: R
         address=seen.address,
         carrier=carrier.carrier,
         service=carrier.service,
-        note=seen.note,
-        gift=seen.gift,
+        texts={"delivery_notes": seen.note, "packing_notes": seen.gift},
     )

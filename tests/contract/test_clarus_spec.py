@@ -149,7 +149,11 @@ async def everything(tenant: Clarus) -> None:
     """Use every part of the connector."""
     simulator, connector = tenant.simulator, tenant.connector
     await connector.read_stock(["MUG", "CUP", "GHOST"], Priority.SWEEP)
-    orders = [await tenant.order(("MUG", 1), ("CUP", 2), carrier="DPD", service="NEXT", note="n", gift="g")]
+    orders = [
+        await tenant.order(
+            ("MUG", 1), ("CUP", 2), carrier="DPD", service="NEXT", texts={"delivery_notes": "n", "packing_notes": "g"}
+        )
+    ]
     orders += [await tenant.order(("MUG", 1), warehouse=None, address=None) for _ in range(3)]
     simulator.allocate(orders[0].reference)
     simulator.allocate(orders[1].reference)

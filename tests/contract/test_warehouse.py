@@ -251,7 +251,11 @@ async def test_what_counts_as_out_follows_the_settings(
 async def test_an_order_arrives_with_everything_the_warehouse_needs() -> None:
     async with clarus(stock={"MUG": 10, "CUP": 10}, services=[("DPD", "NEXT")]) as tenant:
         created = await tenant.order(
-            ("MUG", 2), ("CUP", 1), carrier="DPD", service="NEXT", note="leave with neighbour", gift="Happy birthday"
+            ("MUG", 2),
+            ("CUP", 1),
+            carrier="DPD",
+            service="NEXT",
+            texts={"delivery_notes": "leave with neighbour", "packing_notes": "Happy birthday"},
         )
         (truth,) = tenant.simulator.orders()
         assert created == GoodsOut(truth.wms_id, "ct-eu:1", "PENDING", "MAIN", {"MUG": (2, 0), "CUP": (1, 0)})
@@ -276,7 +280,7 @@ async def test_an_order_arrives_with_everything_the_warehouse_needs() -> None:
 
 async def test_a_gift_message_too_long_for_the_packing_notes_stands_whole_in_the_order_notes() -> None:
     async with clarus(stock={"MUG": 10}) as tenant:
-        await tenant.order(("MUG", 1), gift="x" * 300)
+        await tenant.order(("MUG", 1), texts={"packing_notes": "x" * 300})
         notes = tenant.simulator.orders()[0].notes
         assert (len(notes["packing"]), notes["order"]) == (255, "x" * 300)
 

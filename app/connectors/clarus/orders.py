@@ -158,7 +158,7 @@ class Orders:
             "external_system_reference2": order.number,
             "expected_date_of_dispatch": iso(self._client.peer_time()[1] + given.dispatch_within_s * 1000),
             **await self._lookups.carriage(order.carrier, order.service, priority),
-            **_notes(order, given.delivery_note_field, given.gift_note_field),
+            **_texts(order),
             **given.order_attributes,
             "lines_changes": [
                 {
@@ -189,14 +189,14 @@ def _bound(order: ReleaseOrder) -> str | None:
     return named.pop() if len(named) == 1 else None
 
 
-def _notes(order: ReleaseOrder, note_field: str, gift_field: str) -> dict[str, str]:
-    """Notes in the configured fields. What is too long for packing notes is cut there and stands whole in the order notes."""
-    notes = {note_field: order.note, gift_field: order.gift}
-    whole = notes.get("packing_notes", "")
+def _texts(order: ReleaseOrder) -> dict[str, str]:
+    """What is too long for packing notes is cut there and stands whole in the order notes."""
+    texts = dict(order.texts)
+    whole = texts.get("packing_notes", "")
     if len(whole) > _PACKING_LIMIT:
-        notes["packing_notes"] = whole[: _PACKING_LIMIT - 1] + "…"
-        notes["order_notes"] = "\n".join(part for part in (notes.get("order_notes", ""), whole) if part)
-    return notes
+        texts["packing_notes"] = whole[: _PACKING_LIMIT - 1] + "…"
+        texts["order_notes"] = "\n".join(part for part in (texts.get("order_notes", ""), whole) if part)
+    return texts
 
 
 def _address(address: Address) -> dict[str, str]:
