@@ -15,4 +15,4 @@ def order_rules(settings: Settings, catalogue: Catalogue) -> Rules:
         code: Carriage(given.name, re.compile(given.tracking) if given.tracking else None, given.link)
         for code, given in settings.carriers.items()
     }
-    return Rules(catalogue, shipping, carriers, settings.settings.delivery.early_wait)
+    return Rules(catalogue, shipping, carriers, settings.settings.delivery.early_wait, settings.clarus.contact)

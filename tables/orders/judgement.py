@@ -6,7 +6,7 @@ from tables.orders.effects import Effect, move
 from tables.orders.exceptions import judge
 from tables.orders.lifecycle import Event
 from tables.orders.lines import tell
-from tables.orders.release import release_order
+from tables.orders.release import HINDRANCES, hindrances, release_order
 from tables.orders.rows import OrderRow
 from tables.orders.rules import Rules
 
@@ -18,7 +18,9 @@ def before_release(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: 
         return tell(row, demands_of(seen, reading, rules.catalogue, "CLOSED"))
     effects = tell(row, demands_of(seen, reading, rules.catalogue, "OPEN"))
     effects += judge(row, "delivery_failed", "", now)
-    effects += _judge_mappings(row, seen, reading, rules, now)
+    found = hindrances(seen, reading, rules)
+    for kind in HINDRANCES:
+        effects += judge(row, kind, found.get(kind, ""), now)
     if row.exceptions:
         move(row, Event.HOLD, ", ".join(sorted(row.exceptions)))
     elif not seen.paid:
@@ -31,33 +33,3 @@ def before_release(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: 
         move(row, Event.RELEASE)
         effects.append(release_order(row, seen, reading, rules))
     return effects
-
-
-def _judge_mappings(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules, now: int) -> list[Effect]:
-    effects: list[Effect] = []
-    skus = ", ".join(sorted(set(reading.unmapped)))
-    effects += judge(
-        row,
-        "unmapped_sku",
-        f"no listing for SKU {skus} at {row.channel}: add it to the products and the order goes on"
-        if reading.unmapped
-        else "",
-        now,
-    )
-    method = seen.shipping_method
-    unknown = bool(method) and bool(rules.shipping) and method not in rules.shipping
-    effects += judge(
-        row,
-        "unmapped_shipping_method",
-        f"shipping method {method!r} has no carrier and service: add it under `shipping` and the order goes on"
-        if unknown
-        else "",
-        now,
-    )
-    effects += judge(row, "payment_hold", seen.hold and f"{seen.hold}: decide at {row.channel}", now)
-    unknown_status = (
-        f"{row.channel} shows the order in status {seen.status!r}, which has no meaning here: tell it a known one"
-        if seen.unmapped
-        else ""
-    )
-    return [*effects, *judge(row, "unmapped_status", unknown_status, now)]

@@ -20,6 +20,8 @@ def tell(row: OrderRow, wanted: dict[str, Demand]) -> list[Effect]:
         known = row.demands.get(line_id)
         if known is not None:
             keep_times(new, known)
+            if known.product != new.product:
+                effects.append(_line(row, line_id, gone(known, "CLOSED")))
         if known != new:
             effects.append(_line(row, line_id, new))
     row.demands = wanted

@@ -24,3 +24,5 @@ class Rules:
     carriers: Mapping[str, Carriage] = field(default_factory=dict)
     early_wait: int = 900_000
     """Milliseconds for which a despatch waits for its order before somebody is told."""
+    contact: str = "the warehouse"
+    """Whom to call about an order that was changed too late."""
