@@ -24,7 +24,7 @@ from app.connectors.contract import (
     StockReading,
     StockRequest,
 )
-from app.connectors.errors import OutcomeUnknown, PeerError
+from app.connectors.errors import OutcomeUnknown, PeerError, Refused
 from schemas.records import OrderSnapshot, ReleaseOrder, ShipParcel
 from tables.catalogue import Listing
 from tables.deliveries.peers import PeerKind
