@@ -15,4 +15,6 @@ def order_rules(settings: Settings, catalogue: Catalogue) -> Rules:
         code: Carriage(given.name, re.compile(given.tracking) if given.tracking else None, given.link)
         for code, given in settings.carriers.items()
     }
-    return Rules(catalogue, shipping, carriers, settings.settings.delivery.early_wait, settings.clarus.contact)
+    orders_from = {name: given.orders_from_ms for name, given in settings.channels.items()}
+    early_wait, contact = settings.settings.delivery.early_wait, settings.clarus.contact
+    return Rules(catalogue, shipping, carriers, early_wait, orders_from, contact)

@@ -20,6 +20,8 @@ from tables.orders.shipping import despatch_effects, despatched
 def snapshot(row: OrderRow, seen: OrderSnapshot, rules: Rules, now: int) -> list[Effect]:
     """A whole order as its storefront shows it. Older ones are ignored; at an equal version only a step further along, a payment or other lines count."""
     last = row.snapshot
+    if seen.created_at < rules.orders_from.get(row.channel, 0):
+        seen.excluded = seen.excluded or "placed before orders_from: left to the program before this one"
     if last is not None:
         if seen.version < row.version:
             return []
