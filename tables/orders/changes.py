@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from schemas.records import CancelOrder, OrderSnapshot, ReleaseLine, ReleaseOrder, WarehouseOrder
+from schemas.records import CancelOrder, LineState, OrderSnapshot, ReleaseLine, ReleaseOrder, WarehouseOrder
 from tables.orders.demand import Reading, demands_of, read
 from tables.orders.differences import differences, in_words
 from tables.orders.effects import Effect, move
@@ -41,30 +41,36 @@ def after_release(
         row.cancel_asked = False
         effects += [*judge(row, "late_change", "", now), *follow(row, rules, now)]
     wanted = demands_of(seen, reading, rules.catalogue, "OPEN")
-    if row.held is None:
-        before = _goods_out(row, was, read(was, rules.catalogue), rules)
-        if not differences(before, _goods_out(row, seen, reading, rules)):
-            return [*effects, *tell(row, _as_they_were(row, wanted))]
-        row.held = _what_left(row, before)
-    effects += tell(row, _at_least_as_they_were(row, wanted))
+    if not _differs(row, seen, was, reading, rules):
+        return [*effects, *tell(row, _as_they_were(row, wanted))]
+    effects += tell(row, _at_least_as_they_were(row, wanted, "CANCELLING" if row.state == "CANCELLING" else "OPEN"))
     return effects + _bring(row, seen, reading, rules, now)
 
 
-def cancelled(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules) -> list[Effect]:
+def cancelled(row: OrderRow, seen: OrderSnapshot, was: OrderSnapshot, reading: Reading, rules: Rules) -> list[Effect]:
     """Before the release it is closed at once; afterwards the warehouse is asked once and its answer decides."""
     if not row.released:
         move(row, Event.CANCEL)
         effects = tell(row, demands_of(seen, reading, rules.catalogue, "CLOSED"))
         return [*effects, *resolve_all(row, seen.modified_at)]
+    _differs(row, seen, was, reading, rules)
     closing = demands_of(seen, reading, rules.catalogue, "CANCELLING")
-    for line_id, old in row.demands.items():
-        new = closing.setdefault(line_id, old)
-        new.eaches = max(new.eaches, old.eaches)
-        new.state = old.state if old.state == "CLOSED" or row.state == "CANCELLED" else "CANCELLING"
-    effects = tell(row, closing)
+    if row.state == "CANCELLED":
+        return tell(row, {line_id: with_state(demand, "CLOSED") for line_id, demand in closing.items()})
+    effects = tell(row, _at_least_as_they_were(row, closing, "CANCELLING"))
     if not row.cancel_asked and move(row, Event.CANCEL):
         effects.append(_ask_cancel(row))
     return effects
+
+
+def wanted_again(
+    row: OrderRow, seen: OrderSnapshot, was: OrderSnapshot, reading: Reading, rules: Rules, now: int
+) -> list[Effect]:
+    """Open at the storefront, cancelled at the warehouse: it is not made anew under the same reference, so it wants a person."""
+    _differs(row, seen, was, reading, rules)
+    effects = tell(row, demands_of(seen, reading, rules.catalogue, "CLOSED"))
+    text = "open again at the storefront after it was cancelled at the warehouse: enter it by hand"
+    return [*effects, *judge(row, "stuck_order", text, now)]
 
 
 # ---- the warehouse --------------------------------------------------------------------------------------------------------------------------
@@ -122,6 +128,17 @@ def resolved_by_hand(row: OrderRow, rules: Rules, now: int) -> list[Effect]:
 
 
 # ---- steps ----------------------------------------------------------------------------------------------------------------------------------
+
+
+def _differs(row: OrderRow, seen: OrderSnapshot, was: OrderSnapshot, reading: Reading, rules: Rules) -> bool:
+    """Is a change open, or does one open with this? Both sides are read by the rules of now, so that a mapping that changed is no edit."""
+    if row.held is not None:
+        return True
+    before = _goods_out(row, was, read(was, rules.catalogue), rules)
+    if not differences(before, _goods_out(row, seen, reading, rules)):
+        return False
+    row.held = _what_left(row, before)
+    return True
 
 
 def _bring(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules, now: int) -> list[Effect]:
@@ -204,15 +221,16 @@ def _as_they_were(row: OrderRow, wanted: dict[str, Demand]) -> dict[str, Demand]
     return wanted
 
 
-def _at_least_as_they_were(row: OrderRow, wanted: dict[str, Demand]) -> dict[str, Demand]:
+def _at_least_as_they_were(row: OrderRow, wanted: dict[str, Demand], state: LineState) -> dict[str, Demand]:
     """The most that either side may have of every line; what the storefront lowered follows the storefront."""
+    for new in wanted.values():
+        new.state = state
     for line_id, old in row.demands.items():
-        new = wanted.get(line_id)
-        if new is None:
-            wanted[line_id] = gone(old, old.state)
-        elif new.product != old.product:
-            wanted[f"{line_id}~{old.product}"] = gone(old, old.state)
+        same = wanted.get(line_id)
+        if old.state == "CLOSED":
+            continue
+        if same is not None and same.product == old.product:
+            same.eaches = max(same.eaches, old.eaches)
         else:
-            new.eaches = max(new.eaches, old.eaches) if old.state != "CLOSED" else new.eaches
-            new.state = "CANCELLING" if row.state == "CANCELLING" else "OPEN"
+            wanted[line_id if same is None else f"{line_id}~{old.product}"] = gone(old, state)
     return wanted

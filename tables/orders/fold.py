@@ -6,7 +6,7 @@ The other events: `answers` of the warehouse, `shipping`, `attention` of operato
 """
 
 from schemas.records import OrderSnapshot
-from tables.orders.changes import after_release, cancelled
+from tables.orders.changes import after_release, cancelled, wanted_again
 from tables.orders.demand import Reading, read
 from tables.orders.effects import Effect, next_revision, status_of
 from tables.orders.exceptions import judge
@@ -50,14 +50,9 @@ def _advance(
     effects: list[Effect] = []
     before = (row.state, row.reason)
     if seen.state == "CANCELLED":
-        effects += cancelled(row, seen, reading, rules)
+        effects += cancelled(row, seen, was or seen, reading, rules)
     elif row.state == "CANCELLED" and row.released:
-        effects += judge(
-            row,
-            "stuck_order",
-            "open again at the storefront after it was cancelled at the warehouse: enter it by hand",
-            now,
-        )
+        effects += wanted_again(row, seen, was or seen, reading, rules, now)
     elif not row.released:
         effects += before_release(row, seen, reading, rules, now)
     else:

@@ -50,6 +50,7 @@ class ParcelRow(msgspec.Struct, array_like=True):
     sent: int = 0
     state: str = ""  # as in ShipmentOutcome; empty while no outcome of the newest command is known
     detail: str = ""
+    counted: dict[str, int] = {}  # product code to eaches that its units took
 
 
 class OrderRow(msgspec.Struct, array_like=True):
