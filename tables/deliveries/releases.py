@@ -6,8 +6,9 @@ that comes meanwhile waits for that. A change of a goods out that is there is he
 only while Clarus has not begun with the order. Times are our milliseconds.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, cast, get_args
 
 import msgspec
@@ -64,7 +65,7 @@ class ReleaseRow(msgspec.Struct, array_like=True):
     told_complete: bool = False
     told_parcels: list[WarehouseParcel] = []
     holds: int = 0  # the version of `ReleaseOrder` that the goods out certainly is
-    ordered: dict[str, int] = {}  # product code to eaches ordered there, as last seen
+    ordered: dict[str, int] = {}  # product code to eaches that the goods out asks for, as last seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +109,12 @@ Step = LookUp | Create | Change | Cancel | Report | Idle
 
 @dataclass(frozen=True, slots=True)
 class AtWarehouse:
-    """One goods out as Clarus shows it."""
+    """One goods out as Clarus shows it. `ordered` is product code to the eaches that it asks for."""
 
     wms_id: str
     status: str
     warehouse: str
-    lines: Mapping[str, int] = field(default_factory=dict)  # product code to eaches ordered
+    ordered: Mapping[str, int] = field(default_factory=dict)
 
 
 # ---- commands -------------------------------------------------------------------------------------------------------------------------------
@@ -212,7 +213,7 @@ def change_refused(row: ReleaseRow, detail: str) -> list[WarehouseOrder]:
     if intent is not None and intent.version < row.version:
         return []
     row.answered = row.version
-    return [_answer(row, "CHANGE_REFUSED", detail, row.ordered)]
+    return [_answer(row, "CHANGE_REFUSED", detail)]
 
 
 def refused(row: ReleaseRow, detail: str) -> list[WarehouseOrder]:
@@ -263,8 +264,11 @@ def found(
         return []
     row.looks += 1
     if there:
-        alive = [one for one in there if one.status not in GONE]
-        return _there(row, (alive or list(there))[0], looked_at, create_unknown, now)
+        alive = [one for one in there if one.status not in GONE] or list(there)[:1]
+        ordered: Counter[str] = Counter()
+        for one in alive:
+            ordered.update(one.ordered)
+        return _there(row, replace(alive[0], ordered=ordered), looked_at, create_unknown, now)
     if row.intent is not None and row.intent.kind == "create":
         if looked_at < row.intent.at + create_unknown:
             row.next_at = min(now + _look_wait(row), row.intent.at + create_unknown)
@@ -295,7 +299,7 @@ def _there(row: ReleaseRow, one: AtWarehouse, looked_at: int, unknown_for: int, 
         row.holds = row.order.version  # made in an earlier life of the row
     row.intent, row.next_at = None, now
     if row.cancel and one.status not in FINAL and row.answered < row.version:
-        _take_over(row, one)
+        _take(row, one)
         row.looked = True
         row.next_at = now + (_look_wait(row) if row.attempts else 0)
         return []
@@ -303,14 +307,12 @@ def _there(row: ReleaseRow, one: AtWarehouse, looked_at: int, unknown_for: int, 
 
 
 def _landed(intent: Intent, one: AtWarehouse) -> bool:
-    return intent.lines is not None and intent.lines == dict(one.lines)
+    return intent.lines is not None and intent.lines == dict(one.ordered)
 
 
 def _seen(row: ReleaseRow, one: AtWarehouse, now: int) -> list[WarehouseOrder]:
-    told, lines = dict(row.ordered), dict(one.lines)
-    news = one.status != row.status or one.wms_id != row.wms_id or row.answered < row.version
-    news = news or (bool(told) and told != lines)
-    _take_over(row, one)
+    news = (one.status, one.wms_id, one.ordered) != (row.status, row.wms_id, row.ordered) or row.answered < row.version
+    _take(row, one)
     row.next_at = now
     if owes_change(row):
         return _before_change(row, now)
@@ -318,12 +320,7 @@ def _seen(row: ReleaseRow, one: AtWarehouse, now: int) -> list[WarehouseOrder]:
         row.order = None
     if row.cancel and row.status not in FINAL and row.answered < row.version:
         return []
-    return report(row, "", lines if told and told != lines else {}) if news else []
-
-
-def _take_over(row: ReleaseRow, one: AtWarehouse) -> None:
-    row.wms_id, row.status, row.warehouse = one.wms_id, one.status, one.warehouse or row.warehouse
-    row.skus, row.ordered = row.skus or sorted(one.lines), dict(one.lines)
+    return report(row, "") if news else []
 
 
 def _before_change(row: ReleaseRow, now: int) -> list[WarehouseOrder]:
@@ -337,7 +334,13 @@ def _before_change(row: ReleaseRow, now: int) -> list[WarehouseOrder]:
     return [*late, *report(row, "")]
 
 
-def report(row: ReleaseRow, detail: str, lines: Mapping[str, int] | None = None) -> list[WarehouseOrder]:
+def _take(row: ReleaseRow, one: AtWarehouse) -> None:
+    row.wms_id, row.status, row.warehouse = one.wms_id, one.status, one.warehouse or row.warehouse
+    row.ordered = dict(one.ordered)
+    row.skus = row.skus or sorted(row.ordered)
+
+
+def report(row: ReleaseRow, detail: str) -> list[WarehouseOrder]:
     """The answer to the newest command, as the row shows it: nothing there counts as deleted."""
     row.answered = row.version
     status = row.status or "DELETED"
@@ -345,19 +348,17 @@ def report(row: ReleaseRow, detail: str, lines: Mapping[str, int] | None = None)
         return [_answer(row, "UNMAPPED", status)]
     if not row.status:
         row.status, row.order = status, None
-    return [_answer(row, cast(WarehouseStatus, status), detail, lines)]
+    return [_answer(row, cast(WarehouseStatus, status), detail)]
 
 
-def _answer(
-    row: ReleaseRow, status: WarehouseStatus, detail: str, lines: Mapping[str, int] | None = None
-) -> WarehouseOrder:
+def _answer(row: ReleaseRow, status: WarehouseStatus, detail: str) -> WarehouseOrder:
     return WarehouseOrder(
         reference=row.reference,
         status=status,
         wms_id=row.wms_id,
         detail=detail,
+        ordered=row.ordered,
         holds=row.holds,
-        lines=dict(lines or {}),
     )
 
 
@@ -377,7 +378,7 @@ def owes_change(row: ReleaseRow) -> bool:
     """Is there a goods out that is to become another, and does the ORDERS agent wait for that?"""
     if row.order is None or row.cancel or row.answered >= row.version or not row.wms_id or row.status in GONE:
         return False
-    return row.holds < row.order.version and (row.order.amends or row.holds > 0)
+    return row.order.amends and row.holds < row.order.version
 
 
 def pending(row: ReleaseRow) -> bool:
