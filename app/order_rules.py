@@ -1,11 +1,14 @@
 """The order rules' view of a configuration: products, what shipping methods are at Clarus, and what its carriers are to customers."""
 
 import re
+from fractions import Fraction
 
 from app.settings import Settings
 from tables.catalogue import Catalogue
 from tables.orders.despatch import Carriage
 from tables.orders.rules import CarrierService, Rules
+from tables.returns.amounts import Shares
+from tables.returns.fold import ReturnRules
 
 
 def order_rules(settings: Settings, catalogue: Catalogue) -> Rules:
@@ -18,3 +21,14 @@ def order_rules(settings: Settings, catalogue: Catalogue) -> Rules:
     orders_from = {name: given.orders_from_ms for name, given in settings.channels.items()}
     early_wait, contact = settings.settings.delivery.early_wait, settings.clarus.contact
     return Rules(catalogue, shipping, carriers, early_wait, orders_from, contact)
+
+
+def return_rules(settings: Settings, catalogue: Catalogue) -> ReturnRules:
+    """Everything that returns are folded by."""
+    given = settings.settings.returns
+    shares = {
+        "restocked": Fraction(given.restocked),
+        "quarantined": Fraction(given.quarantined),
+        "scrapped": Fraction(given.scrapped),
+    }
+    return ReturnRules(catalogue, Shares(shares, given.shipping))

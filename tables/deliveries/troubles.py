@@ -7,7 +7,13 @@ import msgspec
 from schemas.records import ExceptionCommand, ExceptionState
 from tables.handling import Handling, opened
 
-OWNERS: Final = {"delivery_failed": "integration", "unmapped_sku": "ecommerce", "despatch_gap": "integration"}
+OWNERS: Final = {
+    "delivery_failed": "integration",
+    "unmapped_sku": "ecommerce",
+    "despatch_gap": "integration",
+    "catalogue_mismatch": "ecommerce",
+    "refund_mismatch": "finance",
+}
 """Type of exception to who must look at it."""
 
 

@@ -10,6 +10,7 @@ from tables.orders.rows import OpenException, OrderRow
 OWNERS: Final[dict[str, str]] = {
     "unmapped_sku": "ecommerce",
     "unmapped_shipping_method": "ecommerce",
+    "unmapped_location": "ecommerce",
     "unmapped_status": "ecommerce",
     "payment_hold": "customer service",
     "late_change": "warehouse",
@@ -19,6 +20,7 @@ OWNERS: Final[dict[str, str]] = {
     "invalid_tracking": "integration",
     "short_stock": "operations",
     "early_fulfilment": "operations",
+    "refund_mismatch": "finance",
 }
 
 

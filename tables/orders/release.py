@@ -8,7 +8,7 @@ from tables.orders.demand import Reading, release_lines
 from tables.orders.rows import OrderRow
 from tables.orders.rules import CarrierService, Rules
 
-HINDRANCES = ("unmapped_sku", "unmapped_shipping_method", "unmapped_status", "payment_hold")
+HINDRANCES = ("unmapped_sku", "unmapped_shipping_method", "unmapped_location", "unmapped_status", "payment_hold")
 """Exceptions that the judgement before a release opens and resolves."""
 
 
@@ -24,6 +24,11 @@ def hindrances(seen: OrderSnapshot, reading: Reading, rules: Rules) -> dict[str,
     if method and rules.shipping and method not in rules.shipping:
         found["unmapped_shipping_method"] = (
             f"shipping method {method!r} has no carrier and service: add it under `shipping` and the order goes on"
+        )
+    if reading.lost:
+        lost = ", ".join(sorted(reading.lost))
+        found["unmapped_location"] = (
+            f"no warehouse serves location {lost} of {seen.channel}: map it (`location`) and the order goes on"
         )
     if seen.unmapped:
         found["unmapped_status"] = (

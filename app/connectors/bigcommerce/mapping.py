@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from app.connectors.bigcommerce import payments
 from app.connectors.bigcommerce.statuses import HOLDS, MEANINGS, RESTOCKING
 from schemas.records import Address, OrderLine, OrderSnapshot, OrderState
 from tables.orders.lifecycle import Meaning
@@ -78,8 +79,11 @@ def snapshot(
     paid: Collection[int],
     restocks: bool,
     location: int,
+    refunds: Sequence[Mapping[str, Any]] = (),
 ) -> OrderSnapshot:
     """The order as a snapshot. `tracked` are the products that keep stock, `paid` the paid status ids, `restocks` the store's setting for cancels and refunds.
+
+    `refunds` are the order's refunds.
 
     KeyError, TypeError or ValueError where the order is not as documented.
     """
@@ -92,6 +96,9 @@ def snapshot(
         for line in parts.lines
         if int(line["quantity"]) > 0
     ]
+    amounts = payments.read(order, parts.lines, paid=status in paid, refunds=refunds)
+    for one in lines:
+        one.price = amounts.prices.get(one.line_id, 0)
     places = {line["order_address_id"] for line in parts.lines if line.get("order_address_id")}
     address = parts.addresses[0] if parts.addresses else None
     gifts = dict.fromkeys(str(line["wrapping_message"]) for line in parts.lines if line.get("wrapping_message"))
@@ -113,6 +120,13 @@ def snapshot(
         address=_address(address) if address else None,
         note=str(order.get("customer_message") or ""),
         gift="\n".join(gifts),
+        currency=amounts.currency,
+        digits=amounts.digits,
+        total=amounts.total,
+        shipping_price=amounts.shipping,
+        captured=amounts.captured,
+        refunded=amounts.refunded,
+        payments=amounts.payments,
     )
 
 

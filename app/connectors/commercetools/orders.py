@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from app.connectors.commercetools import payments
 from app.connectors.commercetools.settings import CommercetoolsSettings
 from app.connectors.commercetools.statuses import ORDER_STATES, PAYMENT_STATES
 from app.connectors.times import from_iso
-from schemas.records import Address, OrderLine, OrderSnapshot
+from schemas.records import Address, OrderLine, OrderSnapshot, ReturnLine, StorefrontReturn
 from tables.orders.lifecycle import Meaning
 
 Doc = Mapping[str, Any]
@@ -18,6 +19,7 @@ UNGUARDED_MODES = {
     "ReserveOnCart": "reservations of carts (inventory mode ReserveOnCart) outlive a decrease",
 }
 """Modes by which a storefront may sell beyond what it shows; ReserveOnOrder refuses."""
+_RETURN_OPEN = frozenset({"Advised", "Returned"})
 _NUMBER_FIRST = frozenset({"AU", "CA", "FR", "GB", "IE", "LU", "NZ", "US"})
 
 
@@ -60,6 +62,9 @@ def _snapshot(channel: str, settings: CommercetoolsSettings, order: Doc, locatio
         )
         for line in order.get("customLineItems", [])
     ]
+    money = payments.read(order)
+    for line in lines:
+        line.price = money.prices.get(line.line_id, 0)
     shipping: Doc = next(iter(order.get("shipping", [])), {})
     info = order.get("shippingInfo") or shipping.get("shippingInfo") or {}
     address = order.get("shippingAddress") or shipping.get("shippingAddress")
@@ -81,7 +86,42 @@ def _snapshot(channel: str, settings: CommercetoolsSettings, order: Doc, locatio
         address=_address(address) if address else None,
         note=str(custom.get(settings.note_field) or ""),
         gift=str(custom.get(settings.gift_field) or ""),
+        currency=money.currency,
+        digits=money.digits,
+        total=money.total,
+        shipping_price=money.shipping,
+        captured=money.captured,
+        refunded=money.refunded,
+        payments=money.payments,
+        returns=[returned(info) for info in order.get("returnInfo") or [] if info.get("items")],
     )
+
+
+def returned(info: Doc) -> StorefrontReturn:
+    """One entry of `returnInfo` (fact sheet 5.6). It has no id: its first item names it, by key where it has one, as ids change when returns are set anew."""
+    items = info["items"]
+    return StorefrontReturn(
+        return_id=item_name(items[0]),
+        at=from_iso(info.get("returnDate") or items[0]["createdAt"]),
+        tracking=str(info.get("returnTrackingId") or ""),
+        lines=[
+            ReturnLine(
+                line_id=item.get("lineItemId") or item["customLineItemId"],
+                units=item["quantity"],
+                item_id=item_name(item),
+            )
+            for item in items
+        ],
+        open=any(
+            item["shipmentState"] in _RETURN_OPEN and item["paymentState"] in payments.RETURN_UNDECIDED
+            for item in items
+        ),
+    )
+
+
+def item_name(item: Doc) -> str:
+    """How a return item is known: its key, else its id."""
+    return str(item.get("key") or item["id"])
 
 
 def mode_of(line: Doc, whole: str) -> str:

@@ -50,6 +50,9 @@ class Location:
 class Product:
     id: int
     code: str
+    barcode: str = ""
+    units_per_case: int | None = None
+    grams: float = 0.0
 
 
 @dataclass(slots=True, eq=False)
