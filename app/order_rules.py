@@ -19,7 +19,8 @@ def order_rules(settings: Settings, catalogue: Catalogue) -> Rules:
         for code, given in settings.carriers.items()
     }
     orders_from = {name: given.orders_from_ms for name, given in settings.channels.items()}
-    return Rules(catalogue, shipping, carriers, settings.settings.delivery.early_wait, orders_from)
+    early_wait, contact = settings.settings.delivery.early_wait, settings.clarus.contact
+    return Rules(catalogue, shipping, carriers, early_wait, orders_from, contact)
 
 
 def return_rules(settings: Settings, catalogue: Catalogue) -> ReturnRules:

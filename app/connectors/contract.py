@@ -368,6 +368,13 @@ class Warehouse(Protocol):
         """One create. `Refused` where Clarus says no (its words), `OutcomeUnknown` where it may have been created."""
         ...
 
+    async def change_order(self, order: ReleaseOrder, there: GoodsOut, priority: Priority) -> GoodsOut:
+        """Make the goods out that is there the same as a create would have made it; repeated, it changes nothing more.
+
+        `Refused` where Clarus says no or has begun with it, `OutcomeUnknown` where it may have been changed.
+        """
+        ...
+
     async def cancel_order(self, order: GoodsOut, priority: Priority) -> str:
         """Ask Clarus to cancel: DELETED, CANCELLED or CANCEL_REFUSED. `OutcomeUnknown` where it may have been done."""
         ...

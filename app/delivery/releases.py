@@ -1,4 +1,4 @@
-"""The order side of the warehouse's owner: releases and cancels, one goods out for each order, and what became of those that are at the warehouse.
+"""The order side of the warehouse's owner: releases, changes and cancels, one goods out for each order, and what became of those that are at the warehouse.
 
 What to do next and what an answer means is decided by `tables/deliveries/releases.py`; here intents are committed before requests leave, and look-ups are
 made for many references at once.
@@ -23,7 +23,7 @@ from schemas import catalogue as topics
 from schemas.records import ReleaseOrder, WarehouseOrder
 from tables.deliveries import parcels
 from tables.deliveries import releases as rules
-from tables.deliveries.releases import AtWarehouse, Cancel, Create, Idle, LookUp, ReleaseRow, Report
+from tables.deliveries.releases import AtWarehouse, Cancel, Change, Create, Idle, LookUp, ReleaseRow, Report
 
 ROWS_AT_ONCE: Final = 500
 WRITES_AT_ONCE: Final = 12
@@ -50,6 +50,7 @@ class Round:
 
     looks: list[str] = field(default_factory=list)
     creates: list[ReleaseOrder] = field(default_factory=list)
+    changes: list[tuple[ReleaseOrder, GoodsOut]] = field(default_factory=list)
     cancels: list[GoodsOut] = field(default_factory=list)
     later: list[str] = field(default_factory=list)
     parked: list[str] = field(default_factory=list)
@@ -167,6 +168,10 @@ class Releases:
             self._writes += 1
             self._busy.add(order.reference)
             group.create_task(self._create(order))
+        for order, goods_out in found.changes:
+            self._writes += 1
+            self._busy.add(order.reference)
+            group.create_task(self._change(order, goods_out))
         for goods_out in found.cancels:
             self._writes += 1
             self._busy.add(goods_out.reference)
@@ -192,17 +197,21 @@ class Releases:
                 case Idle():
                     if step.until is not None:
                         found.waits[key] = step.until
-                case Create() | Cancel() if held:
+                case Create() | Change() | Cancel() if held:
                     found.parked.append(key)
-                case Create() | Cancel():
+                case Create() | Change() | Cancel():
                     if slots <= 0:
                         found.later.append(key)
                         continue
                     slots -= 1
-                    if isinstance(step, Create):
-                        found.creates.append(step.order)
-                    else:
-                        found.cancels.append(GoodsOut(row.wms_id, key, row.status, row.warehouse, {}))
+                    there = GoodsOut(row.wms_id, key, row.status, row.warehouse, {})
+                    match step:
+                        case Create():
+                            found.creates.append(step.order)
+                        case Change():
+                            found.changes.append((step.order, there))
+                        case Cancel():
+                            found.cancels.append(there)
                     if row.attempts == 0:
                         self._desk.sent(row.caused_at)
                     rules.begin(row, step, context.now_ms)
@@ -222,6 +231,22 @@ class Releases:
             return self._failed(row, made, now)
 
         await self._written(order.reference, made, fold)
+
+    async def _change(self, order: ReleaseOrder, there: GoodsOut) -> None:
+        now_there: GoodsOut | PeerError
+        try:
+            now_there = await doing("change_order", self._connector.change_order(order, there, Priority.RELEASE))
+        except PeerError as error:
+            now_there = error
+
+        def fold(row: ReleaseRow, now: int) -> list[WarehouseOrder]:
+            if isinstance(now_there, GoodsOut):
+                return rules.changed(row, _seen(now_there), now)
+            if isinstance(now_there, Refused):
+                return rules.change_refused(row, now_there.detail)
+            return self._failed(row, now_there, now)
+
+        await self._written(order.reference, now_there, fold)
 
     async def _cancel(self, goods_out: GoodsOut) -> None:
         answer = await self._asked("cancel_order", self._connector.cancel_order(goods_out, Priority.RELEASE))
@@ -295,7 +320,7 @@ class Releases:
             self._desk.resolve_trouble(context, emit, "delivery_failed", row.order_key)
 
     def _ended(self, row: ReleaseRow, answers: Sequence[WarehouseOrder]) -> None:
-        if any(answer.status in ("REFUSED", "CANCEL_REFUSED") for answer in answers):
+        if any(answer.status in ("REFUSED", "CANCEL_REFUSED", "CHANGE_REFUSED") for answer in answers):
             self._desk.ended("order", "failed")
         else:
             self._desk.confirmed("order", row.caused_at if row.wms_id else 0)

@@ -220,6 +220,14 @@ class WarehouseSimulator(Protocol):
         """Give up what could not be allocated of one order: it completes without."""
         ...
 
+    def pick(self, upstream: str) -> None:
+        """Pick what is allocated of one order."""
+        ...
+
+    def unallocate(self, upstream: str) -> None:
+        """Cancel the pick list of one order: it waits for its allocation again."""
+        ...
+
     def receive_return(self, upstream: str, lines: Sequence[tuple[str, int]]) -> None:
         """Goods of an announced return arrive: these, or all that are expected. StepRefused where none is announced."""
         ...

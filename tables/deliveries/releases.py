@@ -2,7 +2,8 @@
 
 Clarus has no idempotency key (findings 29 and 30 of ledger.md). So the reference is looked up before any create; an intent is committed before a
 request leaves; a create whose outcome is unknown is looked up again and again until it is found or Clarus cannot be working on it any more; and a cancel
-that comes meanwhile waits for that. Times are our milliseconds.
+that comes meanwhile waits for that. A change of a goods out that is there is held to the same: repeated too early, it could add a line twice. It is asked for
+only while Clarus has not begun with the order. Times are our milliseconds.
 """
 
 from collections import Counter
@@ -16,18 +17,20 @@ from schemas.records import CancelOrder, ReleaseOrder, WarehouseOrder, Warehouse
 
 GONE: Final = frozenset({"CANCELLED", "DELETED"})
 FINAL: Final = frozenset({"CANCELLED", "DELETED", "COMPLETED"})
-DELETABLE: Final = frozenset({"DRAFT", "PENDING"})
+NOT_BEGUN: Final = frozenset({"DRAFT", "PENDING"})
+"""A cancel deletes it then, and a change is taken."""
 _KNOWN: Final = frozenset(get_args(WarehouseStatus))
 _LOOK_FIRST: Final = 250
 _LOOK_LONGEST: Final = 15_000
 
 
 class Intent(msgspec.Struct, array_like=True, frozen=True):
-    """A request that was committed before it left."""
+    """A request that was committed before it left. `lines`: the eaches by product that a look-up shows once a change landed; None where they stay."""
 
-    kind: Literal["create", "cancel"]
+    kind: Literal["create", "cancel", "change"]
     at: int
     version: int
+    lines: dict[str, int] | None = None
 
 
 class ReleaseRow(msgspec.Struct, array_like=True):
@@ -61,6 +64,7 @@ class ReleaseRow(msgspec.Struct, array_like=True):
     parcels_told: int = 0  # `read_at` of what ORDERS was told last
     told_complete: bool = False
     told_parcels: list[WarehouseParcel] = []
+    holds: int = 0  # the version of `ReleaseOrder` that the goods out certainly is
     ordered: dict[str, int] = {}  # product code to eaches that the goods out asks for, as last seen
 
 
@@ -82,6 +86,13 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """`begin`, commit, change the goods out to this."""
+
+    order: ReleaseOrder
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Nothing to do at the warehouse: hand the answer over (`report`)."""
 
@@ -93,7 +104,7 @@ class Idle:
     until: int | None
 
 
-Step = LookUp | Create | Cancel | Report | Idle
+Step = LookUp | Create | Change | Cancel | Report | Idle
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +127,7 @@ def want_release(row: ReleaseRow, command: ReleaseOrder, now: int) -> bool:
         return False
     _newer(row, command.order_key, command.version, now)
     row.order, row.cancel = command, False
-    row.skus = sorted({line.sku for line in command.lines})
+    row.skus = sorted({line.sku for line in command.lines} | set(row.skus if row.wms_id else ()))
     return True
 
 
@@ -162,6 +173,8 @@ def next_step(row: ReleaseRow, now: int) -> Step:
         return Idle(row.next_at)
     if row.intent is not None:
         return LookUp()
+    if row.order is not None and owes_change(row):
+        return Change(row.order) if row.looked else LookUp()
     if row.status and not (row.cancel and at_work(row)):
         return Report()
     if not row.looked:
@@ -171,13 +184,19 @@ def next_step(row: ReleaseRow, now: int) -> Step:
     return Create(row.order)
 
 
-def begin(row: ReleaseRow, step: Create | Cancel, now: int) -> Intent:
+def begin(row: ReleaseRow, step: Create | Change | Cancel, now: int) -> Intent:
     """An attempt: the caller commits the row before the request leaves."""
     row.attempts += 1
     row.looks, row.looked = 0, False
-    if isinstance(step, Cancel):
-        row.deleting = row.deleting or row.status in DELETABLE
-    row.intent = Intent("cancel" if isinstance(step, Cancel) else "create", now, row.version)
+    match step:
+        case Cancel():
+            row.deleting = row.deleting or row.status in NOT_BEGUN
+            row.intent = Intent("cancel", now, row.version)
+        case Create():
+            row.intent = Intent("create", now, step.order.version)
+        case Change():
+            lines = eaches_of(step.order)
+            row.intent = Intent("change", now, step.order.version, None if lines == row.ordered else lines)
     row.requested_at = now
     return row.intent
 
@@ -187,8 +206,23 @@ def begin(row: ReleaseRow, step: Create | Cancel, now: int) -> Intent:
 
 def created(row: ReleaseRow, made: AtWarehouse, now: int) -> list[WarehouseOrder]:
     """Clarus made it."""
+    row.holds = row.intent.version if row.intent is not None else row.holds
     row.intent, row.requested_at = None, now
     return _seen(row, made, now)
+
+
+def changed(row: ReleaseRow, there: AtWarehouse, now: int) -> list[WarehouseOrder]:
+    """Clarus changed it to what the intent was for."""
+    return created(row, there, now)
+
+
+def change_refused(row: ReleaseRow, detail: str) -> list[WarehouseOrder]:
+    """Clarus said no to the change: over until a newer command. Where one is there already, that one is tried."""
+    intent, row.intent = row.intent, None
+    if intent is not None and intent.version < row.version:
+        return []
+    row.answered = row.version
+    return [_answer(row, "CHANGE_REFUSED", detail)]
 
 
 def refused(row: ReleaseRow, detail: str) -> list[WarehouseOrder]:
@@ -243,14 +277,15 @@ def found(
         ordered: Counter[str] = Counter()
         for one in alive:
             ordered.update(one.ordered)
-        return _there(row, replace(alive[0], ordered=ordered), now)
+        return _there(row, replace(alive[0], ordered=ordered), looked_at, create_unknown, now)
     if row.intent is not None and row.intent.kind == "create":
         if looked_at < row.intent.at + create_unknown:
             row.next_at = min(now + _look_wait(row), row.intent.at + create_unknown)
             return []
         row.intent, row.looked, row.next_at = None, True, now
         return report(row, "") if row.cancel else []
-    if row.intent is not None or (row.cancel and row.deleting):
+    missing = looked_at >= row.since + create_unknown and (row.intent is not None or owes_change(row))
+    if (row.intent is not None and row.intent.kind == "cancel") or (row.cancel and row.deleting) or missing:
         row.intent, row.status, row.order = None, "DELETED", None
         return report(row, "")
     if row.wms_id:
@@ -260,27 +295,54 @@ def found(
     return report(row, "") if row.cancel else []
 
 
-def _there(row: ReleaseRow, one: AtWarehouse, now: int) -> list[WarehouseOrder]:
-    asked, row.intent = row.intent is not None, None
+def _there(row: ReleaseRow, one: AtWarehouse, looked_at: int, unknown_for: int, now: int) -> list[WarehouseOrder]:
+    intent = row.intent
+    if intent is not None and intent.kind == "change" and not _landed(intent, one):
+        over = intent.at + unknown_for
+        if looked_at < over and one.status not in FINAL and not row.cancel:
+            row.next_at = min(now + _look_wait(row), over)
+            return []
+    elif intent is not None and intent.kind != "cancel":
+        row.holds = intent.version
+    elif row.order is not None and not row.holds and not row.order.amends:
+        row.holds = row.order.version  # made in an earlier life of the row
+    row.intent = None
     if row.cancel and one.status not in FINAL and row.answered < row.version:
         _take(row, one)
         row.looked = True
-        if asked:  # what others look up meanwhile does not put the next attempt off
+        if intent is not None:  # what others look up meanwhile does not put the next attempt off
             row.next_at = now + _look_wait(row)
         return []
     row.next_at = now
     return _seen(row, one, now)
 
 
+def _landed(intent: Intent, one: AtWarehouse) -> bool:
+    return intent.lines is not None and intent.lines == dict(one.ordered)
+
+
 def _seen(row: ReleaseRow, one: AtWarehouse, now: int) -> list[WarehouseOrder]:
     news = (one.status, one.wms_id, one.ordered) != (row.status, row.wms_id, row.ordered) or row.answered < row.version
     _take(row, one)
     row.next_at = now
+    if owes_change(row):
+        return _before_change(row, now)
     if row.status in FINAL:
         row.order = None
     if row.cancel and row.status not in FINAL and row.answered < row.version:
         return []
     return report(row, "") if news else []
+
+
+def _before_change(row: ReleaseRow, now: int) -> list[WarehouseOrder]:
+    """It was looked at for a change: that is asked for, or comes too late."""
+    row.looked = True
+    if row.status in NOT_BEGUN:
+        row.next_at = now + (_look_wait(row) if row.attempts else 0)
+        return []
+    late = change_refused(row, f"the goods out is {row.status}")
+    row.order = None if row.status in FINAL else row.order
+    return [*late, *report(row, "")]
 
 
 def _take(row: ReleaseRow, one: AtWarehouse) -> None:
@@ -301,11 +363,33 @@ def report(row: ReleaseRow, detail: str) -> list[WarehouseOrder]:
 
 
 def _answer(row: ReleaseRow, status: WarehouseStatus, detail: str) -> WarehouseOrder:
-    return WarehouseOrder(reference=row.reference, status=status, wms_id=row.wms_id, detail=detail, ordered=row.ordered)
+    return WarehouseOrder(
+        reference=row.reference,
+        status=status,
+        wms_id=row.wms_id,
+        detail=detail,
+        ordered=row.ordered,
+        holds=row.holds,
+    )
 
 
 def _look_wait(row: ReleaseRow) -> int:
     return int(min(_LOOK_LONGEST, _LOOK_FIRST * 2 ** min(row.looks, 6)))
+
+
+def eaches_of(order: ReleaseOrder) -> dict[str, int]:
+    """Product code to eaches."""
+    total: dict[str, int] = {}
+    for line in order.lines:
+        total[line.sku] = total.get(line.sku, 0) + line.eaches
+    return total
+
+
+def owes_change(row: ReleaseRow) -> bool:
+    """Is there a goods out that is to become another, and does the ORDERS agent wait for that?"""
+    if row.order is None or row.cancel or row.answered >= row.version or not row.wms_id or row.status in GONE:
+        return False
+    return row.order.amends and row.holds < row.order.version
 
 
 def pending(row: ReleaseRow) -> bool:
@@ -315,7 +399,7 @@ def pending(row: ReleaseRow) -> bool:
 
 def moves_stock(row: ReleaseRow) -> bool:
     """Has the warehouse begun to take its units, or is it past that?"""
-    return bool(row.wms_id) and row.status not in DELETABLE and row.status not in ("DELETED", "REFUSED")
+    return bool(row.wms_id) and row.status not in NOT_BEGUN and row.status not in ("DELETED", "REFUSED")
 
 
 def at_work(row: ReleaseRow) -> bool:

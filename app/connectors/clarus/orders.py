@@ -1,4 +1,4 @@
-"""Goods outs: find by reference, create, cancel, have picks processed (fact sheet 6)."""
+"""Goods outs: find by reference, create, cancel, have picks processed (fact sheet 6). Their changes are in `changes`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ class Orders:
 
     async def create(self, order: ReleaseOrder, priority: Priority) -> GoodsOut:
         """One create. Look-ups come first, so that what certainly was not sent never counts as unknown."""
-        body = await self._body(order, priority)
+        body = await self.body(order, priority)
         answer = await self._client.send("POST", "/goods_outs", body, priority)
         data = answer.get("data")
         if not isinstance(data, dict) or "id" not in data:
@@ -66,8 +66,7 @@ class Orders:
         created = GoodsOut(
             str(data["id"]), order.reference, self._client.settings.created_status, _bound(order) or "", lines
         )
-        if self._client.settings.process_picks == "adapter":
-            await self._start_picks(created, priority)
+        await self.start_picks(created, priority)
         return created
 
     async def cancel(self, order: GoodsOut, priority: Priority) -> str:
@@ -101,8 +100,12 @@ class Orders:
             raise
         return [str(reference) for reference in answer.get("process_references") or []]
 
-    async def _start_picks(self, created: GoodsOut, priority: Priority) -> None:
-        """The order exists whatever becomes of this request, so its failure must not look like a failed create: the order waits as PENDING and is seen so."""
+    async def start_picks(self, created: GoodsOut, priority: Priority) -> None:
+        """Where that is the adapter's part. The order exists whatever becomes of this request, so its failure must not look like a failed create or change:
+        the order waits as PENDING and is seen so.
+        """
+        if self._client.settings.process_picks != "adapter":
+            return
         try:
             await self.process_picks([created.wms_id], priority)
         except PeerError as error:
@@ -143,7 +146,7 @@ class Orders:
             {sku: line.despatched for sku, line in lines.items() if line.despatched},
         )
 
-    async def _body(self, order: ReleaseOrder, priority: Priority) -> dict[str, Any]:
+    async def body(self, order: ReleaseOrder, priority: Priority) -> dict[str, Any]:
         """The JSON:API body (fact sheet 6.2, 6.3). `Refused` where something of it is not known to Clarus: nothing was sent then."""
         given = self._client.settings
         ids = await self._lookups.products((line.sku for line in order.lines), priority)

@@ -25,7 +25,7 @@ from app.connectors.contract import (
     StockReading,
     StockRequest,
 )
-from app.connectors.errors import OutcomeUnknown, PeerError
+from app.connectors.errors import OutcomeUnknown, PeerError, Refused
 from schemas.records import AnnounceReturn, OrderSnapshot, Payment, ReleaseOrder, SettleReturn, ShipParcel
 from tables.catalogue import Listing
 from tables.deliveries.peers import PeerKind
@@ -227,6 +227,8 @@ class ScriptedWarehouse:
         self.known: list[list[str]] = []
         self.looks: list[list[str]] = []
         self.creates: list[ReleaseOrder] = []
+        self.changed: list[ReleaseOrder] = []
+        self.change_fates: deque[PeerError | None] = deque()
         self.cancels: list[GoodsOut] = []
         self.receipts: dict[str, list[SeenReceipt]] = {}
         self.return_looks = 0
@@ -293,6 +295,15 @@ class ScriptedWarehouse:
         self.orders[reference] = [
             GoodsOut(old.wms_id, reference, status, old.warehouse, lines or old.lines, despatched or {})
         ]
+
+    async def change_order(self, order: ReleaseOrder, there: GoodsOut, priority: Priority) -> GoodsOut:
+        self.changed.append(order)
+        fate = self.change_fates.popleft() if self.change_fates else None
+        if fate is None or (self.lands and not isinstance(fate, Refused)):
+            self.become(order.reference, there.status, {line.sku: (line.eaches, 0) for line in order.lines})
+        if fate is not None:
+            raise fate
+        return self.orders[order.reference][0]
 
     async def cancel_order(self, order: GoodsOut, priority: Priority) -> str:
         self.cancels.append(order)
