@@ -5,7 +5,7 @@ It changes nothing. Whose partition a piece lies in is part of the answer: the c
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -195,7 +195,7 @@ class OrderStories:
         poll = context.get(tables.polls, channel)
         return _Delivery(
             [*(order_calls.shipment_call(row) for row in rows), *(order_calls.refund_call(row) for row in given_back)],
-            self._troubles(context, channel, names | numbers | {f"{channel}:{order_id}/refund"}),
+            self._troubles(context, channel, names | numbers | {f"{channel}:{order_id}/refund"}, awaits),
             awaits,
             bool(rows) or fetch is not None,
             poll.watermark if poll is not None else 0,
@@ -210,7 +210,7 @@ class OrderStories:
             awaits = order_calls.release_awaits(row, unknown, self._now())
             if releases.pending(row):
                 awaits = [*self._held(context, CLARUS, awaits), *awaits]
-        return _Delivery(calls, self._troubles(context, CLARUS, names), awaits, row is not None)
+        return _Delivery(calls, self._troubles(context, CLARUS, names, awaits), awaits, row is not None)
 
     def _held(self, context: Context, channel: str, awaits: list[Waiting]) -> list[Waiting]:
         """What stands in the way of anything that is to be written there."""
@@ -225,7 +225,9 @@ class OrderStories:
             found.append(Waiting("go-live", f"{channel} is in shadow: nothing is written"))
         return found
 
-    def _troubles(self, context: Context, channel: str, names: set[str]) -> list[Open]:
+    def _troubles(self, context: Context, channel: str, names: set[str], awaits: Sequence[Waiting]) -> list[Open]:
+        """About the order; where something of it waits at the channel, about the channel itself, too."""
+        names = names | ({channel, f"{channel}/start-check"} if awaits else set())
         keys = [f"{channel}/{kind}:{name}" for kind in OWNERS for name in sorted(names)]
         rows = [context.get(self._tables.delivery.troubles, key) for key in keys]
         return order_calls.troubles(row for row in rows if row is not None)
