@@ -11,7 +11,7 @@ from confluent_kafka import KafkaException
 from app import registry
 from app.errors import Problem
 from app.settings import Settings
-from app.why.ask import client, elsewhere, get, nobody
+from app.why.ask import NotThereError, client, elsewhere, get, nobody
 from app.why.log import LogReader
 from app.why.show import moment
 from schemas.catalogue import ORDERS_STATUS
@@ -104,7 +104,11 @@ def _answer(asking: httpx.Client, workers: Sequence[str], key: str, troubles: li
     answers: list[OrderAnswer] = []
     said: list[str] = []
     for worker in workers:
-        answer = get(asking, worker, f"/why/order/{quote(key, safe='')}", OrderAnswer, said)
+        try:
+            answer = get(asking, worker, f"/why/order/{quote(key, safe='')}", OrderAnswer, said)
+        except NotThereError as error:
+            answer = None
+            said += [f"{worker}: {line}" for line in error.lines]
         if answer is None:
             continue
         answers.append(answer)
