@@ -161,9 +161,7 @@ class Orders:
             before = exceptions(row)
             origin = f"mappings:{self._force.version}:{context.partition}:{key}"
             emit = Emitter(self._codecs, context, origin, None, "orders", context.now_ms)
-            for effect in attention.judge_again(
-                row, self._force.rules_of(row.channel), self._force.meanings, context.now_ms
-            ):
+            for effect in attention.judge_again(row, self._force, context.now_ms):
                 self._send(emit, row, effect)
             context.put(self._table, key, row)
             self._note(context, key, row, before)

@@ -235,10 +235,10 @@ class Worker:
             await _first(self.app.finished(), stop.wait(), self.mappings.follow())
         finally:
             await self._gauges.close()
-            await self.mappings.close()
             await self.delivery.close()
             with contextlib.suppress(asyncio.CancelledError):
                 await self.app.stop()
+            await self.mappings.close()
             await self.ops.stop()
 
 
