@@ -65,7 +65,7 @@ def release_awaits(row: ReleaseRow, create_unknown: int, now: int) -> list[Waiti
             Create: "the goods out is to be created",
             Cancel: "the goods out is to be cancelled",
             Report: "the answer is to be handed on",
-        }.get(type(step), f"attempt {row.attempts + 1} is due then")
+        }.get(type(step), f"attempt {row.attempts + 1} is due")
         found.append(Waiting("delivery", what, row.next_at if row.next_at > now else 0))
     if row.parcels_due:
         found.append(Waiting("delivery", "the packages are read at the warehouse", row.parcels_due))
