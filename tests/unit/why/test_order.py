@@ -12,7 +12,7 @@ from tables.deliveries.fetches import FetchRow
 from tables.deliveries.releases import ReleaseRow
 from tables.deliveries.troubles import TroubleRow
 from tests.support.engine import MemoryEngine
-from tests.unit.why.rig import PARTITIONS, TABLES, Topic, Workers, asked, place, record, state
+from tests.unit.why.rig import CHANNELS, PARTITIONS, TABLES, Topic, Workers, asked, place, record, state
 
 
 def test_a_worker_tells_everything_that_lies_here(settings: Settings, engine: MemoryEngine) -> None:
@@ -38,6 +38,19 @@ def test_what_keeps_a_whole_channel_back_is_told_where_the_order_waits_for_it(
     )
     told = asked(settings, engine).answer.exceptions
     assert [one.exception_id for one in told] == ["delivery_failed:shop", "despatch_gap:shop:A7"]
+
+
+def test_an_owner_whose_requests_fail_says_so_where_the_order_waits_for_it(
+    settings: Settings, engine: MemoryEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = {"detail": "no scope for orders", "blocking": True, "ok": False}
+    owner = {"breaker": "open", "failures_in_a_row": 5, "writes": False, "findings": [wrong]}
+    monkeypatch.setitem(CHANNELS, "shop", owner)
+    monkeypatch.setitem(CHANNELS, "clarus", owner)
+    told = [(one.what, one.detail) for one in asked(settings, engine).answer.awaits]
+    assert [what for what, _ in told] == ["warehouse", "resume", "peer", "start check", "answer"]
+    assert "shop lets no request through for a moment, 5 failed in a row" in told[2][1]
+    assert "no scope for orders" in told[3][1]
 
 
 def test_asking_changes_nothing(settings: Settings, engine: MemoryEngine) -> None:
