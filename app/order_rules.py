@@ -2,6 +2,7 @@
 
 import re
 
+from app.release_rules import release_rules, wording
 from app.settings import Settings
 from tables.catalogue import Catalogue
 from tables.orders.despatch import Carriage
@@ -10,9 +11,13 @@ from tables.orders.rules import CarrierService, Rules
 
 def order_rules(settings: Settings, catalogue: Catalogue) -> Rules:
     """Everything that orders are folded by."""
-    shipping = {method: CarrierService(given.carrier, given.service) for method, given in settings.shipping.items()}
+    shipping = {
+        method: CarrierService(given.carrier, given.service, given.priority)
+        for method, given in settings.shipping.items()
+    }
     carriers = {
         code: Carriage(given.name, re.compile(given.tracking) if given.tracking else None, given.link)
         for code, given in settings.carriers.items()
     }
-    return Rules(catalogue, shipping, carriers, settings.settings.delivery.early_wait)
+    early_wait = settings.settings.delivery.early_wait
+    return Rules(catalogue, shipping, carriers, early_wait, release_rules(settings), wording(settings))

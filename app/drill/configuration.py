@@ -63,6 +63,7 @@ def product_data(
         "products": [product.model_dump(exclude={"stock"}, exclude_unset=True) for product in file.products],
         "shipping": {name: one.model_dump() for name, one in file.shipping.items()},
         "carriers": {code: one.model_dump() for code, one in file.carriers.items()},
+        "release": {name: one.model_dump(exclude_unset=True) for name, one in file.release.items()},
         "policies": [policy.model_dump(mode="json", exclude_unset=True) for policy in file.policies],
         "settings": merged(DRILL_SETTINGS, given if isinstance(given, dict) else {}, settings or {}),
     }

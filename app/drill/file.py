@@ -17,6 +17,7 @@ from app.settings import (
     PolicySettings,
     ProductSettings,
     ProductSettingsTree,
+    ReleaseSettings,
     ShippingSettings,
     ms,
 )
@@ -147,17 +148,36 @@ class Line(Model):
     qty: Quantity
 
 
+class EnteredLine(Model):
+    """A line as another program entered it: any number, any currency, any line id."""
+
+    sku: str = ""
+    qty: float
+    currency: str = ""
+    id: str = Field("", description="The platform's line id; empty lets the platform choose one.")
+
+
 class OrderStep(Model):
-    """A customer checks out."""
+    """A customer checks out, or another program enters an order that the platform does not check."""
 
     channel: str
     id: OrderId
     paid: bool = True
-    lines: Annotated[list[Line], Field(min_length=1)]
+    lines: Annotated[list[Line], Field(min_length=1)] | None = None
+    entered: list[EnteredLine] | None = Field(
+        None, description="Instead of `lines`: entered by another program, checked by nobody, taken from no stock."
+    )
     shipping: str = ""
     note: str = ""
     gift: str = ""
     address: dict[str, str] = Field(default_factory=dict)
+    fields: dict[str, str] = Field(
+        default_factory=dict, description="Custom fields of a commercetools order, form fields of a BigCommerce one."
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> "OrderStep":
+        return _one_given(self, ["lines", "entered"])
 
 
 class OrderRef(Model):
@@ -380,6 +400,7 @@ class DrillFile(Model):
     products: Annotated[list[DrillProduct], Field(min_length=1)]
     shipping: dict[str, ShippingSettings] = Field(default_factory=dict)
     carriers: dict[str, CarrierSettings] = Field(default_factory=dict)
+    release: dict[str, ReleaseSettings] = Field(default_factory=dict)
     policies: list[PolicySettings] = Field(default_factory=list)
     settings: ProductSettingsTree = Field(default_factory=ProductSettingsTree)
     steps: list[Step] = Field(default_factory=list)

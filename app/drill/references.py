@@ -188,7 +188,7 @@ def _order_ref(kind: str, ref: OrderRef, names: _Names, file: DrillFile) -> Iter
     if channel is not None and channel.system == "commercetools" and ref.lines is not None:
         tracked = {sku for sku, _ in names.listings.get(ref.channel, set())}
         placed = [s.order for s in file.steps if s.order and (s.order.channel, s.order.id) == (ref.channel, ref.id)]
-        lines = [*ref.lines, *(line for order in placed for line in order.lines)]
+        lines = [*ref.lines, *(line for order in placed for line in order.lines or [])]
         if any(line.sku in tracked for line in lines):
             yield Reference(
                 (kind, "lines"),

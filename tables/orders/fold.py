@@ -31,7 +31,7 @@ from tables.orders.despatch import (
 )
 from tables.orders.lifecycle import AT_WAREHOUSE, OWNERS
 from tables.orders.references import reference_of
-from tables.orders.release import release_order
+from tables.orders.release import HINDRANCES, hindrances, release_order
 from tables.orders.rows import Demand, OpenException, OrderRow, keep_times, with_state
 from tables.orders.rules import Rules
 
@@ -51,20 +51,24 @@ def next_revision(row: OrderRow, version: int) -> int:
 def snapshot(row: OrderRow, seen: OrderSnapshot, rules: Rules, now: int) -> list[Effect]:
     """A whole order as its storefront shows it. Older ones are ignored; at an equal version only a step further along, a payment or other lines count."""
     last = row.snapshot
+    if "poison_record" in seen.faults:
+        row.number = row.number or seen.number
+        return _exception(row, "poison_record", seen.faults["poison_record"], now)
+    mended = _exception(row, "poison_record", "", now)
     if last is not None:
         if seen.version < row.version:
-            return []
+            return mended
         if seen.version == row.version:
             seen.state = "CANCELLED" if "CANCELLED" in (seen.state, last.state) else "OPEN"
             seen.paid = seen.paid or last.paid
             if seen == last:
-                return []
+                return mended
     row.snapshot, row.version, row.number = seen, seen.version, seen.number
     row.revision = next_revision(row, seen.version)
     reading = read(seen, rules.catalogue)
     if last is None and seen.state == "CANCELLED" and seen.excluded is None and reading.mapped:
         row.released = True  # perhaps, by a row that was lost since: the warehouse is asked
-    effects = _advance(row, seen, reading, rules, now)
+    effects = [*mended, *_advance(row, seen, reading, rules, now)]
     if row.early is not None:
         early, row.early = row.early, None
         effects += [*_exception(row, "early_fulfilment", "", now), *despatched(row, early, rules, now)]
@@ -98,50 +102,26 @@ def before_release(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: 
     """Judge an order that is not at the warehouse's door yet: ignored, held or released."""
     if seen.excluded is not None:
         row.state, row.reason = "IGNORED", seen.excluded
-        return _tell(row, demands_of(seen, reading, rules.catalogue, "CLOSED"))
+        return [*_tell(row, demands_of(seen, reading, rules.catalogue, "CLOSED")), *_resolve_all(row, now)]
     effects = _tell(row, demands_of(seen, reading, rules.catalogue, "OPEN"))
     effects += _exception(row, "delivery_failed", "", now)
-    effects += _judge_mappings(row, seen, reading, rules, now)
+    effects += _judge(row, seen, reading, rules, now)
     if row.exceptions:
         row.state, row.reason = "HELD", ", ".join(sorted(row.exceptions))
-    elif not seen.paid:
+    elif not (seen.paid or seen.agreed):
         row.state, row.reason = "HELD", "payment is not confirmed"
     elif not release_lines(row.demands):
         row.state, row.reason = "IGNORED", "nothing in it leaves a warehouse"
     else:
         row.state, row.reason, row.released = "RELEASING", "", True
-        effects.append(release_order(row, seen, reading, rules))
+        goods_out, row.cut = release_order(row, seen, reading, rules)
+        effects.append(goods_out)
     return effects
 
 
-def _judge_mappings(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules, now: int) -> list[Effect]:
-    effects: list[Effect] = []
-    skus = ", ".join(sorted(set(reading.unmapped)))
-    effects += _exception(
-        row,
-        "unmapped_sku",
-        f"no listing for SKU {skus} at {row.channel}: add it to the products and the order goes on"
-        if reading.unmapped
-        else "",
-        now,
-    )
-    method = seen.shipping_method
-    unknown = bool(method) and bool(rules.shipping) and method not in rules.shipping
-    effects += _exception(
-        row,
-        "unmapped_shipping_method",
-        f"shipping method {method!r} has no carrier and service: add it under `shipping` and the order goes on"
-        if unknown
-        else "",
-        now,
-    )
-    effects += _exception(row, "payment_hold", seen.hold and f"{seen.hold}: decide at {row.channel}", now)
-    unknown_status = (
-        f"{row.channel} shows the order in status {seen.status!r}, which has no meaning here: tell it a known one"
-        if seen.unmapped
-        else ""
-    )
-    return [*effects, *_exception(row, "unmapped_status", unknown_status, now)]
+def _judge(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules, now: int) -> list[Effect]:
+    found = hindrances(seen, reading, rules)
+    return [effect for kind in HINDRANCES for effect in _exception(row, kind, found.get(kind, ""), now)]
 
 
 def _after_release(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules, now: int) -> list[Effect]:
@@ -355,7 +335,7 @@ def status_of(row: OrderRow) -> NormalisedOrder:
         number=row.number,
         reference=row.reference,
         state=row.state,
-        reason=row.reason,
+        reason="; ".join(filter(None, (row.reason, row.cut if row.released else ""))),
         version=row.version,
     )
 

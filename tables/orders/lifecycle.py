@@ -39,6 +39,8 @@ OWNERS: dict[str, str] = {
     "unmapped_sku": "ecommerce",
     "unmapped_shipping_method": "ecommerce",
     "unmapped_status": "ecommerce",
+    "unit_mismatch": "ecommerce",
+    "invalid_address": "customer service",
     "payment_hold": "customer service",
     "late_change": "warehouse",
     "stuck_order": "operations",
@@ -47,4 +49,5 @@ OWNERS: dict[str, str] = {
     "invalid_tracking": "integration",
     "short_stock": "operations",
     "early_fulfilment": "operations",
+    "poison_record": "integration",
 }

@@ -74,6 +74,7 @@ class OrderRow(msgspec.Struct, array_like=True):
     despatch_read: int = 0  # when the newest read of what left began
     despatch_complete: bool = False
     early: WarehouseDespatch | None = None  # came before its order
+    cut: str = ""  # what its goods out lost to the warehouse's limits, in words
 
     @property
     def key(self) -> str:

@@ -13,7 +13,7 @@ from app.connectors.contract import GoodsOut, LineRead, Priority
 from app.connectors.errors import Malformed, OutcomeUnknown, Refused, Throttled, Unauthorised, Unavailable
 from app.simulators.base import Fault, Hosted, now_ms
 from app.simulators.clarus import ORDER_EVENTS, STOCK_EVENTS
-from schemas.records import RawNotification, ReadStock
+from schemas.records import RawNotification, ReadStock, ReleaseLine
 from tests.support.clarus import FAST, Clarus, asked, clarus, until
 
 LONG = 1e9
@@ -274,15 +274,53 @@ async def test_an_order_arrives_with_everything_the_warehouse_needs() -> None:
             "email_address": "buyer@example.com",
             "phone_number": "+441130000000",
         }
-        assert data["attributes"]["external_system_reference2"] == "A1"
         assert datetime.fromisoformat(data["attributes"]["expected_date_of_dispatch"]).timestamp() * 1000 > now_ms()
 
 
-async def test_a_gift_message_too_long_for_the_packing_notes_stands_whole_in_the_order_notes() -> None:
+async def test_customer_order_type_priority_and_the_lines_own_identity_arrive() -> None:
     async with clarus(stock={"MUG": 10}) as tenant:
-        await tenant.order(("MUG", 1), texts={"packing_notes": "x" * 300})
-        notes = tenant.simulator.orders()[0].notes
-        assert (len(notes["packing"]), notes["order"]) == (255, "x" * 300)
+        tenant.simulator.add_customer("WEB")
+        tenant.simulator.add_order_type("B2C")
+        line = ReleaseLine(
+            sku="MUG", eaches=14, reference="L-1,L-2", number="1,2", code="M1,M12", note="Engraving: Ann"
+        )
+        leave_at = now_ms() + 3 * 86_400_000
+        texts = {"external_system_reference2": "A7", "external_system_reference3": "PO 9", "pick_notes": "top shelf"}
+        await tenant.order(lines=[line], customer="WEB", order_type="B2C", priority=5, leave_at=leave_at, texts=texts)
+        (truth,) = tenant.simulator.orders()
+        assert (truth.customer, truth.order_type, truth.priority) == ("WEB", "B2C", 5)
+        assert (truth.references, truth.notes) == (["ct-eu:1", "A7", "PO 9"], {"pick": "top shelf"})
+        data = asked(tenant.sent("/api/goods_outs")[0])["data"]["attributes"]
+        assert data["lines_changes"][0]["attributes"] == {
+            "product_id": tenant.simulator.stockroom.products["MUG"].id,
+            "order_quantity": 14,
+            "external_system_reference1": "L-1,L-2",
+            "alt_line_reference": "L-1,L-2",
+            "alt_line_number": "1,2",
+            "alt_product_code": "M1,M12",
+            "alt_line_note": "Engraving: Ann",
+        }
+        assert abs(datetime.fromisoformat(data["expected_date_of_dispatch"]).timestamp() * 1000 - leave_at) < 1000
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [({"customer": "NOBODY"}, "no customer 'NOBODY'"), ({"order_type": "X"}, "no order type 'X'")],
+)
+async def test_a_customer_or_order_type_that_clarus_does_not_have_is_refused_by_name(
+    fields: dict[str, str], words: str
+) -> None:
+    async with clarus(stock={"MUG": 10}) as tenant:
+        with pytest.raises(Refused, match=words):
+            await tenant.order(("MUG", 1), **fields)
+        assert not tenant.sent("/api/goods_outs")
+
+
+async def test_a_day_that_is_over_is_now() -> None:
+    async with clarus(stock={"MUG": 10}) as tenant:
+        await tenant.order(("MUG", 1), leave_at=1000)
+        data = asked(tenant.sent("/api/goods_outs")[0])["data"]["attributes"]
+        assert abs(datetime.fromisoformat(data["expected_date_of_dispatch"]).timestamp() * 1000 - now_ms()) < 70_000
 
 
 async def test_orders_are_found_by_reference_twins_and_absent_ones_too() -> None:

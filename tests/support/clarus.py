@@ -22,13 +22,13 @@ FAST = FloorSpeed(0.01, 0.01, 0.01)
 
 ADDRESS = Address(
     name="A. Buyer",
-    company="Buyers Ltd",
     line1="1 High St",
     city="Leeds",
     postcode="LS1 1AA",
     country="GB",
     phone="+441130000000",
     email="buyer@example.com",
+    extra="Buyers Ltd",
 )
 
 
@@ -73,14 +73,18 @@ class Clarus:
         """A release with a new reference."""
         self.numbers += 1
         key = f"ct-eu:{self.numbers}"
-        given: dict[str, Any] = {"warehouse": "MAIN", "address": ADDRESS, **fields}
+        given: dict[str, Any] = {
+            "warehouse": "MAIN",
+            "address": ADDRESS,
+            "lines": [ReleaseLine(sku=sku, eaches=eaches) for sku, eaches in lines],
+            **fields,
+        }
         return ReleaseOrder(
             channel="clarus",
             order_key=key,
             reference=given.pop("reference", key),
             number=f"A{self.numbers}",
             version=1,
-            lines=[ReleaseLine(sku=sku, eaches=eaches) for sku, eaches in lines],
             **given,
         )
 

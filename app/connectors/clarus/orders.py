@@ -12,14 +12,13 @@ from app.connectors.clarus.quantities import eaches, out, status
 from app.connectors.contract import GoodsOut, Priority
 from app.connectors.errors import Malformed, OutcomeUnknown, PeerError, Refused, Unavailable
 from app.connectors.times import iso
-from schemas.records import Address, ReleaseOrder
+from schemas.records import Address, ReleaseLine, ReleaseOrder
 
 _log = structlog.get_logger(__name__)
 
 _ORDER = "id reference goods_out_status { code } warehouse { id code }"
 _LINE = "id order_quantity allocated_quantity pick_quantity dispatch_quantity product { id code } goods_out { id }"
 _ALREADY_ALLOCATED = "59 "
-_PACKING_LIMIT = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,23 +149,20 @@ class Orders:
         unknown = [line.sku for line in order.lines if line.sku not in ids]
         if unknown:
             raise Refused(PEER, "create of a goods out", f"Clarus has no product {', '.join(unknown)}")
+        now = self._client.peer_time()[1]
+        leave_at = now + given.dispatch_within_s * 1000 if order.leave_at is None else max(now, order.leave_at)
         attributes: dict[str, Any] = {
+            **given.order_attributes,
             "goods_out_type": given.goods_out_type,
             "account_id": int(await self._lookups.account(priority)),
             "reference": order.reference,
             "external_system_reference1": order.order_key,
-            "external_system_reference2": order.number,
-            "expected_date_of_dispatch": iso(self._client.peer_time()[1] + given.dispatch_within_s * 1000),
+            "expected_date_of_dispatch": iso(leave_at),
+            **({"priority": order.priority} if order.priority else {}),
+            **await self._lookups.parties(order.customer, order.order_type, priority),
             **await self._lookups.carriage(order.carrier, order.service, priority),
-            **_texts(order),
-            **given.order_attributes,
-            "lines_changes": [
-                {
-                    "type": "ADD",
-                    "attributes": {"product_id": int(ids[line.sku]), "order_quantity": line.eaches},
-                }
-                for line in order.lines
-            ],
+            **order.texts,
+            "lines_changes": [{"type": "ADD", "attributes": _line(line, int(ids[line.sku]))} for line in order.lines],
         }
         bound = _bound(order)
         if bound is not None:
@@ -189,25 +185,29 @@ def _bound(order: ReleaseOrder) -> str | None:
     return named.pop() if len(named) == 1 else None
 
 
-def _texts(order: ReleaseOrder) -> dict[str, str]:
-    """What is too long for packing notes is cut there and stands whole in the order notes."""
-    texts = dict(order.texts)
-    whole = texts.get("packing_notes", "")
-    if len(whole) > _PACKING_LIMIT:
-        texts["packing_notes"] = whole[: _PACKING_LIMIT - 1] + "…"
-        texts["order_notes"] = "\n".join(part for part in (texts.get("order_notes", ""), whole) if part)
-    return texts
+def _line(line: ReleaseLine, product_id: int) -> dict[str, Any]:
+    """A line's attributes (fact sheet 6.3), with the lines of the storefront's order that it stands for."""
+    given = {
+        "product_id": product_id,
+        "order_quantity": line.eaches,
+        "external_system_reference1": line.reference,
+        "alt_line_reference": line.reference,
+        "alt_line_number": line.number,
+        "alt_product_code": line.code,
+        "alt_line_note": line.note,
+    }
+    return {name: value for name, value in given.items() if value != ""}
 
 
 def _address(address: Address) -> dict[str, str]:
-    """Clarus' address (fact sheet 3.1): the town stands in address_3; a company beside a person's name in address_5. Nothing empty is sent."""
+    """Clarus' address (fact sheet 3.1): the town stands in address_3. Nothing empty is sent."""
     fields = {
-        "name": address.name or address.company,
+        "name": address.name,
         "address_1": address.line1,
         "address_2": address.line2,
         "address_3": address.city,
         "address_4": address.region,
-        "address_5": address.company if address.name else "",
+        "address_5": address.extra,
         "postcode": address.postcode,
         "country_code": address.country,
         "email_address": address.email,

@@ -53,6 +53,15 @@ class Product:
 
 
 @dataclass(slots=True, eq=False)
+class Party:
+    """A customer or an order type: a code that orders refer to."""
+
+    id: int
+    code: str
+    name: str
+
+
+@dataclass(slots=True, eq=False)
 class Carrier:
     id: int
     code: str

@@ -123,6 +123,27 @@ def _reference_roots(tenant: Tenant) -> dict[str, Root]:
             },
             lambda where: tenant.services.values(),
         ),
+        "customers": Root(
+            "CustomerFilterType",
+            {**NAMED, **dict.fromkeys(("shelf_life_min", "shelf_life_max", "external_system_reference1"), nothing)},
+            {
+                "code": text_filter(code_of),
+                "name": text_filter(lambda c: c.name),
+                "external_system_reference1": text_filter(nothing),
+            },
+            lambda where: tenant.customers.values(),
+        ),
+        "order_types": Root(
+            "OrderTypeFilterType",
+            {**NAMED, "duty_payable": lambda t: False},
+            {
+                "code": text_filter(code_of),
+                "name": text_filter(lambda t: t.name),
+                "duty_payable": Filter("BooleanInputType", lambda t: False),
+                "created_at": time_filter(nothing),
+            },
+            lambda where: tenant.order_types.values(),
+        ),
         "automations": Root(
             "AutomationFilterType",
             {
