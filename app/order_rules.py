@@ -19,5 +19,6 @@ def order_rules(settings: Settings, catalogue: Catalogue) -> Rules:
         code: Carriage(given.name, re.compile(given.tracking) if given.tracking else None, given.link)
         for code, given in settings.carriers.items()
     }
+    orders_from = {name: given.orders_from_ms for name, given in settings.channels.items()}
     early_wait = settings.settings.delivery.early_wait
-    return Rules(catalogue, shipping, carriers, early_wait, release_rules(settings), wording(settings))
+    return Rules(catalogue, shipping, carriers, early_wait, orders_from, release_rules(settings), wording(settings))

@@ -6,7 +6,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, SecretStr
+from pydantic import AwareDatetime, BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -118,6 +118,7 @@ def _words(annotation: Any) -> str:
         float: "number",
         Decimal: "number",
         bool: "`true`, `false`",
+        AwareDatetime: "time with its zone",
     }[bare]
 
 

@@ -53,6 +53,7 @@ class Desk:
         clock: Callable[[], float],
         rng: random.Random,
         starts_in_shadow: bool = False,
+        orders_from: int = 0,
     ) -> None:
         self.channel, self.partition, self.engine, self.gate = channel, partition, engine, gate
         self.catalogue, self.settings, self.tables, self.rng = catalogue, settings, tables, rng
@@ -62,6 +63,7 @@ class Desk:
         self.pauses: dict[str, PauseRow] = {}
         self.mode: ModeRow | None = None
         self.mode_changed = asyncio.Event()
+        self.orders_from = orders_from
         self._starts_in_shadow = starts_in_shadow
         self._pauses_changed = asyncio.Event()
         self._alarms: list[Alarm] = []

@@ -163,6 +163,7 @@ class OrderIntake:
             overlap=settings.sweeps.order_overlap,
             margin=settings.bounds.consistency_margin,
             resolution=self._connector.order_resolution_ms,
+            first=self._desk.orders_from,
         )
         async for page in self._connector.poll_orders(since, Priority.RELEASE):
             await self._hand_on(page.orders)

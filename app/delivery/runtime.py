@@ -257,6 +257,7 @@ class DeliveryRuntime:
             self._clock,
             random.Random(self._rng.getrandbits(64)),
             starts_in_shadow=chosen.mode == "shadow",
+            orders_from=given.orders_from_ms if given is not None else 0,
         )
         if channel == CLARUS:
             warehouse = self._connectors.warehouse(gate)

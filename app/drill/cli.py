@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -10,6 +11,7 @@ import click
 from app.broker import BundledBroker
 from app.drill import demo as demonstration
 from app.drill.display import Quiet, Screen, show_outcome
+from app.drill.hold import HOLD_SECONDS, can_hold, until_enter
 from app.drill.processes import ProcessFailed
 from app.drill.product import Broker, ForeignBroker
 from app.drill.read import Drill, read_drill
@@ -62,7 +64,7 @@ def drill(
     if file is None:
         raise click.UsageError("which file? (clarus-stream drill --help shows examples)")
     _check_report(report)
-    _finish(_run(read_drill(file), report, broker, quiet, [], logs))
+    _finish(_run(read_drill(file), report, broker, quiet, _no_hints, logs))
 
 
 @click.command()
@@ -73,7 +75,12 @@ def drill(
     "--broker", metavar="HOST:PORT", help="A running Kafka, plaintext; default: the bundled broker, in memory."
 )
 @click.option("--quiet", is_flag=True, help="Print nothing but faults.")
-def demo(report: Path | None, broker: str | None, quiet: bool) -> None:
+@click.option(
+    "--hold/--no-hold",
+    default=None,
+    help=f"Let it run on afterwards, at most {HOLD_SECONDS / 60:.0f} minutes, to ask it; default: in a terminal.",
+)
+def demo(report: Path | None, broker: str | None, quiet: bool, hold: bool | None) -> None:
     """A sale of about a minute on two simulated storefronts with one simulated warehouse behind them, through the real pipeline.
 
     \b
@@ -81,7 +88,10 @@ def demo(report: Path | None, broker: str | None, quiet: bool) -> None:
       clarus-stream demo
     """
     _check_report(report)
-    _finish(_run(demonstration.demo_drill(), report, broker, quiet, demonstration.hints()))
+    held = (hold or (hold is None and not quiet)) and can_hold()
+    if hold and not held:
+        raise Problem("--hold needs a terminal: there is nobody here to ask it or to end it", 2)
+    _finish(_run(demonstration.demo_drill(), report, broker, quiet, demonstration.hints, hold=held))
 
 
 def _check_report(report: Path | None) -> None:
@@ -91,11 +101,27 @@ def _check_report(report: Path | None) -> None:
         )
 
 
+def _no_hints(outcome: Outcome, held: Path | None) -> list[str]:
+    return []
+
+
 def _run(
-    drill: Drill, report: Path | None, broker: str | None, quiet: bool, hints: list[str], logs: Path | None = None
+    drill: Drill,
+    report: Path | None,
+    broker: str | None,
+    quiet: bool,
+    hints: Callable[[Outcome, Path | None], list[str]],
+    logs: Path | None = None,
+    hold: bool = False,
 ) -> Outcome:
     to_screen = report is not None and str(report) == "-"
     console = screen(stderr=to_screen)
+
+    async def show_and_hold(outcome: Outcome, configuration: Path) -> None:
+        show_outcome(console, outcome, hints(outcome, configuration))
+        console.print("\nPress Enter to end it.", style="bold")
+        await until_enter()
+
     chosen: Broker = ForeignBroker(broker) if broker else BundledBroker()
     run = DrillRun(
         drill.file,
@@ -105,6 +131,7 @@ def _run(
         Quiet() if quiet else Screen(console),
         foreign=broker is not None,
         logs=logs,
+        after=show_and_hold if hold else None,
     )
     try:
         outcome = asyncio.run(_interruptible(run))
@@ -112,9 +139,9 @@ def _run(
         raise Problem(str(failed).splitlines(), FAILED) from failed
     except Stopped as stopped:
         raise Problem(str(stopped), stopped.status) from None
-    if not quiet:
-        show_outcome(console, outcome, hints)
-    elif not outcome.ok:
+    if not quiet and not hold:
+        show_outcome(console, outcome, hints(outcome, None))
+    elif not hold and not outcome.ok:
         show_outcome(screen(stderr=True), outcome, [])
     if run.kept_logs and outcome.failures:
         click.echo(run.kept_logs, err=True)

@@ -84,6 +84,14 @@ class Product:
         return [*self.workers, *([self.ingress] if self.ingress else [])]
 
     @property
+    def configuration(self) -> Path:
+        """The first worker's configuration file: what commands about the running product take."""
+        return self._configuration("worker-0")
+
+    def _configuration(self, name: str) -> Path:
+        return self.folder / f"{name}.yaml"
+
+    @property
     def failures(self) -> list[str]:
         """Processes that ended by themselves."""
         return [failure for process in self.processes for failure in process.failures]
@@ -96,7 +104,7 @@ class Product:
         await asyncio.to_thread(_create_topics, self.settings)
         await self._connect_streams()
         data = self._data(ingress_port, "ingress", free_port())
-        ingress_file = write_configuration(self.folder / "ingress.yaml", data)
+        ingress_file = write_configuration(self._configuration("ingress"), data)
         base = f"http://127.0.0.1:{ingress_port}"
         self._peers.notify(lambda channel: base + hook_path(channel, self.settings))
         self.ingress = Process(
@@ -122,7 +130,7 @@ class Product:
 
     def _worker(self, name: str, ingress_port: int) -> Process:
         port = free_port()
-        path = write_configuration(self.folder / f"{name}.yaml", self._data(ingress_port, name, port))
+        path = write_configuration(self._configuration(name), self._data(ingress_port, name, port))
         self._status_urls[name] = f"http://127.0.0.1:{port}/status"
         disk = self.folder / "data" / name
         command = [*self._worker_command, "--config", str(path)]

@@ -5,7 +5,7 @@ Every wait is bounded, and whatever was started is stopped, however the drill en
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -54,7 +54,10 @@ class Display(Protocol):
 
 
 class DrillRun:
-    """One run of one file. `broker` is started and stopped here; `logs` is a folder that gets the logs of all processes; `worker` starts a worker."""
+    """One run of one file. `broker` is started and stopped here; `logs` is a folder that gets the logs of all processes; `worker` starts a worker.
+
+    `after` is awaited with the outcome and a worker's configuration file while everything still runs; the display is stopped by then.
+    """
 
     def __init__(
         self,
@@ -67,8 +70,9 @@ class DrillRun:
         foreign: bool,
         logs: Path | None = None,
         worker: Sequence[str] = (*PROGRAM, "worker"),
+        after: Callable[[Outcome, Path], Awaitable[None]] | None = None,
     ) -> None:
-        self._logs, self._worker = logs, worker
+        self._logs, self._worker, self._after = logs, worker, after
         self._file, self._raw, self._factory, self._broker, self._display = file, raw, factory, broker, display
         self._foreign = foreign
         self.kept_logs = ""
@@ -91,7 +95,11 @@ class DrillRun:
             try:
                 await peers.start()
                 await product.start()
-                return await self._drill(peers, product, progress)
+                outcome = await self._drill(peers, product, progress)
+                if self._after is not None:
+                    self._display.stop()
+                    await self._after(outcome, product.configuration)
+                return outcome
             finally:
                 progress.phase = "stopping"
                 await product.stop(logs=self._logs)

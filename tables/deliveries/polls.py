@@ -17,8 +17,10 @@ class PollRow(msgspec.Struct, array_like=True):
     feed: str = ""
 
 
-def since(row: PollRow, now: int, *, whole: bool, overlap: int, margin: int, resolution: int) -> int:
-    """The time from which on changed orders are asked for. A channel's first poll is whole and starts one overlap before `now`."""
+def since(row: PollRow, now: int, *, whole: bool, overlap: int, margin: int, resolution: int, first: int = 0) -> int:
+    """The time from which on changed orders are asked for. A channel's first poll is whole and starts at `first`; without one, one overlap before `now`."""
+    if not row.started_at and first:
+        return min(first, now)
     if whole or not row.started_at:
         return (row.whole_at or row.started_at or now) - overlap
     return min(row.started_at, row.watermark) - margin - resolution

@@ -55,6 +55,8 @@ def snapshot(row: OrderRow, seen: OrderSnapshot, rules: Rules, now: int) -> list
         row.number = row.number or seen.number
         return _exception(row, "poison_record", seen.faults["poison_record"], now)
     mended = _exception(row, "poison_record", "", now)
+    if seen.created_at < rules.orders_from.get(row.channel, 0):
+        seen.excluded = seen.excluded or "placed before orders_from: left to the program before this one"
     if last is not None:
         if seen.version < row.version:
             return mended

@@ -61,6 +61,8 @@ class Rules:
     carriers: Mapping[str, Carriage] = field(default_factory=dict)
     early_wait: int = 900_000
     """Milliseconds for which a despatch waits for its order before somebody is told."""
+    orders_from: Mapping[str, int] = field(default_factory=dict)
+    """Channel to the time from which on its orders are ours; those placed before are left to the program before this one."""
     release: Mapping[str, ReleaseRules] = field(default_factory=dict)
     wording: Wording = field(default_factory=Wording)
 

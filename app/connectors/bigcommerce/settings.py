@@ -2,20 +2,15 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import Field, SecretStr
+
+from app.connectors.channel import ChannelSettings
 
 
-class BigCommerceSettings(BaseModel):
+class BigCommerceSettings(ChannelSettings):
     """How to reach one BigCommerce store and what to do there."""
 
-    model_config = ConfigDict(extra="forbid")
-
     system: Literal["bigcommerce"]
-    mode: Literal["live", "shadow"] = Field(
-        "live",
-        description="Where the channel starts. shadow: figures are computed and compared, nothing is written there; ended by `clarus-stream go-live`, after"
-        " which this setting has no say.",
-    )
     api_url: str = Field("https://api.bigcommerce.com", description="API host.")
     store_hash: str = Field("", description="Store hash.")
     access_token: SecretStr = Field(SecretStr(""), description="X-Auth-Token of the API account.")

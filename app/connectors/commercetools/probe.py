@@ -29,7 +29,8 @@ class Probe:
             return findings
         for resource, scope in _READS.items():
             findings.append(await self._guarded(f"read {resource}", partial(self._readable, resource), scope))
-        findings.append(self._may_write())
+        findings.append(self._may_write("inventory", "manage_products"))
+        findings.append(self._may_write("orders", "manage_orders", blocking=False))
         findings.append(await self._guarded("marker type", self._marker_type, "manage_types"))
         findings.append(await self._guarded("out-of-stock guard", self._guard, "view_products"))
         findings.append(await self._guarded("inventory mode", self._modes, "view_orders"))
@@ -60,14 +61,13 @@ class Probe:
             return Finding(f"read {resource}", False, text, "check api_url and project_key of the channel")
         return Finding(f"read {resource}", True, "allowed")
 
-    def _may_write(self) -> Finding:
-        """By the scopes of the token: the only way to know without writing."""
+    def _may_write(self, what: str, scope: str, blocking: bool = True) -> Finding:
+        """By the scopes of the token: the only way to know without writing. Without the scope for orders stock still goes out, parcels do not."""
         granted = self._client.credentials.scope.split()
-        needed = {f"manage_products:{self._project}", f"manage_project:{self._project}"}
-        if not granted or needed & set(granted):
-            return Finding("write inventory", True, "the token holds manage_products" if granted else "scopes not told")
-        remedy = f"give the API client the scope manage_products:{self._project}"
-        return Finding("write inventory", False, "the token does not hold manage_products", remedy)
+        if not granted or {f"{scope}:{self._project}", f"manage_project:{self._project}"} & set(granted):
+            return Finding(f"write {what}", True, f"the token holds {scope}" if granted else "scopes not told")
+        remedy = f"give the API client the scope {scope}:{self._project}"
+        return Finding(f"write {what}", False, f"the token does not hold {scope}", remedy, blocking)
 
     async def _marker_type(self) -> Finding:
         path = f"types/key={quote(self._type, safe='')}"

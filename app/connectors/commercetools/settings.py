@@ -2,20 +2,15 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import Field, SecretStr
+
+from app.connectors.channel import ChannelSettings
 
 
-class CommercetoolsSettings(BaseModel):
+class CommercetoolsSettings(ChannelSettings):
     """How to reach one commercetools project and what to do there."""
 
-    model_config = ConfigDict(extra="forbid")
-
     system: Literal["commercetools"]
-    mode: Literal["live", "shadow"] = Field(
-        "live",
-        description="Where the channel starts. shadow: figures are computed and compared, nothing is written there; ended by `clarus-stream go-live`, after"
-        " which this setting has no say.",
-    )
     api_url: str = Field("https://api.europe-west1.gcp.commercetools.com", description="HTTP API host.")
     auth_url: str = Field("https://auth.europe-west1.gcp.commercetools.com", description="Token host.")
     project_key: str = Field("", description="Project key.")

@@ -20,7 +20,7 @@ class Project:
 
     def __init__(self) -> None:
         self.answers: dict[str, Callable[[httpx.Request], httpx.Response]] = {}
-        self.scope = "manage_products:shop view_orders:shop"
+        self.scope = "manage_products:shop manage_orders:shop"
         self.posted: list[tuple[str, Any]] = []
 
     def answer(self, request: httpx.Request) -> httpx.Response:
@@ -76,6 +76,14 @@ async def test_a_token_that_may_not_write_blocks() -> None:
     finding = (await project.probe())["write inventory"]
     assert (finding.ok, finding.blocking) == (False, True)
     assert "manage_products:shop" in finding.remedy
+
+
+async def test_a_token_that_may_not_write_orders_is_named_and_stock_still_goes_out() -> None:
+    project = Project()
+    project.scope = "manage_products:shop view_orders:shop"
+    finding = (await project.probe())["write orders"]
+    assert (finding.ok, finding.blocking) == (False, False)
+    assert "manage_orders:shop" in finding.remedy
 
 
 async def test_a_wrong_project_key_is_named() -> None:

@@ -15,6 +15,14 @@ def test_a_channels_first_poll_is_whole_and_starts_one_overlap_before_now() -> N
     assert polls.since(row, 1_000_000, whole=True, **HOW) == 700_000
 
 
+def test_a_channels_first_poll_starts_where_its_orders_become_ours_and_later_ones_do_not() -> None:
+    row = PollRow("shop")
+    assert polls.since(row, 1_000_000, whole=True, first=20_000, **HOW) == 20_000
+    assert polls.since(row, 1_000_000, whole=True, first=2_000_000, **HOW) == 1_000_000
+    polls.completed(row, 1_000_000, whole=True, margin=2_000)
+    assert polls.since(row, 1_010_000, whole=True, first=20_000, **HOW) == 700_000
+
+
 def test_a_whole_poll_starts_one_overlap_before_the_last_whole_one() -> None:
     row = PollRow("shop")
     polls.completed(row, 1_000_000, whole=True, margin=2_000)

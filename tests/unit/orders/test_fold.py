@@ -1,5 +1,6 @@
 """Orders folded: what the ledger, the warehouse and subscribers are told, and what happens when events repeat, overtake each other or are taken back."""
 
+import dataclasses
 from typing import Any
 
 import msgspec
@@ -105,6 +106,21 @@ def test_an_unpaid_order_counts_against_stock_and_is_released_once_when_it_is_pa
         order(line("M1", 2), version=2), order(line("M1", 2), version=2), order(line("M1", 2), version=3), row=row
     )
     assert len(of(ReleaseOrder, effects)) == 1
+
+
+def test_an_order_of_the_program_before_this_one_is_never_released_however_it_changes() -> None:
+    rules = dataclasses.replace(RULES, orders_from={"shop": 1001})
+    row = fold.new_row("shop", "7")
+    for version in (1, 2):
+        effects = fold.snapshot(row, order(line("M1", version), version=version), rules, 5000)
+        assert not of(ReleaseOrder, effects) and not of(ExceptionState, effects)
+        assert [demand.state for demand in of(DemandLine, effects)] == ["CLOSED"]
+    assert (row.state, row.reason) == ("IGNORED", "placed before orders_from: left to the program before this one")
+    row = fold.new_row("shop", "7")
+    assert of(
+        ReleaseOrder,
+        fold.snapshot(row, order(line("M1", 1)), dataclasses.replace(rules, orders_from={"shop": 1000}), 5000),
+    )
 
 
 def test_a_bundle_is_demand_of_its_components_and_a_line_of_nothing_under_its_own_code() -> None:
