@@ -25,8 +25,8 @@ from schemas.records import (
     WarehouseDespatch,
     Watermark,
 )
-from tables.orders import attention, fold
-from tables.orders.fold import Effect
+from tables.orders import answers, attention, fold, shipping
+from tables.orders.effects import Effect, new_row
 from tables.orders.rows import OrderRow, WaitRow
 from tables.orders.rules import Rules
 from tables.stock.figures import EXCEPTIONS, Parts
@@ -80,7 +80,7 @@ class Orders:
                 done += 1
                 continue
             channel, _, order_id = key.partition(":")
-            row = batch.get(self._table, key) or fold.new_row(channel, order_id)
+            row = batch.get(self._table, key) or new_row(channel, order_id)
             before = exceptions(row)
             match body:
                 case OrderSnapshot():
@@ -91,14 +91,14 @@ class Orders:
                     if row.snapshot is None and row.early is None:
                         due = event.received_at + self._rules.early_wait
                         batch.put(self._waits, wait_key(due, key), WaitRow(key))
-                    effects = fold.despatched(row, body, self._rules, event.received_at)
+                    effects = shipping.despatched(row, body, self._rules, event.received_at)
                     superseded += row.snapshot is not None and row.despatch_read == read_before
                 case ShipmentOutcome():
-                    effects = fold.shipment(row, body, self._rules, event.received_at)
+                    effects = shipping.shipment(row, body, self._rules, event.received_at)
                 case ExceptionCommand():
                     effects = attention.command(row, body, self._rules, event.received_at)
                 case _:
-                    effects = fold.warehouse(row, body, event.received_at)
+                    effects = answers.warehouse(row, body, self._rules, event.received_at)
             done += 1
             batch.put(self._table, key, row)
             if exceptions(row) != before:
@@ -118,7 +118,7 @@ class Orders:
                 continue
             before = exceptions(row)
             emit = Emitter(self._codecs, context, f"early:{name}", None, "orders", context.now_ms)
-            for effect in fold.unmatched(row, context.now_ms):
+            for effect in shipping.unmatched(row, context.now_ms):
                 self._send(emit, row, effect)
             context.put(self._table, wait.order_key, row)
             if exceptions(row) != before:

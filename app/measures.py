@@ -18,7 +18,7 @@ from app.engine.api import Context, Table
 from app.exposition import Totals
 from app.sums import Source, Sums, SumsKeeper
 from tables.deliveries.troubles import OWNERS as delivery_owners
-from tables.orders.lifecycle import OWNERS as order_owners
+from tables.orders.exceptions import OWNERS as order_owners
 from tables.orders.rows import OrderRow
 from tables.reconciliation import Cause, result_of
 from tables.stock import drift, figures

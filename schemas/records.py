@@ -100,6 +100,7 @@ WarehouseStatus = Literal[
     "CANCEL_REFUSED",
     "DRAFT",
     "UNMAPPED",
+    "CHANGE_REFUSED",
 ]
 """Clarus' status, or the outcome of our request."""
 
@@ -111,6 +112,8 @@ class WarehouseOrder(Record, kw_only=True):
     status: WarehouseStatus
     wms_id: str = ""
     detail: str = ""
+    holds: int = 0
+    lines: dict[str, int] = {}
 
 
 class WarehouseParcel(Record, kw_only=True):
@@ -390,6 +393,7 @@ class ReleaseOrder(Record, kw_only=True):
     order_type: str = ""
     priority: int = 0
     leave_at: int | None = None
+    amends: bool = False
 
 
 class CancelOrder(Record, kw_only=True):

@@ -6,16 +6,12 @@ because an order that is released is not judged again; of its parcels those are 
 
 from schemas.records import ExceptionCommand
 from tables.orders.demand import read
-from tables.orders.fold import (
-    Effect,
-    before_release,
-    despatch_effects,
-    exception_state,
-    next_revision,
-    status_of,
-)
+from tables.orders.effects import Effect, next_revision, status_of
+from tables.orders.exceptions import exception_state
+from tables.orders.judgement import before_release
 from tables.orders.rows import OpenException, OrderRow
 from tables.orders.rules import Rules
+from tables.orders.shipping import despatch_effects
 
 
 def command(row: OrderRow, given: ExceptionCommand, rules: Rules, now: int) -> list[Effect]:

@@ -85,13 +85,14 @@ def _fitted(seen: OrderSnapshot, rules: Rules) -> Fitted:
     return fit(seen.address or Address(), name_limit=rules.wording.short, phone=given.phone, email=given.email)
 
 
-def release_order(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules) -> tuple[ReleaseOrder, str]:
-    """The goods out of the order as it is now, and in words what had to be cut; nothing where nothing was."""
+def release_order(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules) -> ReleaseOrder:
+    """The goods out of the order as it is now. What had to be cut is kept in the row, for its public state."""
     given, wording = rules.of_channel(seen.channel), rules.wording
     carrier = rules.shipping.get(seen.shipping_method, CarrierService("", ""))
     fitted = _fitted(seen, rules) if seen.address else None
     texts, told = notes.texts(seen, given, wording, fitted.cut if fitted else {})
-    order = ReleaseOrder(
+    row.cut = f"cut for the warehouse: {'; '.join(told)}" if told else ""
+    return ReleaseOrder(
         channel="clarus",
         order_key=row.key,
         reference=row.reference,
@@ -108,7 +109,6 @@ def release_order(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: R
         priority=carrier.priority,
         leave_at=None if seen.requested_at is None else seen.requested_at - given.lead,
     )
-    return order, f"cut for the warehouse: {'; '.join(told)}" if told else ""
 
 
 def _named(rules: ReleaseRules, seen: OrderSnapshot) -> bool:

@@ -93,12 +93,17 @@ class WaitRow(msgspec.Struct, array_like=True, frozen=True):
     order_key: str
 
 
-def with_state(demand: Demand, state: LineState, *, units: int | None = None) -> Demand:
-    """The same demand in another state, with other units where given."""
+def with_state(demand: Demand, state: LineState) -> Demand:
+    """The same demand in another state."""
     changed = copy(demand)
     changed.state = state
-    if units is not None:
-        changed.units = units
+    return changed
+
+
+def gone(demand: Demand, state: LineState) -> Demand:
+    """The demand of a line that its storefront does not show any more: it put back what it took."""
+    changed = with_state(demand, state)
+    changed.units = 0
     return changed
 
 

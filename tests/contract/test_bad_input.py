@@ -14,6 +14,7 @@ from schemas.codec import Codecs
 from schemas.records import Event, ExceptionState, NormalisedOrder, OrderSnapshot, ReleaseOrder
 from tables.catalogue import Catalogue, Listing, Product
 from tables.orders import fold
+from tables.orders.effects import Effect, new_row
 from tables.orders.rules import CarrierService, Rules
 from tests.contract.storefronts import CASES, NAME, Case, Shop, connected, until
 from tests.support.clarus import Clarus, clarus
@@ -40,8 +41,8 @@ async def through(shop: Shop, tenant: Clarus, given: NewOrder) -> Ended:
     await shop.simulator.place(given)
     await until(shop.simulator.quiet)
     polled = [one for one in await shop.poll() if one.number == given.number]
-    row = fold.new_row(NAME, polled[0].order_id)
-    effects: list[fold.Effect] = []
+    row = new_row(NAME, polled[0].order_id)
+    effects: list[Effect] = []
     for one in polled:
         effects += fold.snapshot(row, _over_the_wire(one), RULES, 5000)
     releases = [one for one in effects if isinstance(one, ReleaseOrder)]

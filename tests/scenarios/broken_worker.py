@@ -13,6 +13,7 @@ from app.delivery.bucket import Bucket
 from schemas.records import OrderSnapshot, ReleaseOrder, StockLevel
 from tables.deliveries import releases, shipments
 from tables.orders import fold as orders
+from tables.orders.effects import Effect
 from tables.orders.rows import OrderRow
 from tables.orders.rules import Rules
 from tables.stock import levels, pool
@@ -30,7 +31,7 @@ def _everywhere(rule: Callable[..., Any], instead: Callable[..., Any]) -> None:
 def orders_are_not_released() -> None:
     snapshot = orders.snapshot
 
-    def silent(row: OrderRow, seen: OrderSnapshot, rules: Rules, now: int) -> list[orders.Effect]:
+    def silent(row: OrderRow, seen: OrderSnapshot, rules: Rules, now: int) -> list[Effect]:
         return [effect for effect in snapshot(row, seen, rules, now) if not isinstance(effect, ReleaseOrder)]
 
     _everywhere(snapshot, silent)

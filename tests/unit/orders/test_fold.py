@@ -19,8 +19,8 @@ from schemas.records import (
     WarehouseOrder,
 )
 from tables.catalogue import Catalogue, Listing, PolicyRule, Product
-from tables.orders import fold
-from tables.orders.fold import Effect
+from tables.orders import answers, fold
+from tables.orders.effects import Effect, new_row
 from tables.orders.references import LIMIT, reference_of
 from tables.orders.rows import OrderRow
 from tables.orders.rules import CarrierService, Rules
@@ -64,14 +64,14 @@ def order(*lines: OrderLine, version: int = 1, **fields: Any) -> OrderSnapshot:
 
 
 def play(*events: OrderSnapshot | WarehouseOrder, row: OrderRow | None = None) -> tuple[OrderRow, list[Effect]]:
-    row = row or fold.new_row("shop", "7")
+    row = row or new_row("shop", "7")
     effects: list[Effect] = []
     for event in events:
         event = msgspec.convert(msgspec.to_builtins(event), type(event))
         if isinstance(event, OrderSnapshot):
             effects += fold.snapshot(row, event, RULES, 5000)
         else:
-            effects += fold.warehouse(row, event, 5000)
+            effects += answers.warehouse(row, event, RULES, 5000)
         row = msgspec.msgpack.decode(msgspec.msgpack.encode(row), type=OrderRow)
     return row, effects
 
@@ -110,13 +110,13 @@ def test_an_unpaid_order_counts_against_stock_and_is_released_once_when_it_is_pa
 
 def test_an_order_of_the_program_before_this_one_is_never_released_however_it_changes() -> None:
     rules = dataclasses.replace(RULES, orders_from={"shop": 1001})
-    row = fold.new_row("shop", "7")
+    row = new_row("shop", "7")
     for version in (1, 2):
         effects = fold.snapshot(row, order(line("M1", version), version=version), rules, 5000)
         assert not of(ReleaseOrder, effects) and not of(ExceptionState, effects)
         assert [demand.state for demand in of(DemandLine, effects)] == ["CLOSED"]
     assert (row.state, row.reason) == ("IGNORED", "placed before orders_from: left to the program before this one")
-    row = fold.new_row("shop", "7")
+    row = new_row("shop", "7")
     assert of(
         ReleaseOrder,
         fold.snapshot(row, order(line("M1", 1)), dataclasses.replace(rules, orders_from={"shop": 1000}), 5000),
@@ -281,7 +281,7 @@ EVENTS = st.one_of(
 def test_revisions_rise_effects_happen_once_and_an_open_order_is_never_uncounted(
     events: list[OrderSnapshot | WarehouseOrder],
 ) -> None:
-    row = fold.new_row("shop", "7")
+    row = new_row("shop", "7")
     releases = cancels = 0
     last: dict[str, int] = {}
     for event in events:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from schemas.records import Address, ExceptionState, NormalisedOrder, OrderSnapshot, ReleaseOrder
-from tables.orders import fold
-from tables.orders.fold import Effect
+from tables.orders import answers, fold
+from tables.orders.effects import Effect, new_row, status_of
 from tables.orders.rows import OrderRow
 from tables.orders.rules import CarrierService, Instruction, ReleaseRules, Rules, Wording
 from tests.unit.orders.test_fold import ADDRESS, CATALOGUE, answer, line, of, order
@@ -20,7 +20,7 @@ def ruled(wording: Wording | None = None, **fields: Any) -> Rules:
 
 
 def seen(*snapshots: OrderSnapshot, rules: Rules = RULES) -> tuple[OrderRow, list[Effect]]:
-    row = fold.new_row("shop", "7")
+    row = new_row("shop", "7")
     return row, [effect for one in snapshots for effect in fold.snapshot(row, one, rules, 5000)]
 
 
@@ -121,8 +121,8 @@ def test_what_is_cut_stands_whole_in_the_order_notes_and_is_said_in_the_public_s
         "cut for the warehouse: packing_notes: 255 of 300 characters; external_system_reference3: 255 of 300 characters;"
         " address, street; address, phone"
     )
-    fold.warehouse(row, answer("PENDING"), 5000)
-    assert fold.status_of(row).reason == said
+    answers.warehouse(row, answer("PENDING"), RULES, 5000)
+    assert status_of(row).reason == said
 
 
 def test_a_note_of_10_kb_goes_whole_and_one_setting_says_how_long_notes_may_be() -> None:
