@@ -22,7 +22,17 @@ from schemas import catalogue as topics
 from schemas.records import ReleaseOrder, WarehouseOrder
 from tables.deliveries import parcels
 from tables.deliveries import releases as rules
-from tables.deliveries.releases import AtWarehouse, Cancel, Create, Idle, LookUp, ReleaseRow, Report
+from tables.deliveries.releases import (
+    AtWarehouse,
+    Cancel,
+    CancelTwin,
+    Create,
+    Idle,
+    LookUp,
+    ProcessPicks,
+    ReleaseRow,
+    Report,
+)
 
 ROWS_AT_ONCE: Final = 500
 WRITES_AT_ONCE: Final = 6
@@ -50,6 +60,8 @@ class Round:
     looks: list[str] = field(default_factory=list)
     creates: list[ReleaseOrder] = field(default_factory=list)
     cancels: list[GoodsOut] = field(default_factory=list)
+    twins: list[GoodsOut] = field(default_factory=list)
+    picks: list[GoodsOut] = field(default_factory=list)
     later: list[str] = field(default_factory=list)
     parked: list[str] = field(default_factory=list)
     waits: dict[str, int] = field(default_factory=dict)
@@ -121,10 +133,11 @@ class Releases:
         def take_over(context: Context, _: Emitter) -> tuple[list[str], dict[str, list[str]]]:
             todo, at_work = list[str](), dict[str, list[str]]()
             for key, row in context.scan(desk.tables.releases):
+                if rules.watched(row):
+                    todo.append(key)
                 if rules.pending(row):
                     rules.foreign(row, context.now_ms)
                     context.put(desk.tables.releases, key, row)
-                    todo.append(key)
                 if rules.at_work(row):
                     at_work[key] = list(row.skus)
             return todo, at_work
@@ -169,10 +182,15 @@ class Releases:
             self._writes += 1
             self._busy.add(order.reference)
             group.create_task(self._create(order))
-        for goods_out in found.cancels:
-            self._writes += 1
-            self._busy.add(goods_out.reference)
-            group.create_task(self._cancel(goods_out))
+        for act, goods_outs in (
+            (self._cancel, found.cancels),
+            (self._cancel_twin, found.twins),
+            (self._process_picks, found.picks),
+        ):
+            for goods_out in goods_outs:
+                self._writes += 1
+                self._busy.add(goods_out.reference)
+                group.create_task(act(goods_out))
         if self._todo and self._writes < WRITES_AT_ONCE:
             self._alarm.ring()
 
@@ -184,7 +202,7 @@ class Releases:
             if row is None:
                 continue
             found.pending[key] = row.since if rules.pending(row) else None
-            step = rules.next_step(row, context.now_ms)
+            step = rules.next_step(row, context.now_ms, picks=self._connector.processes_picks)
             match step:
                 case LookUp():
                     found.looks.append(key)
@@ -194,8 +212,15 @@ class Releases:
                 case Idle():
                     if step.until is not None:
                         found.waits[key] = step.until
-                case Create() | Cancel() if held:
+                case Create() | Cancel() | CancelTwin() | ProcessPicks() if held:
                     found.parked.append(key)
+                case CancelTwin() | ProcessPicks():
+                    if slots <= 0:
+                        found.later.append(key)
+                        continue
+                    slots -= 1
+                    asked = found.twins if isinstance(step, CancelTwin) else found.picks
+                    asked.append(GoodsOut(step.wms_id, key, row.status, row.warehouse, {}))
                 case Create() | Cancel():
                     if slots <= 0:
                         found.later.append(key)
@@ -246,6 +271,67 @@ class Releases:
 
         self._shown.pop(goods_out.reference, None)
         await self._written(goods_out.reference, answer, fold)
+
+    async def _cancel_twin(self, twin: GoodsOut) -> None:
+        answer: str | PeerError
+        try:
+            answer = await doing("cancel_order", self._connector.cancel_order(twin, Priority.RELEASE))
+        except PeerError as error:
+            answer = "CANCEL_REFUSED" if isinstance(error, Refused) else error
+
+        def fold(row: ReleaseRow, now: int) -> None:
+            wait = self._desk.backoff(1, answer.retry_after) if isinstance(answer, PeerError) else 0
+            rules.twin_cancelled(row, wait, now)
+            if answer == "CANCEL_REFUSED":
+                row.doubled = [row.wms_id, twin.wms_id]
+
+        await self._done(twin.reference, answer, fold)
+
+    async def _process_picks(self, goods_out: GoodsOut) -> None:
+        """The order exists whatever becomes of this request: it waits as PENDING and is asked for again."""
+        answer: object = None
+        try:
+            await doing("process_picks", self._connector.process_picks([goods_out], Priority.RELEASE))
+        except PeerError as error:
+            answer = error
+
+        def fold(row: ReleaseRow, now: int) -> None:
+            failed = isinstance(answer, PeerError) and not isinstance(answer, Refused)
+            rules.picks_processed(row, now + (self._desk.backoff(1) if failed else self._desk.settings.sweeps.stock))
+
+        await self._done(goods_out.reference, answer, fold)
+
+    async def _done(self, reference: str, answer: object, fold: Callable[[ReleaseRow, int], None]) -> None:
+        """Commit what became of a request that needs no intent."""
+        desk = self._desk
+
+        def work(context: Context, emit: Emitter) -> Settled | None:
+            row = context.get(desk.tables.releases, reference)
+            if row is None:
+                return None
+            fold(row, context.now_ms)
+            context.put(desk.tables.releases, reference, row)
+            self._tell_doubled(context, emit, row)
+            return Settled(tuple(row.skus), True, rules.at_work(row))
+
+        try:
+            settled = await desk.commit(work)
+        finally:
+            self._writes -= 1
+            self._busy.discard(reference)
+        self._settled(reference, settled)
+        if isinstance(answer, PeerError) and not isinstance(answer, Refused):
+            await desk.failed(answer)
+        else:
+            await desk.worked()
+
+    def _tell_doubled(self, context: Context, emit: Emitter, row: ReleaseRow) -> None:
+        """Goods outs of one order that the warehouse has begun with are for a person."""
+        if row.doubled:
+            text = f"Clarus has several goods outs of this order: {', '.join(row.doubled)}. Cancel all but one there"
+            self._desk.open_trouble(context, emit, "stuck_order", row.order_key, text)
+        else:
+            self._desk.resolve_trouble(context, emit, "stuck_order", row.order_key)
 
     def _failed(self, row: ReleaseRow, error: PeerError, now: int) -> list[WarehouseOrder]:
         if isinstance(error, OutcomeUnknown | Malformed):
@@ -371,6 +457,8 @@ class Releases:
                 if parcels.note(row, one.despatched, one.status == "COMPLETED", context.now_ms):
                     self._left(name, row.parcels_due)
             self._answer(context, emit, row, answers, opened)
+            if there:
+                self._tell_doubled(context, emit, row)
             result[name] = Settled(tuple(row.skus), bool(answers), rules.at_work(row))
         return result
 

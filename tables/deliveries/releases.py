@@ -12,10 +12,11 @@ from typing import Final, Literal, cast, get_args
 import msgspec
 
 from schemas.records import CancelOrder, ReleaseOrder, WarehouseOrder, WarehouseParcel, WarehouseStatus
+from tables.deliveries import twins
+from tables.deliveries.twins import DELETABLE
 
 GONE: Final = frozenset({"CANCELLED", "DELETED"})
 FINAL: Final = frozenset({"CANCELLED", "DELETED", "COMPLETED"})
-DELETABLE: Final = frozenset({"DRAFT", "PENDING"})
 _KNOWN: Final = frozenset(get_args(WarehouseStatus))
 _LOOK_FIRST: Final = 250
 _LOOK_LONGEST: Final = 15_000
@@ -60,6 +61,11 @@ class ReleaseRow(msgspec.Struct, array_like=True):
     parcels_told: int = 0  # `read_at` of what ORDERS was told last
     told_complete: bool = False
     told_parcels: list[WarehouseParcel] = []
+    twin_from: int = 0  # when the last create of unknown outcome began
+    twin_looks: int = 0  # look-ups for a late twin that are over
+    twin: str = ""  # another goods out of the same reference, to be cancelled
+    doubled: list[str] = []  # several that the warehouse has begun with: for a person
+    picks_at: int = 0  # when its picks are to be processed, where that is our business; 0: not
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,20 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
+class CancelTwin:
+    """Cancel a second goods out of the same reference, then `twin_cancelled`. No intent: it is asked again until it is gone."""
+
+    wms_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessPicks:
+    """Have it allocated, then `picks_processed`. No intent: asking twice changes nothing."""
+
+    wms_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Nothing to do at the warehouse: hand the answer over (`report`)."""
 
@@ -91,7 +111,7 @@ class Idle:
     until: int | None
 
 
-Step = LookUp | Create | Cancel | Report | Idle
+Step = LookUp | Create | Cancel | CancelTwin | ProcessPicks | Report | Idle
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +163,10 @@ def hasten(row: ReleaseRow, now: int) -> None:
 # ---- what to do next ------------------------------------------------------------------------------------------------------------------------
 
 
-def next_step(row: ReleaseRow, now: int) -> Step:
-    """What to do now. The caller keeps one request per row."""
+def next_step(row: ReleaseRow, now: int, *, picks: bool = False) -> Step:
+    """What to do now. The caller keeps one request per row. `picks`: having picks processed is our business."""
     if row.intent is None and row.answered >= row.version:
-        return Idle(None)
+        return _afterwards(row, now, row.picks_at if picks else 0)
     if now < row.next_at:
         return Idle(row.next_at)
     if row.intent is not None:
@@ -158,6 +178,18 @@ def next_step(row: ReleaseRow, now: int) -> Step:
     if row.cancel or row.order is None:
         return Cancel() if row.status else Report()
     return Create(row.order)
+
+
+def _afterwards(row: ReleaseRow, now: int, picks_at: int) -> Step:
+    """What is left to do for an order whose command is answered."""
+    if row.twin:
+        return CancelTwin(row.twin) if now >= row.next_at else Idle(row.next_at)
+    turn = twins.due(row)
+    if turn is not None and now >= turn:
+        return LookUp() if now >= row.next_at else Idle(row.next_at)
+    if picks_at and now >= picks_at:
+        return ProcessPicks(row.wms_id)
+    return Idle(min((at for at in (turn, picks_at or None) if at is not None), default=None))
 
 
 def begin(row: ReleaseRow, step: Create | Cancel, now: int) -> Intent:
@@ -207,12 +239,14 @@ def not_sent(row: ReleaseRow, wait: int, now: int) -> None:
 
 def unknown(row: ReleaseRow, now: int) -> None:
     """It may have had its effect: the intent stays, look-ups follow."""
+    _watch(row)
     row.next_at = now + _look_wait(row)
 
 
 def foreign(row: ReleaseRow, now: int) -> None:
     """Taken over from another owner or an earlier life: an intent is an unknown outcome, and its request may still be on its way (`found` waits for that)."""
     row.looked = False
+    _watch(row)
     if row.intent is not None:
         row.next_at = now
 
@@ -227,9 +261,15 @@ def found(
     if looked_at < row.requested_at:
         return []
     row.looks += 1
+    twins.looked(row, looked_at)
     if there:
         alive = [one for one in there if one.status not in GONE]
-        return _there(row, (alive or list(there))[0], now)
+        if twins.is_late(row, alive):
+            return []
+        return _there(row, twins.sort(row, alive) if alive else there[0], now)
+    row.twin, row.doubled = "", []
+    if row.answered >= row.version and row.status in FINAL:
+        return []
     if row.intent is not None and row.intent.kind == "create":
         if looked_at < row.intent.at + create_unknown:
             row.next_at = min(now + _look_wait(row), row.intent.at + create_unknown)
@@ -263,6 +303,7 @@ def _seen(row: ReleaseRow, one: AtWarehouse, now: int) -> list[WarehouseOrder]:
     row.next_at = now
     if row.status in FINAL:
         row.order = None
+    row.picks_at = 0 if row.status != "PENDING" or row.cancel else row.picks_at or _picks_at(row, now)
     if row.cancel and row.status not in FINAL and row.answered < row.version:
         return []
     return report(row, "") if news else []
@@ -287,9 +328,38 @@ def _look_wait(row: ReleaseRow) -> int:
     return int(min(_LOOK_LONGEST, _LOOK_FIRST * 2 ** min(row.looks, 6)))
 
 
+def _watch(row: ReleaseRow) -> None:
+    if row.intent is not None and row.intent.kind == "create":
+        twins.watch(row, row.intent.at)
+
+
+def _picks_at(row: ReleaseRow, now: int) -> int:
+    """At once; after a create of unknown outcome only when a twin had time to show."""
+    turn = twins.due(row)
+    return now if turn is None or row.twin_looks else max(now, turn)
+
+
+def picks_processed(row: ReleaseRow, again_at: int) -> None:
+    """They are asked for. An order that waits then still, for stock or because its pick list was cancelled, is asked for again."""
+    row.picks_at = again_at if row.picks_at else 0
+
+
+def twin_cancelled(row: ReleaseRow, wait: int, now: int) -> None:
+    """The twin is gone, or its cancel is tried again after `wait` (0: it was answered, the next look-up shows what became of it)."""
+    if wait:
+        row.next_at = now + wait
+    else:
+        row.twin = ""
+
+
 def pending(row: ReleaseRow) -> bool:
-    """Is an answer still owed or an outcome open?"""
-    return row.intent is not None or row.answered < row.version
+    """Is an answer still owed, an outcome open or a twin to be cancelled?"""
+    return row.intent is not None or row.answered < row.version or bool(row.twin)
+
+
+def watched(row: ReleaseRow) -> bool:
+    """Is it to be looked at again at a time of its own?"""
+    return pending(row) or twins.due(row) is not None or bool(row.picks_at)
 
 
 def moves_stock(row: ReleaseRow) -> bool:

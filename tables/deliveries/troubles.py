@@ -7,7 +7,12 @@ import msgspec
 from schemas.records import ExceptionCommand, ExceptionState
 from tables.handling import Handling, opened
 
-OWNERS: Final = {"delivery_failed": "integration", "unmapped_sku": "ecommerce", "despatch_gap": "integration"}
+OWNERS: Final = {
+    "delivery_failed": "integration",
+    "unmapped_sku": "ecommerce",
+    "despatch_gap": "integration",
+    "stuck_order": "operations",
+}
 """Type of exception to who must look at it."""
 
 

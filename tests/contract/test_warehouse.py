@@ -381,21 +381,12 @@ async def test_a_cancel_is_of_one_order_not_of_its_twin() -> None:
 async def test_picks_are_processed_by_the_adapter_where_it_shall() -> None:
     async with clarus(stock={"MUG": 10}, settings={"process_picks": "adapter"}) as tenant:
         order = await tenant.order(("MUG", 2))
+        assert tenant.connector.processes_picks
+        assert len(await tenant.connector.process_picks([order], Priority.RELEASE)) == 1
         await until(lambda: tenant.simulator.orders()[0].status == "ALLOCATED")
         assert await tenant.connector.process_picks([order], Priority.RELEASE) == []  # allocated already: fine
-
-
-async def test_a_failure_to_have_picks_processed_is_not_a_failed_create() -> None:
-    async with clarus(stock={"MUG": 10}, settings={"process_picks": "adapter"}) as tenant:
-
-        def hook(request: httpx.Request) -> None:
-            if "process_picks" in request.url.path:
-                fault(tenant, "status", status=503)
-
-        tenant.transport.before = hook
-        order = await tenant.order(("MUG", 2))
-        quieten(tenant)
-        assert await tenant.find(order) is not None
+    async with clarus() as tenant:
+        assert not tenant.connector.processes_picks, "the warehouse's business unless the settings say otherwise"
 
 
 # ---- the feed -------------------------------------------------------------------------------------------------------------------------------

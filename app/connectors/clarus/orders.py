@@ -4,17 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
-
 from app.connectors.clarus.client import PEER, ClarusClient, Listed
 from app.connectors.clarus.lookups import Lookups
 from app.connectors.clarus.quantities import eaches, out, status
 from app.connectors.contract import GoodsOut, Priority
-from app.connectors.errors import Malformed, OutcomeUnknown, PeerError, Refused, Unavailable
+from app.connectors.errors import Malformed, OutcomeUnknown, Refused, Unavailable
 from app.connectors.times import iso
 from schemas.records import Address, ReleaseLine, ReleaseOrder
-
-_log = structlog.get_logger(__name__)
 
 _ORDER = "id reference goods_out_status { code } warehouse { id code }"
 _LINE = "id order_quantity allocated_quantity pick_quantity dispatch_quantity product { id code } goods_out { id }"
@@ -62,12 +58,9 @@ class Orders:
         if not isinstance(data, dict) or "id" not in data:
             raise OutcomeUnknown(PEER, "POST goods_outs", "the answer holds no id")
         lines = {line.sku: (line.eaches, 0) for line in order.lines}
-        created = GoodsOut(
+        return GoodsOut(
             str(data["id"]), order.reference, self._client.settings.created_status, _bound(order) or "", lines
         )
-        if self._client.settings.process_picks == "adapter":
-            await self._start_picks(created, priority)
-        return created
 
     async def cancel(self, order: GoodsOut, priority: Priority) -> str:
         """Ask, then look: DELETED, CANCELLED or CANCEL_REFUSED. A pending order is deleted by its cancel (fact sheet 6.4)."""
@@ -99,13 +92,6 @@ class Orders:
                 return []
             raise
         return [str(reference) for reference in answer.get("process_references") or []]
-
-    async def _start_picks(self, created: GoodsOut, priority: Priority) -> None:
-        """The order exists whatever becomes of this request, so its failure must not look like a failed create: the order waits as PENDING and is seen so."""
-        try:
-            await self.process_picks([created.wms_id], priority)
-        except PeerError as error:
-            _log.warning("picks not processed", reference=created.reference, reason=error.detail)
 
     async def _lines(self, order_ids: Sequence[str], priority: Priority) -> dict[str, dict[str, LineFigures]]:
         """Order id to product code to its figures."""

@@ -29,6 +29,7 @@ class ClarusWarehouse:
         self._probe = Probe(self._client, lookups)
         self.max_read = self._stock.max_read
         self.max_despatches = AT_ONCE
+        self.processes_picks = settings.process_picks == "adapter"
         self.tracking_wait = settings.tracking_wait_s * 1000
 
     async def read_stock(self, skus: Sequence[str], priority: Priority) -> Mapping[str, JointRead]:
@@ -52,7 +53,7 @@ class ClarusWarehouse:
         return await self._orders.cancel(order, priority)
 
     async def process_picks(self, orders: Sequence[GoodsOut], priority: Priority) -> list[str]:
-        """Have these orders allocated; the process references."""
+        """As `Warehouse.process_picks`."""
         return await self._orders.process_picks([order.wms_id for order in orders], priority)
 
     async def changes_since(self, cursor: str, priority: Priority) -> tuple[set[str], str]:

@@ -48,6 +48,8 @@ class ScriptedStorefront:
         self.markers = dict.fromkeys(quantities, Marker(0, 0, 0))
         self.fates: dict[str, deque[Fate]] = {}
         self.lands = True
+        self.picks: list[str] = []
+        self.pick_fates: deque[PeerError | None] = deque()
         self.missing: set[str] = set()
         self.unguarded: dict[str, str] = {}
         self.away: PeerError | None = None
@@ -175,6 +177,7 @@ class ScriptedWarehouse:
     max_read = 50
     max_despatches = 20
     tracking_wait = 300
+    processes_picks = False
 
     def __init__(self) -> None:
         self.balances: dict[str, dict[str, int]] = {}
@@ -250,6 +253,12 @@ class ScriptedWarehouse:
             GoodsOut(old.wms_id, reference, status, old.warehouse, lines or old.lines, despatched or {})
         ]
 
+    async def process_picks(self, orders: Sequence[GoodsOut], priority: Priority) -> list[str]:
+        self.picks += [one.wms_id for one in orders]
+        if self.pick_fates and (fate := self.pick_fates.popleft()) is not None:
+            raise fate
+        return ["PPR-1"]
+
     async def cancel_order(self, order: GoodsOut, priority: Priority) -> str:
         self.cancels.append(order)
         fate = self.cancel_fates.popleft() if self.cancel_fates else None
@@ -257,7 +266,9 @@ class ScriptedWarehouse:
             raise fate
         if fate is not None:
             return fate
-        self.orders.pop(order.reference, None)
+        left = [one for one in self.orders.pop(order.reference, []) if one.wms_id != order.wms_id]
+        if left:
+            self.orders[order.reference] = left
         return "DELETED"
 
     async def changes_since(self, cursor: str, priority: Priority) -> tuple[set[str], str]:
