@@ -32,7 +32,7 @@ def text(value: Any, limit: int = TEXT) -> str:
         case Mapping():
             found = text(value.get("en") or value.get("label") or value.get("key") or next(iter(value.values()), ""))
         case list():
-            found = ", ".join(text(one, limit) for one in value[:FACTS])
+            found = ", ".join(filter(None, (text(one, limit) for one in value[:FACTS])))
         case _:
             found = str(value)
     if not found.isascii():

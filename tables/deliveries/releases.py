@@ -61,11 +61,11 @@ class ReleaseRow(msgspec.Struct, array_like=True):
     parcels_told: int = 0  # `read_at` of what ORDERS was told last
     told_complete: bool = False
     told_parcels: list[WarehouseParcel] = []
-    twin_from: int = 0  # when the last create of unknown outcome began
+    twin_from: int | None = None  # when the last create of unknown outcome began
     twin_looks: int = 0  # look-ups for a late twin that are over
     twin: str = ""  # another goods out of the same reference, to be cancelled
     doubled: list[str] = []  # several that the warehouse has begun with: for a person
-    picks_at: int = 0  # when its picks are to be processed, where that is our business; 0: not
+    picks_at: int | None = None  # when its picks are to be processed, where that is our business
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ def hasten(row: ReleaseRow, now: int) -> None:
 def next_step(row: ReleaseRow, now: int, *, picks: bool = False) -> Step:
     """What to do now. The caller keeps one request per row. `picks`: having picks processed is our business."""
     if row.intent is None and row.answered >= row.version:
-        return _afterwards(row, now, row.picks_at if picks else 0)
+        return _afterwards(row, now, row.picks_at if picks else None)
     if now < row.next_at:
         return Idle(row.next_at)
     if row.intent is not None:
@@ -180,16 +180,16 @@ def next_step(row: ReleaseRow, now: int, *, picks: bool = False) -> Step:
     return Create(row.order)
 
 
-def _afterwards(row: ReleaseRow, now: int, picks_at: int) -> Step:
+def _afterwards(row: ReleaseRow, now: int, picks_at: int | None) -> Step:
     """What is left to do for an order whose command is answered."""
     if row.twin:
         return CancelTwin(row.twin) if now >= row.next_at else Idle(row.next_at)
     turn = twins.due(row)
     if turn is not None and now >= turn:
         return LookUp() if now >= row.next_at else Idle(row.next_at)
-    if picks_at and now >= picks_at:
+    if picks_at is not None and now >= picks_at:
         return ProcessPicks(row.wms_id)
-    return Idle(min((at for at in (turn, picks_at or None) if at is not None), default=None))
+    return Idle(min((at for at in (turn, picks_at) if at is not None), default=None))
 
 
 def begin(row: ReleaseRow, step: Create | Cancel, now: int) -> Intent:
@@ -303,7 +303,10 @@ def _seen(row: ReleaseRow, one: AtWarehouse, now: int) -> list[WarehouseOrder]:
     row.next_at = now
     if row.status in FINAL:
         row.order = None
-    row.picks_at = 0 if row.status != "PENDING" or row.cancel else row.picks_at or _picks_at(row, now)
+    if row.status != "PENDING" or row.cancel:
+        row.picks_at = None
+    elif row.picks_at is None:
+        row.picks_at = _picks_at(row, now)
     if row.cancel and row.status not in FINAL and row.answered < row.version:
         return []
     return report(row, "") if news else []
@@ -341,7 +344,7 @@ def _picks_at(row: ReleaseRow, now: int) -> int:
 
 def picks_processed(row: ReleaseRow, again_at: int) -> None:
     """They are asked for. An order that waits then still, for stock or because its pick list was cancelled, is asked for again."""
-    row.picks_at = again_at if row.picks_at else 0
+    row.picks_at = None if row.picks_at is None else again_at
 
 
 def twin_cancelled(row: ReleaseRow, wait: int, now: int) -> None:
@@ -359,7 +362,7 @@ def pending(row: ReleaseRow) -> bool:
 
 def watched(row: ReleaseRow) -> bool:
     """Is it to be looked at again at a time of its own?"""
-    return pending(row) or twins.due(row) is not None or bool(row.picks_at)
+    return pending(row) or twins.due(row) is not None or row.picks_at is not None
 
 
 def moves_stock(row: ReleaseRow) -> bool:

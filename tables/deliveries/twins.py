@@ -24,7 +24,7 @@ def watch(row: "ReleaseRow", began: int) -> None:
 
 def due(row: "ReleaseRow") -> int | None:
     """When it is to be looked up again; None where all that is over."""
-    if not row.twin_from or row.twin_looks >= len(AFTER):
+    if row.twin_from is None or row.twin_looks >= len(AFTER):
         return None
     return row.twin_from + AFTER[row.twin_looks]
 

@@ -19,7 +19,7 @@ from schemas.records import OrderLine, OrderSnapshot
         ({"de": "Becher"}, "Becher"),
         ({}, ""),
         ({"key": "gold", "label": "Gold"}, "Gold"),
-        (["a", 2, None], "a, 2, "),
+        (["a", 2, None], "a, 2"),
         ("half \ud83d a pair", "half \ufffd a pair"),
         ("party 🎉", "party 🎉"),
     ],

@@ -195,7 +195,6 @@ def test_whenever_lost_creates_land_within_the_hour_one_goods_out_is_left(delays
                 rules.report(row, "")
             case other:
                 pytest.fail(f"unexpected {other}")
-    clarus.look(now)
     assert not clarus.landing
     alive = list(clarus.there)
     assert len(alive) == (0 if row.cancel else 1), (alive, row)
