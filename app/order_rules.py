@@ -20,5 +20,7 @@ def order_rules(settings: Settings, catalogue: Catalogue) -> Rules:
         for code, given in settings.carriers.items()
     }
     orders_from = {name: given.orders_from_ms for name, given in settings.channels.items()}
-    early_wait = settings.settings.delivery.early_wait
-    return Rules(catalogue, shipping, carriers, early_wait, orders_from, release_rules(settings), wording(settings))
+    early_wait, contact = settings.settings.delivery.early_wait, settings.clarus.contact
+    return Rules(
+        catalogue, shipping, carriers, early_wait, orders_from, contact, release_rules(settings), wording(settings)
+    )

@@ -77,7 +77,9 @@ CATALOGUE: Final[dict[str, Kind]] = {
         "warehouse",
         "The order was changed or cancelled when the warehouse had begun with it.",
         "the goods out in Clarus",
-        "Call the warehouse: stop or amend the goods out by hand, then resolve this",
+        "Call whom the text names: have the goods out amended, or its pick list cancelled. It is resolved by itself where the warehouse shows it; an address it"
+        " does not show: resolve this once it is done",
+        "the change or the cancel is asked of the warehouse again, where it has not begun",
     ),
     "stuck_order": Kind(
         "operations",

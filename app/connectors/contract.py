@@ -324,6 +324,13 @@ class Warehouse(Protocol):
         """One create. `Refused` where Clarus says no (its words), `OutcomeUnknown` where it may have been created."""
         ...
 
+    async def change_order(self, order: ReleaseOrder, there: GoodsOut, priority: Priority) -> GoodsOut:
+        """Make the goods out that is there the same as a create would have made it; repeated, it changes nothing more.
+
+        `Refused` where Clarus says no or has begun with it, `OutcomeUnknown` where it may have been changed.
+        """
+        ...
+
     async def process_picks(self, orders: Sequence[GoodsOut], priority: Priority) -> list[str]:
         """Have these orders allocated; the process references. Orders that are allocated already are fine."""
         ...

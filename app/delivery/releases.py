@@ -1,4 +1,4 @@
-"""The order side of the warehouse's owner: releases and cancels, one goods out for each order, and what became of those that are at the warehouse.
+"""The order side of the warehouse's owner: releases, changes and cancels, one goods out for each order, and what became of those that are at the warehouse.
 
 What to do next and what an answer means is decided by `tables/deliveries/releases.py`; here intents are committed before requests leave, and look-ups are
 made for many references at once.
@@ -26,6 +26,7 @@ from tables.deliveries.releases import (
     AtWarehouse,
     Cancel,
     CancelTwin,
+    Change,
     Create,
     Idle,
     LookUp,
@@ -59,6 +60,7 @@ class Round:
 
     looks: list[str] = field(default_factory=list)
     creates: list[ReleaseOrder] = field(default_factory=list)
+    changes: list[tuple[ReleaseOrder, GoodsOut]] = field(default_factory=list)
     cancels: list[GoodsOut] = field(default_factory=list)
     twins: list[GoodsOut] = field(default_factory=list)
     picks: list[GoodsOut] = field(default_factory=list)
@@ -191,6 +193,10 @@ class Releases:
                 self._writes += 1
                 self._busy.add(goods_out.reference)
                 group.create_task(act(goods_out))
+        for order, goods_out in found.changes:
+            self._writes += 1
+            self._busy.add(order.reference)
+            group.create_task(self._change(order, goods_out))
         if self._todo and self._writes < WRITES_AT_ONCE:
             self._alarm.ring()
 
@@ -212,7 +218,7 @@ class Releases:
                 case Idle():
                     if step.until is not None:
                         found.waits[key] = step.until
-                case Create() | Cancel() | CancelTwin() | ProcessPicks() if held:
+                case Create() | Change() | Cancel() | CancelTwin() | ProcessPicks() if held:
                     found.parked.append(key)
                 case CancelTwin() | ProcessPicks():
                     if slots <= 0:
@@ -221,16 +227,19 @@ class Releases:
                     slots -= 1
                     asked = found.twins if isinstance(step, CancelTwin) else found.picks
                     asked.append(GoodsOut(step.wms_id, key, row.status, row.warehouse, {}))
-                case Create() | Cancel():
+                case Create() | Change() | Cancel():
                     if slots <= 0:
                         found.later.append(key)
                         continue
                     slots -= 1
-                    if isinstance(step, Create):
-                        found.creates.append(step.order)
-                    else:
-                        unseen = GoodsOut(row.wms_id, key, row.status, row.warehouse, {})
-                        found.cancels.append(self._shown.get(key, unseen))
+                    there = self._shown.get(key, GoodsOut(row.wms_id, key, row.status, row.warehouse, {}))
+                    match step:
+                        case Create():
+                            found.creates.append(step.order)
+                        case Change():
+                            found.changes.append((step.order, there))
+                        case Cancel():
+                            found.cancels.append(there)
                     if row.attempts == 0:
                         self._desk.sent(row.caused_at)
                     rules.begin(row, step, context.now_ms)
@@ -254,6 +263,23 @@ class Releases:
             return self._failed(row, made, now)
 
         await self._written(order.reference, made, fold)
+
+    async def _change(self, order: ReleaseOrder, there: GoodsOut) -> None:
+        now_there: GoodsOut | PeerError
+        try:
+            now_there = await doing("change_order", self._connector.change_order(order, there, Priority.RELEASE))
+        except PeerError as error:
+            now_there = error
+
+        def fold(row: ReleaseRow, now: int) -> list[WarehouseOrder]:
+            if isinstance(now_there, GoodsOut):
+                return rules.changed(row, _seen(now_there), now)
+            if isinstance(now_there, Refused):
+                return rules.change_refused(row, now_there.detail)
+            return self._failed(row, now_there, now)
+
+        self._shown.pop(order.reference, None)
+        await self._written(order.reference, now_there, fold)
 
     async def _cancel(self, goods_out: GoodsOut) -> None:
         answer: str | PeerError
@@ -280,8 +306,10 @@ class Releases:
             answer = "CANCEL_REFUSED" if isinstance(error, Refused) else error
 
         def fold(row: ReleaseRow, now: int) -> None:
-            wait = self._desk.backoff(1, answer.retry_after) if isinstance(answer, PeerError) else 0
-            rules.twin_cancelled(row, wait, now)
+            if isinstance(answer, PeerError):
+                rules.twin_not_cancelled(row, self._desk.backoff(1, answer.retry_after), now)
+                return
+            rules.twin_cancelled(row, answer)
             if answer == "CANCEL_REFUSED":
                 row.doubled = [row.wms_id, twin.wms_id]
 
@@ -381,7 +409,7 @@ class Releases:
             self._desk.resolve_trouble(context, emit, "delivery_failed", row.order_key)
 
     def _ended(self, row: ReleaseRow, answers: Sequence[WarehouseOrder]) -> None:
-        if any(answer.status in ("REFUSED", "CANCEL_REFUSED") for answer in answers):
+        if any(answer.status in ("REFUSED", "CANCEL_REFUSED", "CHANGE_REFUSED") for answer in answers):
             self._desk.ended("order", "failed")
         else:
             self._desk.confirmed("order", row.caused_at if row.wms_id else 0)
@@ -507,4 +535,6 @@ class Releases:
 
 
 def _seen(order: GoodsOut) -> AtWarehouse:
-    return AtWarehouse(order.wms_id, order.status, order.warehouse, tuple(sorted(order.lines)))
+    return AtWarehouse(
+        order.wms_id, order.status, order.warehouse, {sku: ordered for sku, (ordered, _) in order.lines.items()}
+    )

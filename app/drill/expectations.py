@@ -42,6 +42,12 @@ def _pairs(expect: Expect, report: Mapping[str, Any]) -> Iterator[tuple[str, Any
         yield "WMS orders", expect.wms_orders, living
     for order, statuses in expect.wms.items():
         yield f"WMS orders of {order}", sorted(statuses), sorted(g["status"] for g in made.get(order, []))
+    for order, lines in expect.wms_lines.items():
+        ordered: Counter[str] = Counter()
+        for goods_out in made.get(order, []):
+            for line in goods_out["lines"] if goods_out["status"] != "DELETED" else ():
+                ordered[line["sku"]] += line["qty"]
+        yield f"WMS lines of {order}", lines, {sku: eaches for sku, eaches in ordered.items() if eaches}
     if expect.oversold is not None:
         yield "oversold", expect.oversold, report["oversold"]
     exceptions = report["exceptions"]

@@ -261,6 +261,8 @@ class WmsStep(Model):
         "despatch",
         "undespatch",
         "short",
+        "pick",
+        "unallocate",
         "receive_return",
         "inspect",
     )
@@ -273,6 +275,8 @@ class WmsStep(Model):
     despatch: Despatch | None = None
     undespatch: WmsOrder | None = None
     short: WmsOrder | None = None
+    pick: WmsOrder | None = Field(None, description="All that is allocated of an order is picked.")
+    unallocate: WmsOrder | None = Field(None, description="The pick list of an order is cancelled: it waits again.")
     receive_return: ReturnLines | None = None
     inspect: ReturnLines | None = None
 

@@ -153,7 +153,7 @@ class Player:
         if wms.move is not None:
             move = wms.move
             return self._moved(move.sku, clarus.move(move.sku, move.source, move.target, move.qty))
-        order = wms.allocate or wms.despatch or wms.undespatch or wms.short
+        order = wms.allocate or wms.despatch or wms.undespatch or wms.short or wms.pick or wms.unallocate
         if order is not None:
             place = resolve(order.order, self._places)[0]
             async with self._turns[
@@ -164,6 +164,10 @@ class Player:
                     clarus.undespatch(upstream)
                 elif wms.short is not None:
                     clarus.short(upstream)
+                elif wms.pick is not None:
+                    clarus.pick(upstream)
+                elif wms.unallocate is not None:
+                    clarus.unallocate(upstream)
                 elif wms.despatch is not None:
                     clarus.despatch(upstream, [parcel.model_dump() for parcel in wms.despatch.parcels])
                 else:

@@ -219,6 +219,14 @@ class WarehouseSimulator(Protocol):
         """Give up what could not be allocated of one order: it completes without."""
         ...
 
+    def pick(self, upstream: str) -> None:
+        """Pick what is allocated of one order."""
+        ...
+
+    def unallocate(self, upstream: str) -> None:
+        """Cancel the pick list of one order: it waits for its allocation again."""
+        ...
+
     def orders(self) -> Sequence[WarehouseOrder]:
         """All goods outs, deleted ones too."""
         ...

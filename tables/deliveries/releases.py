@@ -2,18 +2,19 @@
 
 Clarus has no idempotency key (findings 29 and 30 of ledger.md). So the reference is looked up before any create; an intent is committed before a
 request leaves; a create whose outcome is unknown is looked up again and again until it is found or Clarus cannot be working on it any more; and a cancel
-that comes meanwhile waits for that. Times are our milliseconds.
+that comes meanwhile waits for that. A change of a goods out that is there is held to the same: repeated too early, it could add a line twice. It is asked for
+only while Clarus has not begun with the order. Times are our milliseconds.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final, Literal, cast, get_args
 
 import msgspec
 
 from schemas.records import CancelOrder, ReleaseOrder, WarehouseOrder, WarehouseParcel, WarehouseStatus
 from tables.deliveries import twins
-from tables.deliveries.twins import DELETABLE
+from tables.deliveries.twins import NOT_BEGUN
 
 GONE: Final = frozenset({"CANCELLED", "DELETED"})
 FINAL: Final = frozenset({"CANCELLED", "DELETED", "COMPLETED"})
@@ -23,11 +24,12 @@ _LOOK_LONGEST: Final = 15_000
 
 
 class Intent(msgspec.Struct, array_like=True, frozen=True):
-    """A request that was committed before it left."""
+    """A request that was committed before it left. `lines`: the eaches by product that a look-up shows once a change landed; None where they stay."""
 
-    kind: Literal["create", "cancel"]
+    kind: Literal["create", "cancel", "change"]
     at: int
     version: int
+    lines: dict[str, int] | None = None
 
 
 class ReleaseRow(msgspec.Struct, array_like=True):
@@ -66,6 +68,8 @@ class ReleaseRow(msgspec.Struct, array_like=True):
     twin: str = ""  # another goods out of the same reference, to be cancelled
     doubled: list[str] = []  # several that the warehouse has begun with: for a person
     picks_at: int | None = None  # when its picks are to be processed, where that is our business
+    holds: int = 0  # the version of `ReleaseOrder` that the goods out certainly is
+    ordered: dict[str, int] = {}  # product code to eaches ordered there, as last seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,13 @@ class ProcessPicks:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """`begin`, commit, change the goods out to this."""
+
+    order: ReleaseOrder
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Nothing to do at the warehouse: hand the answer over (`report`)."""
 
@@ -111,7 +122,7 @@ class Idle:
     until: int | None
 
 
-Step = LookUp | Create | Cancel | CancelTwin | ProcessPicks | Report | Idle
+Step = LookUp | Create | Change | Cancel | CancelTwin | ProcessPicks | Report | Idle
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +132,7 @@ class AtWarehouse:
     wms_id: str
     status: str
     warehouse: str
-    skus: tuple[str, ...] = ()
+    lines: Mapping[str, int] = field(default_factory=dict)  # product code to eaches ordered
 
 
 # ---- commands -------------------------------------------------------------------------------------------------------------------------------
@@ -133,7 +144,7 @@ def want_release(row: ReleaseRow, command: ReleaseOrder, now: int) -> bool:
         return False
     _newer(row, command.order_key, command.version, now)
     row.order, row.cancel = command, False
-    row.skus = sorted({line.sku for line in command.lines})
+    row.skus = sorted({line.sku for line in command.lines} | set(row.skus if row.wms_id else ()))
     return True
 
 
@@ -171,6 +182,8 @@ def next_step(row: ReleaseRow, now: int, *, picks: bool = False) -> Step:
         return Idle(row.next_at)
     if row.intent is not None:
         return LookUp()
+    if row.order is not None and owes_change(row):
+        return Change(row.order) if row.looked else LookUp()
     if row.status and not (row.cancel and at_work(row)):
         return Report()
     if not row.looked:
@@ -192,13 +205,19 @@ def _afterwards(row: ReleaseRow, now: int, picks_at: int | None) -> Step:
     return Idle(min((at for at in (turn, picks_at) if at is not None), default=None))
 
 
-def begin(row: ReleaseRow, step: Create | Cancel, now: int) -> Intent:
+def begin(row: ReleaseRow, step: Create | Change | Cancel, now: int) -> Intent:
     """An attempt: the caller commits the row before the request leaves."""
     row.attempts += 1
     row.looks, row.looked = 0, False
-    if isinstance(step, Cancel):
-        row.deleting = row.deleting or row.status in DELETABLE
-    row.intent = Intent("cancel" if isinstance(step, Cancel) else "create", now, row.version)
+    match step:
+        case Cancel():
+            row.deleting = row.deleting or row.status in NOT_BEGUN
+            row.intent = Intent("cancel", now, row.version)
+        case Create():
+            row.intent = Intent("create", now, step.order.version)
+        case Change():
+            lines = eaches_of(step.order)
+            row.intent = Intent("change", now, step.order.version, None if lines == row.ordered else lines)
     row.requested_at = now
     return row.intent
 
@@ -208,8 +227,23 @@ def begin(row: ReleaseRow, step: Create | Cancel, now: int) -> Intent:
 
 def created(row: ReleaseRow, made: AtWarehouse, now: int) -> list[WarehouseOrder]:
     """Clarus made it."""
+    row.holds = row.intent.version if row.intent is not None else row.holds
     row.intent, row.requested_at = None, now
     return _seen(row, made, now)
+
+
+def changed(row: ReleaseRow, there: AtWarehouse, now: int) -> list[WarehouseOrder]:
+    """Clarus changed it to what the intent was for."""
+    return created(row, there, now)
+
+
+def change_refused(row: ReleaseRow, detail: str) -> list[WarehouseOrder]:
+    """Clarus said no to the change: over until a newer command. Where one is there already, that one is tried."""
+    intent, row.intent = row.intent, None
+    if intent is not None and intent.version < row.version:
+        return []
+    row.answered = row.version
+    return [_answer(row, "CHANGE_REFUSED", detail, row.ordered)]
 
 
 def refused(row: ReleaseRow, detail: str) -> list[WarehouseOrder]:
@@ -228,7 +262,7 @@ def cancelled(row: ReleaseRow, answer: str, detail: str, now: int) -> list[Wareh
         row.status, row.order = answer, None
         return report(row, detail)
     row.answered, row.deleting = row.version, False
-    return [_answer(row, "CANCEL_REFUSED", detail)]
+    return [_answer(row, "CANCEL_REFUSED", detail, {})]
 
 
 def not_sent(row: ReleaseRow, wait: int, now: int) -> None:
@@ -266,9 +300,9 @@ def found(
         alive = [one for one in there if one.status not in GONE]
         if twins.is_late(row, alive):
             return []
-        return _there(row, twins.sort(row, alive) if alive else there[0], now)
+        return _there(row, twins.sort(row, alive) if alive else there[0], looked_at, create_unknown, now)
     row.twin, row.doubled = "", []
-    if row.answered >= row.version and row.status in FINAL:
+    if row.intent is None and row.answered >= row.version and row.status in FINAL:
         return []
     if row.intent is not None and row.intent.kind == "create":
         if looked_at < row.intent.at + create_unknown:
@@ -276,7 +310,8 @@ def found(
             return []
         row.intent, row.looked, row.next_at = None, True, now
         return report(row, "") if row.cancel else []
-    if row.intent is not None or (row.cancel and row.deleting):
+    missing = looked_at >= row.since + create_unknown and (row.intent is not None or owes_change(row))
+    if (row.intent is not None and row.intent.kind == "cancel") or (row.cancel and row.deleting) or missing:
         row.intent, row.status, row.order = None, "DELETED", None
         return report(row, "")
     if row.wms_id:
@@ -286,21 +321,38 @@ def found(
     return report(row, "") if row.cancel else []
 
 
-def _there(row: ReleaseRow, one: AtWarehouse, now: int) -> list[WarehouseOrder]:
+def _there(row: ReleaseRow, one: AtWarehouse, looked_at: int, unknown_for: int, now: int) -> list[WarehouseOrder]:
+    intent = row.intent
+    if intent is not None and intent.kind == "change" and not _landed(intent, one):
+        over = intent.at + unknown_for
+        if looked_at < over and one.status not in FINAL and not row.cancel:
+            row.next_at = min(now + _look_wait(row), over)
+            return []
+    elif intent is not None and intent.kind != "cancel":
+        row.holds = intent.version
+    elif row.order is not None and not row.holds and not row.order.amends:
+        row.holds = row.order.version  # made in an earlier life of the row
     row.intent, row.next_at = None, now
     if row.cancel and one.status not in FINAL and row.answered < row.version:
-        row.wms_id, row.status, row.warehouse = one.wms_id, one.status, one.warehouse or row.warehouse
-        row.skus, row.looked = row.skus or list(one.skus), True
+        _take_over(row, one)
+        row.looked = True
         row.next_at = now + (_look_wait(row) if row.attempts else 0)
         return []
     return _seen(row, one, now)
 
 
+def _landed(intent: Intent, one: AtWarehouse) -> bool:
+    return intent.lines is not None and intent.lines == dict(one.lines)
+
+
 def _seen(row: ReleaseRow, one: AtWarehouse, now: int) -> list[WarehouseOrder]:
+    told, lines = dict(row.ordered), dict(one.lines)
     news = one.status != row.status or one.wms_id != row.wms_id or row.answered < row.version
-    row.wms_id, row.status, row.warehouse = one.wms_id, one.status, one.warehouse or row.warehouse
-    row.skus = row.skus or list(one.skus)
+    news = news or (bool(told) and told != lines)
+    _take_over(row, one)
     row.next_at = now
+    if owes_change(row):
+        return _before_change(row, now)
     if row.status in FINAL:
         row.order = None
     if row.status != "PENDING" or row.cancel:
@@ -309,10 +361,26 @@ def _seen(row: ReleaseRow, one: AtWarehouse, now: int) -> list[WarehouseOrder]:
         row.picks_at = _picks_at(row, now)
     if row.cancel and row.status not in FINAL and row.answered < row.version:
         return []
-    return report(row, "") if news else []
+    return report(row, "", lines if told and told != lines else {}) if news else []
 
 
-def report(row: ReleaseRow, detail: str) -> list[WarehouseOrder]:
+def _take_over(row: ReleaseRow, one: AtWarehouse) -> None:
+    row.wms_id, row.status, row.warehouse = one.wms_id, one.status, one.warehouse or row.warehouse
+    row.skus, row.ordered = row.skus or sorted(one.lines), dict(one.lines)
+
+
+def _before_change(row: ReleaseRow, now: int) -> list[WarehouseOrder]:
+    """It was looked at for a change: that is asked for, or comes too late."""
+    row.looked = True
+    if row.status in NOT_BEGUN:
+        row.next_at = now + (_look_wait(row) if row.attempts else 0)
+        return []
+    late = change_refused(row, f"the goods out is {row.status}")
+    row.order = None if row.status in FINAL else row.order
+    return [*late, *report(row, "")]
+
+
+def report(row: ReleaseRow, detail: str, lines: Mapping[str, int] | None = None) -> list[WarehouseOrder]:
     """The answer to the newest command, as the row shows it: nothing there counts as deleted."""
     row.answered = row.version
     status = row.status or "DELETED"
@@ -320,11 +388,13 @@ def report(row: ReleaseRow, detail: str) -> list[WarehouseOrder]:
         return [_answer(row, "UNMAPPED", status)]
     if not row.status:
         row.status, row.order = status, None
-    return [_answer(row, cast(WarehouseStatus, status), detail)]
+    return [_answer(row, cast(WarehouseStatus, status), detail, lines or {})]
 
 
-def _answer(row: ReleaseRow, status: WarehouseStatus, detail: str) -> WarehouseOrder:
-    return WarehouseOrder(reference=row.reference, status=status, wms_id=row.wms_id, detail=detail)
+def _answer(row: ReleaseRow, status: WarehouseStatus, detail: str, lines: Mapping[str, int]) -> WarehouseOrder:
+    return WarehouseOrder(
+        reference=row.reference, status=status, wms_id=row.wms_id, detail=detail, holds=row.holds, lines=dict(lines)
+    )
 
 
 def _look_wait(row: ReleaseRow) -> int:
@@ -347,12 +417,31 @@ def picks_processed(row: ReleaseRow, again_at: int) -> None:
     row.picks_at = None if row.picks_at is None else again_at
 
 
-def twin_cancelled(row: ReleaseRow, wait: int, now: int) -> None:
-    """The twin is gone, or its cancel is tried again after `wait` (0: it was answered, the next look-up shows what became of it)."""
-    if wait:
-        row.next_at = now + wait
-    else:
-        row.twin = ""
+def twin_cancelled(row: ReleaseRow, answer: str) -> None:
+    """Clarus' answer. Where it is gone, another look shows whether there are more."""
+    row.twin = ""
+    if answer in GONE:
+        twins.again(row)
+
+
+def twin_not_cancelled(row: ReleaseRow, wait: int, now: int) -> None:
+    """There was no answer: the same again after `wait`."""
+    row.next_at = now + wait
+
+
+def eaches_of(order: ReleaseOrder) -> dict[str, int]:
+    """Product code to eaches."""
+    total: dict[str, int] = {}
+    for line in order.lines:
+        total[line.sku] = total.get(line.sku, 0) + line.eaches
+    return total
+
+
+def owes_change(row: ReleaseRow) -> bool:
+    """Is there a goods out that is to become another, and does the ORDERS agent wait for that?"""
+    if row.order is None or row.cancel or row.answered >= row.version or not row.wms_id or row.status in GONE:
+        return False
+    return row.holds < row.order.version and (row.order.amends or row.holds > 0)
 
 
 def pending(row: ReleaseRow) -> bool:
@@ -367,7 +456,7 @@ def watched(row: ReleaseRow) -> bool:
 
 def moves_stock(row: ReleaseRow) -> bool:
     """Has the warehouse begun to take its units, or is it past that?"""
-    return bool(row.wms_id) and row.status not in DELETABLE and row.status not in ("DELETED", "REFUSED")
+    return bool(row.wms_id) and row.status not in NOT_BEGUN and row.status not in ("DELETED", "REFUSED")
 
 
 def at_work(row: ReleaseRow) -> bool:

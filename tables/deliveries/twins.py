@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 AFTER: Final = (60_000, 600_000, 3_600_000)
 """Milliseconds after the unknown create began."""
-DELETABLE: Final = frozenset({"DRAFT", "PENDING"})
-"""Statuses in which a cancel deletes the order: the warehouse has not begun with it."""
+NOT_BEGUN: Final = frozenset({"DRAFT", "PENDING"})
+"""Statuses in which a cancel deletes the order, and a change is taken."""
 
 
 def watch(row: "ReleaseRow", began: int) -> None:
@@ -35,6 +35,11 @@ def looked(row: "ReleaseRow", at: int) -> None:
         row.twin_looks += 1
 
 
+def again(row: "ReleaseRow") -> None:
+    """The last turn is due once more."""
+    row.twin_looks = max(0, row.twin_looks - 1)
+
+
 def is_late(row: "ReleaseRow", alive: Sequence["AtWarehouse"]) -> bool:
     """Did the goods out of an order land that was cancelled meanwhile? It is noted as a twin. One that the warehouse opened again is none."""
     over = row.cancel and row.answered >= row.version and row.status in ("CANCELLED", "DELETED")
@@ -46,10 +51,10 @@ def is_late(row: "ReleaseRow", alive: Sequence["AtWarehouse"]) -> bool:
 
 def sort(row: "ReleaseRow", alive: Sequence["AtWarehouse"]) -> "AtWarehouse":
     """The goods out that is kept, of one or more; notes a twin that is to be cancelled, or that a person must cancel (`doubled`)."""
-    begun = [one for one in alive if one.status not in DELETABLE]
+    begun = [one for one in alive if one.status not in NOT_BEGUN]
     known = next((one for one in begun or alive if one.wms_id == row.wms_id), None)
     kept = known or (begun or list(alive))[0]
     others = [one for one in alive if one is not kept]
-    row.twin = next((one.wms_id for one in others if one.status in DELETABLE), "")
+    row.twin = next((one.wms_id for one in others if one.status in NOT_BEGUN), "")
     row.doubled = [f"{one.wms_id} ({one.status})" for one in (kept, *others)] if len(begun) > 1 else []
     return kept

@@ -1,10 +1,13 @@
 """What operators do about an order's exceptions: acknowledge, resolve by hand, send again. Pure.
 
 Sending again is the ordinary path with what is known now: the order as its storefront last showed it, with the mappings of now. It is released once,
-because an order that is released is not judged again; of its parcels those are told again that the storefront refused.
+because an order that is released is not judged again; of its parcels those are told again that the storefront refused; a late change or cancel is asked again.
 """
 
+from collections.abc import Callable
+
 from schemas.records import ExceptionCommand
+from tables.orders import changes
 from tables.orders.demand import read
 from tables.orders.effects import Effect, next_revision, status_of
 from tables.orders.exceptions import exception_state
@@ -23,26 +26,36 @@ def command(row: OrderRow, given: ExceptionCommand, rules: Rules, now: int) -> l
     if given.action == "retry":
         return _retry(row, known, given, rules, now)
     known.handling.note(now, given.action, given.actor, given.reason)
-    if given.action == "resolve":
-        del row.exceptions[kind]
-    return [exception_state(row, known, now)]
+    if given.action != "resolve":
+        return [exception_state(row, known, now)]
+    del row.exceptions[kind]
+    told: list[Effect] = [exception_state(row, known, now)]
+    if kind == "late_change":
+        told += _moving(row, lambda: changes.resolved_by_hand(row, rules, now))
+    return told
 
 
 def _retry(row: OrderRow, known: OpenException, given: ExceptionCommand, rules: Rules, now: int) -> list[Effect]:
     known.handling.note(now, "retry", given.actor, given.reason)
     effects: list[Effect] = []
     seen = row.snapshot
-    if seen is not None and row.parcels:
+    if known.type == "late_change":
+        effects = _moving(row, lambda: changes.retry(row, rules, now))
+    elif seen is not None and row.parcels:
         effects = _tell_parcels_again(row, rules, now)
     elif seen is not None and not row.released and seen.state != "CANCELLED":
-        before = (row.state, row.reason)
-        row.revision = next_revision(row, row.version)
-        effects = before_release(row, seen, read(seen, rules.catalogue), rules, now)
-        if (row.state, row.reason) != before:
-            effects.append(status_of(row))
+        effects = _moving(row, lambda: before_release(row, seen, read(seen, rules.catalogue), rules, now))
     if row.exceptions.get(known.type) is known:
         effects.append(exception_state(row, known, now))
     return effects
+
+
+def _moving(row: OrderRow, act: Callable[[], list[Effect]]) -> list[Effect]:
+    """What follows from the act, under a revision of its own, and the state where it moved."""
+    before = (row.state, row.reason)
+    row.revision = next_revision(row, row.version)
+    effects = act()
+    return [*effects, status_of(row)] if (row.state, row.reason) != before else effects
 
 
 def _tell_parcels_again(row: OrderRow, rules: Rules, now: int) -> list[Effect]:

@@ -6,11 +6,11 @@ The other events: `answers` of the warehouse, `shipping`, `attention` of operato
 """
 
 from schemas.records import OrderSnapshot
-from tables.orders.answers import follow
-from tables.orders.changes import after_release, cancelled
+from tables.orders.changes import after_release, cancelled, wanted_again
 from tables.orders.demand import Reading, read
 from tables.orders.effects import Effect, next_revision, status_of
 from tables.orders.exceptions import judge
+from tables.orders.following import follow
 from tables.orders.judgement import before_release
 from tables.orders.rows import OrderRow
 from tables.orders.rules import Rules
@@ -39,7 +39,7 @@ def snapshot(row: OrderRow, seen: OrderSnapshot, rules: Rules, now: int) -> list
     reading = read(seen, rules.catalogue)
     if last is None and seen.state == "CANCELLED" and seen.excluded is None and reading.mapped:
         row.released = True  # perhaps, by a row that was lost since: the warehouse is asked
-    effects = [*mended, *_advance(row, seen, reading, rules, now, first=last is None)]
+    effects = [*mended, *_advance(row, seen, last, reading, rules, now)]
     if row.early is not None:
         early, row.early = row.early, None
         effects += [*judge(row, "early_fulfilment", "", now), *despatched(row, early, rules, now)]
@@ -49,24 +49,19 @@ def snapshot(row: OrderRow, seen: OrderSnapshot, rules: Rules, now: int) -> list
 
 
 def _advance(
-    row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules, now: int, *, first: bool
+    row: OrderRow, seen: OrderSnapshot, was: OrderSnapshot | None, reading: Reading, rules: Rules, now: int
 ) -> list[Effect]:
     effects: list[Effect] = []
     before = (row.state, row.reason)
     if seen.state == "CANCELLED":
-        effects += cancelled(row, seen, reading, rules)
+        effects += cancelled(row, seen, was or seen, reading, rules)
     elif row.state == "CANCELLED" and row.released:
-        effects += judge(
-            row,
-            "stuck_order",
-            "open again at the storefront after it was cancelled at the warehouse: enter it by hand",
-            now,
-        )
+        effects += wanted_again(row, seen, was or seen, reading, rules, now)
     elif not row.released:
         effects += before_release(row, seen, reading, rules, now)
     else:
-        effects += after_release(row, seen, reading, rules, now)
-    if first and row.released:
+        effects += after_release(row, seen, was or seen, reading, rules, now)
+    if was is None and row.released:
         effects += follow(row, rules, now)
     if (row.state, row.reason) != before or row.revision == seen.version * 1000:
         effects.append(status_of(row))

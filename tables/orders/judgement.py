@@ -18,7 +18,9 @@ def before_release(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: 
         return [*tell(row, demands_of(seen, reading, rules.catalogue, "CLOSED")), *resolve_all(row, now)]
     effects = tell(row, demands_of(seen, reading, rules.catalogue, "OPEN"))
     effects += judge(row, "delivery_failed", "", now)
-    effects += _hindered(row, seen, reading, rules, now)
+    found = hindrances(seen, reading, rules)
+    for kind in HINDRANCES:
+        effects += judge(row, kind, found.get(kind, ""), now)
     if row.exceptions:
         move(row, Event.HOLD, ", ".join(sorted(row.exceptions)))
     elif not (seen.paid or seen.agreed):
@@ -31,8 +33,3 @@ def before_release(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: 
         move(row, Event.RELEASE)
         effects.append(release_order(row, seen, reading, rules))
     return effects
-
-
-def _hindered(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules, now: int) -> list[Effect]:
-    found = hindrances(seen, reading, rules)
-    return [effect for kind in HINDRANCES for effect in judge(row, kind, found.get(kind, ""), now)]

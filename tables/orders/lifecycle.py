@@ -166,5 +166,6 @@ AT_WAREHOUSE: Final[dict[WarehouseStatus, Event]] = {
     "DELETED": Event.GONE,
     "REFUSED": Event.REFUSE,
     "CANCEL_REFUSED": Event.REFUSE_CANCEL,
+    "CHANGE_REFUSED": Event.STOP,
 }
 """`UNMAPPED` is none of them: a status without a meaning changes nothing but opens an exception."""

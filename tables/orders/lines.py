@@ -15,11 +15,13 @@ def tell(row: OrderRow, wanted: dict[str, Demand]) -> list[Effect]:
     effects: list[Effect] = []
     for line_id, old in row.demands.items():
         if line_id not in wanted and (old.state != "CLOSED" or old.units):
-            wanted[line_id] = gone(old, "CLOSED")
+            effects.append(_line(row, line_id, gone(old, "CLOSED")))
     for line_id, new in wanted.items():
         known = row.demands.get(line_id)
         if known is not None:
             keep_times(new, known)
+            if known.product != new.product:
+                effects.append(_line(row, line_id, gone(known, "CLOSED")))
         if known != new:
             effects.append(_line(row, line_id, new))
     row.demands = wanted

@@ -4,7 +4,7 @@ from copy import copy
 
 import msgspec
 
-from schemas.records import LifecycleState, LineState, OrderSnapshot, WarehouseDespatch
+from schemas.records import LifecycleState, LineState, OrderSnapshot, ReleaseOrder, WarehouseDespatch
 from tables.handling import Handling
 
 
@@ -50,6 +50,7 @@ class ParcelRow(msgspec.Struct, array_like=True):
     sent: int = 0
     state: str = ""  # as in ShipmentOutcome; empty while no outcome of the newest command is known
     detail: str = ""
+    counted: dict[str, int] = {}  # product code to eaches that its units took
 
 
 class OrderRow(msgspec.Struct, array_like=True):
@@ -74,6 +75,8 @@ class OrderRow(msgspec.Struct, array_like=True):
     despatch_read: int = 0  # when the newest read of what left began
     despatch_complete: bool = False
     early: WarehouseDespatch | None = None  # came before its order
+    held: ReleaseOrder | None = None  # what the warehouse has, while that is not what the storefront wants
+    asked: ReleaseOrder | None = None  # the change that the warehouse was asked for and has not answered
     cut: str = ""  # what its goods out lost to the warehouse's limits, in words
 
     @property
@@ -97,6 +100,13 @@ def with_state(demand: Demand, state: LineState) -> Demand:
     """The same demand in another state."""
     changed = copy(demand)
     changed.state = state
+    return changed
+
+
+def with_eaches(demand: Demand, eaches: int) -> Demand:
+    """The same demand of so many eaches."""
+    changed = copy(demand)
+    changed.eaches = eaches
     return changed
 
 

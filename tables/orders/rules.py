@@ -63,6 +63,8 @@ class Rules:
     """Milliseconds for which a despatch waits for its order before somebody is told."""
     orders_from: Mapping[str, int] = field(default_factory=dict)
     """Channel to the time from which on its orders are ours; those placed before are left to the program before this one."""
+    contact: str = "the warehouse"
+    """Whom to call about an order that was changed too late."""
     release: Mapping[str, ReleaseRules] = field(default_factory=dict)
     wording: Wording = field(default_factory=Wording)
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from app.connectors.clarus import ClarusIntake, ClarusWarehouse
@@ -14,7 +15,7 @@ from app.connectors.errors import Malformed, OutcomeUnknown, Refused, Throttled,
 from app.simulators.base import Fault, Hosted, now_ms
 from app.simulators.clarus import ORDER_EVENTS, STOCK_EVENTS
 from schemas.records import RawNotification, ReadStock, ReleaseLine
-from tests.support.clarus import FAST, Clarus, asked, clarus, until
+from tests.support.clarus import ADDRESS, FAST, Clarus, asked, clarus, until
 
 LONG = 1e9
 
@@ -662,3 +663,86 @@ async def test_a_lost_webhook_is_not_sent_again_and_the_feed_fills_the_gap() -> 
         await until(tenant.simulator.quiet)
         assert [note.answered for note in tenant.simulator.notifier.sent] == [False]
         assert (await tenant.connector.changes_since(cursor, Priority.SWEEP))[0] == {"MUG"}
+
+
+# ---- changes --------------------------------------------------------------------------------------------------------------------------------
+
+
+async def changed(tenant: Clarus, was: GoodsOut, *lines: tuple[str, int], **fields: Any) -> GoodsOut:
+    order = tenant.release(*lines, reference=was.reference, amends=True, **fields)
+    return await tenant.connector.change_order(order, was, Priority.RELEASE)
+
+
+@pytest.mark.parametrize("removal", ["DESTROY", "REMOVE"])
+async def test_a_change_makes_the_goods_out_what_a_create_would_have_made_and_repeated_changes_nothing(
+    removal: str,
+) -> None:
+    settings = {"line_removal": removal}
+    async with clarus(
+        stock={"MUG": 9, "CUP": 9, "CARD": 9}, services=[("DPD", "NEXT")], settings=settings, accept_remove=True
+    ) as tenant:
+        made = await tenant.order(
+            ("MUG", 2), ("CUP", 1), texts={"delivery_notes": "by the door", "order_notes": "keep"}
+        )
+        address = msgspec.structs.replace(ADDRESS, line1="2 Low St", city="York")
+        again = {"address": address, "carrier": "DPD", "service": "NEXT", "texts": {"delivery_notes": ""}}
+        for _ in range(2):
+            shown = await changed(tenant, made, ("MUG", 3), ("CARD", 1), **again)
+            assert (shown.wms_id, shown.status) == (made.wms_id, "PENDING")
+            found = await tenant.find(made)
+            assert found is not None and found.lines == {"MUG": (3, 0), "CARD": (1, 0)}
+        order = tenant.simulator.book.orders[int(made.wms_id)]
+        assert (order.address["address_1"], order.address["address_3"]) == ("2 Low St", "York")
+        assert order.attributes["delivery_notes"] == "" and order.attributes["order_notes"] == "keep"
+        assert order.service is not None and (order.service.carrier.code, order.service.code) == ("DPD", "NEXT")
+        assert len(list(tenant.simulator.book.with_reference([made.reference]))) == 1
+
+
+async def test_address_lines_that_are_gone_are_emptied() -> None:
+    async with clarus(stock={"MUG": 9}) as tenant:
+        made = await tenant.order(("MUG", 1), address=msgspec.structs.replace(ADDRESS, line2="back door"))
+        await changed(tenant, made, ("MUG", 1))
+        assert not tenant.simulator.book.orders[int(made.wms_id)].address["address_2"]
+
+
+async def test_a_change_sends_what_may_have_changed_or_the_whole_as_the_setting_says() -> None:
+    for sends, fixed in (("changed", set()), ("whole", {"account_id", "reference", "goods_out_type"})):
+        async with clarus(stock={"MUG": 9}, settings={"change_sends": sends}) as tenant:
+            made = await tenant.order(("MUG", 1))
+            await changed(tenant, made, ("MUG", 2))
+            (patch,) = [one for one in tenant.sent("/goods_outs/") if one.method == "PATCH"]
+            attributes = asked(patch)["data"]["attributes"]
+            assert attributes.keys() & {"account_id", "reference", "goods_out_type"} == fixed
+            assert ("expected_date_of_dispatch" in attributes) == (sends == "whole")
+
+
+@pytest.mark.parametrize("step", ["allocate", "pick"])
+async def test_a_goods_out_that_the_warehouse_has_begun_with_is_not_changed(step: str) -> None:
+    async with clarus(stock={"MUG": 9}) as tenant:
+        made = await tenant.order(("MUG", 2))
+        tenant.simulator.allocate(made.reference)
+        if step == "pick":
+            tenant.simulator.pick(made.reference)
+        with pytest.raises(Refused, match=r"ALLOCATED|PICK"):
+            await changed(tenant, made, ("MUG", 1))
+        assert [one for one in tenant.sent("/goods_outs/") if one.method == "PATCH"] == []
+
+
+async def test_a_change_whose_answer_is_lost_is_unknown_and_one_of_what_is_gone_is_refused() -> None:
+    async with clarus(stock={"MUG": 9}) as tenant:
+        made = await tenant.order(("MUG", 2))
+
+        def lose(request: httpx.Request) -> None:
+            if request.method == "PATCH":
+                fault(tenant, "timeout", after_effect=True)
+
+        tenant.transport.before = lose
+        with pytest.raises(OutcomeUnknown):
+            await changed(tenant, made, ("MUG", 1))
+        tenant.transport.before = None
+        quieten(tenant)
+        found = await tenant.find(made)
+        assert found is not None and found.lines == {"MUG": (1, 0)}
+        tenant.simulator.cancel(made.reference)
+        with pytest.raises(Refused, match="not there"):
+            await changed(tenant, made, ("MUG", 1))

@@ -1,4 +1,4 @@
-"""Goods outs: find by reference, create, cancel, have picks processed (fact sheet 6)."""
+"""Goods outs: find by reference, create, cancel, have picks processed (fact sheet 6). Their changes are in `changes`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class Orders:
 
     async def create(self, order: ReleaseOrder, priority: Priority) -> GoodsOut:
         """One create. Look-ups come first, so that what certainly was not sent never counts as unknown."""
-        body = await self._body(order, priority)
+        body = await self.body(order, priority)
         answer = await self._client.send("POST", "/goods_outs", body, priority)
         data = answer.get("data")
         if not isinstance(data, dict) or "id" not in data:
@@ -128,7 +128,7 @@ class Orders:
             {sku: line.despatched for sku, line in lines.items() if line.despatched},
         )
 
-    async def _body(self, order: ReleaseOrder, priority: Priority) -> dict[str, Any]:
+    async def body(self, order: ReleaseOrder, priority: Priority) -> dict[str, Any]:
         """The JSON:API body (fact sheet 6.2, 6.3). `Refused` where something of it is not known to Clarus: nothing was sent then."""
         given = self._client.settings
         ids = await self._lookups.products((line.sku for line in order.lines), priority)

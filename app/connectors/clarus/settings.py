@@ -71,6 +71,18 @@ class ClarusSettings(BaseModel):
         "warehouse",
         description="Who has orders allocated: the warehouse (its people or an automation) or this adapter after it created one.",
     )
+    contact: str = Field(
+        "the warehouse",
+        description="Whom to call about an order that was changed or cancelled too late, as `late_change` says it: a desk, a number; no person's name.",
+    )
+    change_sends: Literal["changed", "whole"] = Field(
+        "changed",
+        description="What a change of an order sends: what may have changed, or all required header attributes too, with a new expected date of dispatch. The"
+        " documentation's schema wants the whole, its example sends the changed.",
+    )
+    line_removal: Literal["DESTROY", "REMOVE"] = Field(
+        "DESTROY", description="How a line is removed: the documentation's schema says DESTROY, its example REMOVE."
+    )
     goods_out_type: str = Field("sales_order", description="Type of the orders that are created.")
     dispatch_within_s: int = Field(
         86_400, ge=0, description="Seconds from the creation of an order to its expected date of dispatch."

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import httpx
 
+from app.connectors.clarus.changes import Changes
 from app.connectors.clarus.client import ClarusClient
 from app.connectors.clarus.feed import Feed
 from app.connectors.clarus.lookups import Lookups
@@ -24,6 +25,7 @@ class ClarusWarehouse:
         lookups = Lookups(self._client, warehouses)
         self._stock = StockReader(self._client, lookups, len(warehouses))
         self._orders = Orders(self._client, lookups)
+        self._changes = Changes(self._client, lookups, self._orders)
         self._parcels = Parcels(self._client, self._orders)
         self._feed = Feed(self._client, lookups)
         self._probe = Probe(self._client, lookups)
@@ -47,6 +49,10 @@ class ClarusWarehouse:
     async def create_order(self, order: ReleaseOrder, priority: Priority) -> GoodsOut:
         """As `Warehouse.create_order`."""
         return await self._orders.create(order, priority)
+
+    async def change_order(self, order: ReleaseOrder, there: GoodsOut, priority: Priority) -> GoodsOut:
+        """As `Warehouse.change_order`."""
+        return await self._changes.change(order, there, priority)
 
     async def cancel_order(self, order: GoodsOut, priority: Priority) -> str:
         """As `Warehouse.cancel_order`."""

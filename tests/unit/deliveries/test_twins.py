@@ -25,7 +25,7 @@ MINUTE = 60_000
 
 
 def at(wms_id: str, status: str = "PENDING") -> AtWarehouse:
-    return AtWarehouse(wms_id, status, "MAIN", ("S",))
+    return AtWarehouse(wms_id, status, "MAIN", {"S": 2})
 
 
 def doubtful(now: int = 0) -> ReleaseRow:
@@ -41,7 +41,7 @@ def doubtful(now: int = 0) -> ReleaseRow:
 
 
 def test_a_create_that_was_answered_is_not_looked_up_again() -> None:
-    assert rules.next_step(made(), 10 * MINUTE) == Idle(None) and not rules.watched(made())
+    assert rules.next_step(made(), 10 * MINUTE) == Idle(None) and twins.due(made()) is None
 
 
 def test_one_whose_outcome_was_unknown_is_looked_up_after_1_10_and_60_minutes() -> None:
@@ -54,8 +54,7 @@ def test_one_whose_outcome_was_unknown_is_looked_up_after_1_10_and_60_minutes() 
         assert isinstance(step, LookUp)
         looks.append(now)
         assert rules.found(row, [at("9")], now, UNKNOWN, now) == []
-    assert looks == [UNKNOWN, 10 * MINUTE, 60 * MINUTE], "the turn after one minute is over when the create is answered"
-    assert not rules.watched(row)
+    assert looks == [10 * MINUTE, 60 * MINUTE], "the look before the second create was the one after a minute"
 
 
 def test_a_late_twin_that_the_warehouse_has_not_begun_with_is_cancelled() -> None:
@@ -63,11 +62,14 @@ def test_a_late_twin_that_the_warehouse_has_not_begun_with_is_cancelled() -> Non
     assert rules.found(row, [at("7"), at("9")], 10 * MINUTE, UNKNOWN, 10 * MINUTE) == []
     assert rules.pending(row) and row.wms_id == "9"
     assert rules.next_step(row, 10 * MINUTE) == CancelTwin("7")
-    rules.twin_cancelled(row, 500, 10 * MINUTE)
+    rules.twin_not_cancelled(row, 500, 10 * MINUTE)
     assert rules.next_step(row, 10 * MINUTE) == Idle(10 * MINUTE + 500)
     assert rules.next_step(row, 10 * MINUTE + 500) == CancelTwin("7")
-    rules.twin_cancelled(row, 0, 11 * MINUTE)
-    assert not rules.pending(row) and rules.next_step(row, 11 * MINUTE) == Idle(60 * MINUTE)
+    rules.twin_cancelled(row, "DELETED")
+    assert not rules.pending(row)
+    assert isinstance(rules.next_step(row, 11 * MINUTE), LookUp), "there may be more of them"
+    rules.found(row, [at("9")], 11 * MINUTE, UNKNOWN, 11 * MINUTE)
+    assert rules.next_step(row, 11 * MINUTE) == Idle(60 * MINUTE)
 
 
 def test_the_one_that_is_furthest_along_is_kept() -> None:
@@ -90,8 +92,8 @@ def test_a_goods_out_that_lands_after_its_order_was_cancelled_is_cancelled_too()
     rules.unknown(row, 0)
     rules.want_cancel(row, cancel(), 10)
     assert [one.status for one in rules.found(row, [], UNKNOWN, UNKNOWN, UNKNOWN)] == ["DELETED"]
-    assert isinstance(rules.next_step(row, UNKNOWN), LookUp), "the turn after one minute is due"
-    assert rules.found(row, [], UNKNOWN, UNKNOWN, UNKNOWN) == [], "nothing new, nothing told"
+    assert rules.next_step(row, UNKNOWN) == Idle(10 * MINUTE)
+    assert rules.found(row, [], 9 * MINUTE, UNKNOWN, 9 * MINUTE) == [], "nothing new, nothing told"
     assert isinstance(rules.next_step(row, 10 * MINUTE), LookUp)
     assert rules.found(row, [at("7", "ALLOCATED")], 10 * MINUTE, UNKNOWN, 10 * MINUTE) == []
     assert rules.next_step(row, 10 * MINUTE) == CancelTwin("7")
@@ -190,7 +192,7 @@ def test_whenever_lost_creates_land_within_the_hour_one_goods_out_is_left(delays
                 rules.cancelled(row, "DELETED", "", now)
             case CancelTwin(name):
                 clarus.there.pop(name, None)
-                rules.twin_cancelled(row, 0, now)
+                rules.twin_cancelled(row, "DELETED")
             case Report():
                 rules.report(row, "")
             case other:

@@ -24,7 +24,7 @@ from app.connectors.contract import (
     StockReading,
     StockRequest,
 )
-from app.connectors.errors import OutcomeUnknown, PeerError
+from app.connectors.errors import OutcomeUnknown, PeerError, Refused
 from schemas.records import OrderSnapshot, ReleaseOrder, ShipParcel
 from tables.catalogue import Listing
 from tables.deliveries.peers import PeerKind
@@ -192,6 +192,8 @@ class ScriptedWarehouse:
         self.reads: list[tuple[Priority, list[str]]] = []
         self.looks: list[list[str]] = []
         self.creates: list[ReleaseOrder] = []
+        self.changed: list[ReleaseOrder] = []
+        self.change_fates: deque[PeerError | None] = deque()
         self.cancels: list[GoodsOut] = []
         self.changes: set[str] = set()
         self.asked = 0
@@ -252,6 +254,15 @@ class ScriptedWarehouse:
         self.orders[reference] = [
             GoodsOut(old.wms_id, reference, status, old.warehouse, lines or old.lines, despatched or {})
         ]
+
+    async def change_order(self, order: ReleaseOrder, there: GoodsOut, priority: Priority) -> GoodsOut:
+        self.changed.append(order)
+        fate = self.change_fates.popleft() if self.change_fates else None
+        if fate is None or (self.lands and not isinstance(fate, Refused)):
+            self.become(order.reference, there.status, {line.sku: (line.eaches, 0) for line in order.lines})
+        if fate is not None:
+            raise fate
+        return self.orders[order.reference][0]
 
     async def process_picks(self, orders: Sequence[GoodsOut], priority: Priority) -> list[str]:
         self.picks += [one.wms_id for one in orders]

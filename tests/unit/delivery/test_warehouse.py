@@ -19,14 +19,15 @@ from tests.unit.delivery.rig import Rig, until
 REFERENCE = "shop:1"
 
 
-def release(version: int = 1, reference: str = REFERENCE) -> ReleaseOrder:
+def release(version: int = 1, reference: str = REFERENCE, eaches: int = 2, amends: bool = False) -> ReleaseOrder:
     return ReleaseOrder(
         channel="clarus",
         order_key=reference,
         reference=reference,
         number="1",
         version=version,
-        lines=[ReleaseLine(sku="S0", eaches=2)],
+        lines=[ReleaseLine(sku="S0", eaches=eaches)],
+        amends=amends,
     )
 
 
@@ -326,6 +327,70 @@ async def test_an_order_that_was_despatched_between_two_reads_is_found_and_its_l
         rig.tell(dirty(), channel="clarus")
         await until(lambda: statuses(rig) == ["PENDING", "COMPLETED"])
         await until(lambda: (REFERENCE, 2, True) in lines(rig))
+
+
+async def made(rig: Rig) -> None:
+    """A goods out of two is there."""
+    rig.tell(release(), channel="clarus")
+    await until(lambda: statuses(rig) == ["PENDING"])
+
+
+async def test_a_changed_release_changes_the_goods_out_that_is_there() -> None:
+    rig = Rig()
+    async with rig.running("clarus"):
+        await made(rig)
+        rig.tell(release(2, eaches=3, amends=True), channel="clarus")
+        await until(lambda: statuses(rig) == ["PENDING", "PENDING"])
+        assert rig.sent(WarehouseOrder)[-1].holds == 2
+        assert [one.version for one in rig.warehouse.changed] == [2] and len(rig.warehouse.creates) == 1
+        assert rig.warehouse.orders[REFERENCE][0].lines == {"S0": (3, 0)}
+        await until(lambda: rig.runtime.pending() == {"clarus": 0})
+
+
+async def test_a_change_after_allocation_is_not_sent() -> None:
+    rig = Rig()
+    async with rig.running("clarus"):
+        await made(rig)
+        rig.warehouse.become(REFERENCE, "ALLOCATED")
+        rig.tell(release(2, eaches=3, amends=True), channel="clarus")
+        await until(lambda: statuses(rig) == ["PENDING", "CHANGE_REFUSED", "ALLOCATED"])
+        assert rig.warehouse.changed == []
+        await until(lambda: rig.runtime.pending() == {"clarus": 0})
+
+
+async def test_a_change_whose_answer_was_lost_is_looked_up_and_not_repeated() -> None:
+    rig = Rig()
+    async with rig.running("clarus"):
+        await made(rig)
+        rig.warehouse.change_fates.append(unknown())
+        rig.tell(release(2, eaches=3, amends=True), channel="clarus")
+        await until(lambda: [one.holds for one in rig.sent(WarehouseOrder)] == [1, 2])
+        assert len(rig.warehouse.changed) == 1
+
+
+async def test_a_change_that_clarus_refuses_is_told_in_its_words() -> None:
+    rig = Rig()
+    async with rig.running("clarus"):
+        await made(rig)
+        rig.warehouse.change_fates.append(Refused("clarus", "PATCH /api/goods_outs/1", "postcode is not valid"))
+        rig.tell(release(2, eaches=3, amends=True), channel="clarus")
+        await until(lambda: statuses(rig) == ["PENDING", "CHANGE_REFUSED"])
+        assert rig.sent(WarehouseOrder)[-1].detail == "postcode is not valid"
+        assert rig.warehouse.orders[REFERENCE][0].lines == {"S0": (2, 0)}
+
+
+async def test_a_crash_after_the_intent_of_a_change_is_an_unknown_change() -> None:
+    rig = Rig()
+    async with rig.running("clarus"):
+        await made(rig)
+        rig.warehouse.change_fates.append(unknown())
+        rig.tell(release(2, eaches=3, amends=True), channel="clarus")
+        await until(lambda: rig.warehouse.changed)
+        await rig.crash()
+        assert rig.row(rig.tables.releases, REFERENCE, "clarus").intent is not None
+        rig.engine.give(rig.place("clarus"))
+        await until(lambda: rig.sent(WarehouseOrder)[-1].holds == 2)
+        assert len(rig.warehouse.changed) == 1
 
 
 # ---- twins and picks ------------------------------------------------------------------------------------------------------------------------
