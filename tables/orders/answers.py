@@ -8,7 +8,7 @@ from tables.orders.effects import Effect, move, next_revision, status_of
 from tables.orders.exceptions import judge
 from tables.orders.following import follow, gone_there
 from tables.orders.lifecycle import AT_WAREHOUSE, Event
-from tables.orders.lines import set_lines
+from tables.orders.lines import set_lines, told_last
 from tables.orders.rows import OrderRow
 from tables.orders.rules import Rules
 
@@ -39,7 +39,7 @@ def warehouse(row: OrderRow, answer: WarehouseOrder, rules: Rules, now: int) -> 
     effects += changes.answered(row, answer, rules, now, could_change=could_change)
     if (row.state, row.reason) != before:
         effects.append(status_of(row))
-    return effects
+    return told_last(effects)
 
 
 def _remember(row: OrderRow, answer: WarehouseOrder) -> None:

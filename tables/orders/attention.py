@@ -12,6 +12,7 @@ from tables.orders.demand import read
 from tables.orders.effects import Effect, next_revision, status_of
 from tables.orders.exceptions import exception_state
 from tables.orders.judgement import before_release
+from tables.orders.lines import told_last
 from tables.orders.rows import OpenException, OrderRow
 from tables.orders.rules import Rules
 from tables.orders.shipping import despatch_effects
@@ -54,7 +55,7 @@ def _moving(row: OrderRow, act: Callable[[], list[Effect]]) -> list[Effect]:
     """What follows from the act, under a revision of its own, and the state where it moved."""
     before = (row.state, row.reason)
     row.revision = next_revision(row, row.version)
-    effects = act()
+    effects = told_last(act())
     return [*effects, status_of(row)] if (row.state, row.reason) != before else effects
 
 

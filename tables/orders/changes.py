@@ -183,7 +183,7 @@ def _stop(row: OrderRow, target: ReleaseOrder, why: str, rules: Rules, now: int)
     row.asked = None
     do = f"have goods out {row.reference} amended"
     if row.wms_status == "COMPLETED":
-        do = "it has left: reach the carrier, or settle it with the customer"
+        do = f"goods out {row.reference} has left: reach the carrier, or settle it with the customer"
     elif not changeable(row):
         do += ", or its pick list cancelled: then the change goes through by itself"
     text = f"changed at the storefront: {in_words(differences(row.held, target))}. Not changed at the warehouse: {why}. Call {rules.contact}: {do}"

@@ -12,6 +12,7 @@ from tables.orders.effects import Effect, next_revision, status_of
 from tables.orders.exceptions import judge
 from tables.orders.following import follow
 from tables.orders.judgement import before_release
+from tables.orders.lines import told_last
 from tables.orders.rows import OrderRow
 from tables.orders.rules import Rules
 from tables.orders.shipping import despatch_effects, despatched
@@ -37,19 +38,27 @@ def snapshot(row: OrderRow, seen: OrderSnapshot, rules: Rules, now: int) -> list
     row.snapshot, row.version, row.number = seen, seen.version, seen.number
     row.revision = next_revision(row, seen.version)
     reading = read(seen, rules.catalogue)
+    overtaken = last is None and row.released
     if last is None and seen.state == "CANCELLED" and seen.excluded is None and reading.mapped:
         row.released = True  # perhaps, by a row that was lost since: the warehouse is asked
-    effects = [*mended, *_advance(row, seen, last, reading, rules, now)]
+    effects = [*mended, *_advance(row, seen, last, reading, rules, now, overtaken=overtaken)]
     if row.early is not None:
         early, row.early = row.early, None
         effects += [*judge(row, "early_fulfilment", "", now), *despatched(row, early, rules, now)]
     elif row.parcels:
         effects += despatch_effects(row, rules, now)
-    return effects
+    return told_last(effects)
 
 
 def _advance(
-    row: OrderRow, seen: OrderSnapshot, was: OrderSnapshot | None, reading: Reading, rules: Rules, now: int
+    row: OrderRow,
+    seen: OrderSnapshot,
+    was: OrderSnapshot | None,
+    reading: Reading,
+    rules: Rules,
+    now: int,
+    *,
+    overtaken: bool,
 ) -> list[Effect]:
     effects: list[Effect] = []
     before = (row.state, row.reason)
@@ -61,7 +70,7 @@ def _advance(
         effects += before_release(row, seen, reading, rules, now)
     else:
         effects += after_release(row, seen, was or seen, reading, rules, now)
-    if was is None and row.released:
+    if overtaken:
         effects += follow(row, rules, now)
     if (row.state, row.reason) != before or row.revision == seen.version * 1000:
         effects.append(status_of(row))

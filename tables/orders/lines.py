@@ -28,6 +28,12 @@ def tell(row: OrderRow, wanted: dict[str, Demand]) -> list[Effect]:
     return effects
 
 
+def told_last(effects: list[Effect]) -> list[Effect]:
+    """Of a line that one event moved twice only the last is told: both have the event's revision, and the ledger would ignore the second."""
+    last = {(one.sku, one.line_id): one for one in effects if isinstance(one, DemandLine)}
+    return [one for one in effects if not isinstance(one, DemandLine) or last[one.sku, one.line_id] is one]
+
+
 def _line(row: OrderRow, line_id: str, demand: Demand) -> DemandLine:
     return DemandLine(
         sku=demand.product,

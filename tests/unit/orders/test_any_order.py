@@ -129,6 +129,7 @@ class World:
                 if event.action == "retry" and event.kind == "late_change" and known is not None and row.cancel_asked:
                     self.may_cancel += 1
                 command = ExceptionCommand(
+                    channel="shop",
                     exception_id=f"{event.kind}:shop:A7",
                     action=event.action,  # type: ignore[arg-type]
                     actor="x",
@@ -233,7 +234,8 @@ class World:
         assert {k: n for k, n in taken.items() if n} == sold, "what the storefront lowered is counted as it shows it"
         total: dict[str, int] = {}
         for told in counted.values():
-            total[told.sku] = total.get(told.sku, 0) + told.eaches
+            if told.eaches:
+                total[told.sku] = total.get(told.sku, 0) + told.eaches
         if row.state == "CANCELLED":
             assert not counted, "a cancelled order wants nothing"
         elif not self.by_hand:
@@ -252,7 +254,7 @@ class World:
         for need in needs_of(self.row.snapshot, read(self.row.snapshot, CATALOGUE), CATALOGUE):
             for code, each in need.eaches.items():
                 total[code] = total.get(code, 0) + each * need.units
-        return total
+        return {code: eaches for code, eaches in total.items() if eaches}
 
     def judge_parcels(self) -> None:
         row = self.row

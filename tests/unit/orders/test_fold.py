@@ -5,8 +5,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from schemas.records import (
     Address,
@@ -261,40 +259,6 @@ def test_references_are_unique_and_short_enough() -> None:
         "a-very-long-channel-name", "5f0c2c1e-9f3a-4d7e-8a53-0f6d1f6f2b7d"
     )
     assert reference_of("shop", "7") == "shop:7"
-
-
-EVENTS = st.one_of(
-    st.builds(
-        lambda v, q, paid, state: order(line("M1", q), version=v, paid=paid, state=state),
-        st.integers(1, 6),
-        st.integers(1, 4),
-        st.booleans(),
-        st.sampled_from(["OPEN", "OPEN", "CANCELLED"]),
-    ),
-    st.sampled_from(["PENDING", "ALLOCATED", "PICK", "COMPLETED", "CANCELLED", "DELETED", "CANCEL_REFUSED"]).map(
-        answer
-    ),
-)
-
-
-@given(st.lists(EVENTS, max_size=12))
-def test_revisions_rise_effects_happen_once_and_an_open_order_is_never_uncounted(
-    events: list[OrderSnapshot | WarehouseOrder],
-) -> None:
-    row = new_row("shop", "7")
-    releases = cancels = 0
-    last: dict[str, int] = {}
-    for event in events:
-        row, effects = play(event, row=row)
-        releases += len(of(ReleaseOrder, effects))
-        cancels += len(of(CancelOrder, effects))
-        for demand in of(DemandLine, effects):
-            assert demand.version > last.get(demand.line_id, 0)
-            last[demand.line_id] = demand.version
-        wanted = row.snapshot is not None and row.snapshot.state == "OPEN" and not row.cancel_asked
-        if wanted and row.wms_status not in ("CANCELLED", "DELETED"):
-            assert all(d.state != "CLOSED" for d in row.demands.values())
-    assert releases <= 1 and cancels <= 1
 
 
 @pytest.mark.parametrize("status", ["PENDING", "ALLOCATED", "PART_ALLOCATED", "PICK", "COMPLETED"])
