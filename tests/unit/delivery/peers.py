@@ -194,6 +194,8 @@ class ScriptedWarehouse:
         self.creates: list[ReleaseOrder] = []
         self.changed: list[ReleaseOrder] = []
         self.change_fates: deque[PeerError | None] = deque()
+        self.picks: list[str] = []
+        self.pick_fates: deque[PeerError | None] = deque()
         self.cancels: list[GoodsOut] = []
         self.changes: set[str] = set()
         self.asked = 0
