@@ -7,7 +7,7 @@ The choices, where the platform leaves one:
 * Shipped (2) and Completed (10) keep an order that we never released from being released; one that is at the warehouse is not touched by it.
 * An order to several addresses cannot be one goods out and is held with that reason.
 * What the customer had written on a product (text options, gift wrap) goes with its line; facts of the order that instructions may use are `staff_notes`,
-  `payment_method`, `order_source`, `external_order_id` and `form.<name>` for the form fields of billing and shipping address.
+  `payment_method`, `order_source`, `external_order_id`, `wrapping` and `form.<name>` for the form fields of billing and shipping address.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -110,6 +110,7 @@ def snapshot(
     billing = order.get("billing_address") or {}
     known = facts(
         ("", {name: order.get(name) for name in _FACTS}),
+        ("", {"wrapping": sorted({text(line.get("wrapping_name")) for line in parts.lines} - {""})}),
         ("form.", _form(billing)),
         ("form.", _form(address or {})),
     )
@@ -184,14 +185,15 @@ def _line(line: Mapping[str, Any], frame: _Frame) -> OrderLine:
 
 
 def _written(line: Mapping[str, Any]) -> str:
-    """What the customer had written on it (4.4): texts and dates given to options, and the gift wrap."""
+    """What the customer had written on it (4.4): texts and dates given to options, and a gift wrap without a message."""
     said = [
         f"{text(option.get('display_name'))}: {text(option.get('display_value') or option.get('value'))}"
         for option in line.get("product_options") or []
         if option.get("type") in _WRITTEN
     ]
     said += [f"{text(one.get('name'))}: {text(one.get('value'))}" for one in line.get("configurable_fields") or []]
-    return "\n".join([*said, *([f"Wrap: {wrap}"] if (wrap := text(line.get("wrapping_name"))) else [])])
+    wrap = text(line.get("wrapping_name"))
+    return "\n".join([*said, f"Wrap: {wrap}"] if wrap and not line.get("wrapping_message") else said)
 
 
 def _form(address: Mapping[str, Any]) -> dict[str, Any]:

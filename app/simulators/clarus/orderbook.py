@@ -125,6 +125,12 @@ class OrderBook:
         del self.lines[line.id]
         del self._lines_by[line.product.id, line.order.status][line.id]
 
+    def describe(self, order: GoodsOut, attributes: Mapping[str, Any]) -> None:
+        """Replace what an order says of itself."""
+        del self._by_upstream[order.upstream][order.id]
+        order.attributes.update(attributes)
+        self._by_upstream[order.upstream][order.id] = order
+
     def touched(self, order: GoodsOut, what: str) -> None:
         """An order was changed through the API."""
         self._journal.note(what, order=order.upstream, reference=order.reference, status=order.status)

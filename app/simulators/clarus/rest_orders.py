@@ -59,7 +59,7 @@ class OrderDesk:
                 self._change_line(order, change)
         for product, quantity, given in additions:
             self._office.book.add_line(order, product, quantity, given)
-        order.attributes.update({name: value for name, value in attributes.items() if name != "reference"})
+        self._office.book.describe(order, {name: value for name, value in attributes.items() if name != "reference"})
         if "warehouse_id" in attributes:
             order.warehouse = self._warehouse(attributes["warehouse_id"])
         if "carrier_id" in attributes:
