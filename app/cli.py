@@ -207,8 +207,8 @@ def config_exceptions() -> None:
     click.echo(page(), nl=False)
 
 
-@config.command("life-cycle")
-def config_life_cycle() -> None:
+@config.command("lifecycle")
+def config_lifecycle() -> None:
     """Print the table of the manual's page on orders (docs/orders.md): which event leads an order from which state to which, Markdown."""
     from tables.orders.lifecycle import page
 

@@ -15,9 +15,11 @@ def as_expected(expect: Expect, report: Mapping[str, Any]) -> Check:
     check = Check()
     for entity, expected, found in _pairs(expect, report):
         check.checked += 1
-        low, high = expected if isinstance(expected, tuple) else (expected, expected)
-        if not (found is not None and low <= found <= high):
-            words = f"{low} to {high}" if isinstance(expected, tuple) else expected
+        words, fits = expected, found == expected
+        if isinstance(expected, tuple):
+            low, high = expected
+            words, fits = f"{low} to {high}", found is not None and low <= found <= high
+        if not fits:
             check.failed.append({"entity": entity, "expected": words, "found": "none" if found is None else found})
     return check
 

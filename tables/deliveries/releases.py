@@ -262,7 +262,7 @@ def cancelled(row: ReleaseRow, answer: str, detail: str, now: int) -> list[Wareh
         row.status, row.order = answer, None
         return report(row, detail)
     row.answered, row.deleting = row.version, False
-    return [_answer(row, "CANCEL_REFUSED", detail, {})]
+    return [_answer(row, "CANCEL_REFUSED", detail)]
 
 
 def not_sent(row: ReleaseRow, wait: int, now: int) -> None:
@@ -388,12 +388,19 @@ def report(row: ReleaseRow, detail: str, lines: Mapping[str, int] | None = None)
         return [_answer(row, "UNMAPPED", status)]
     if not row.status:
         row.status, row.order = status, None
-    return [_answer(row, cast(WarehouseStatus, status), detail, lines or {})]
+    return [_answer(row, cast(WarehouseStatus, status), detail, lines)]
 
 
-def _answer(row: ReleaseRow, status: WarehouseStatus, detail: str, lines: Mapping[str, int]) -> WarehouseOrder:
+def _answer(
+    row: ReleaseRow, status: WarehouseStatus, detail: str, lines: Mapping[str, int] | None = None
+) -> WarehouseOrder:
     return WarehouseOrder(
-        reference=row.reference, status=status, wms_id=row.wms_id, detail=detail, holds=row.holds, lines=dict(lines)
+        reference=row.reference,
+        status=status,
+        wms_id=row.wms_id,
+        detail=detail,
+        holds=row.holds,
+        lines=dict(lines or {}),
     )
 
 

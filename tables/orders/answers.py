@@ -4,11 +4,12 @@ from typing import Final
 
 from schemas.records import WarehouseOrder
 from tables.orders import changes
+from tables.orders.demand import demands_of, read
 from tables.orders.effects import Effect, move, next_revision, status_of
 from tables.orders.exceptions import judge
 from tables.orders.following import follow, gone_there
 from tables.orders.lifecycle import AT_WAREHOUSE, Event
-from tables.orders.lines import set_lines, told_last
+from tables.orders.lines import set_lines, tell, told_last
 from tables.orders.rows import OrderRow
 from tables.orders.rules import Rules
 
@@ -29,7 +30,7 @@ def warehouse(row: OrderRow, answer: WarehouseOrder, rules: Rules, now: int) -> 
         return judge(row, "unmapped_status", text, now)
     effects = judge(row, "unmapped_status", "", now)
     if answer.status == "REFUSED":
-        effects += _refused(row, answer.detail, now)
+        effects += _refused(row, answer.detail, rules, now)
     elif answer.status == "CANCEL_REFUSED":
         effects += _cancel_refused(row, answer.detail, rules, now)
     elif AT_WAREHOUSE.get(answer.status) is Event.GONE:
@@ -52,15 +53,17 @@ def _remember(row: OrderRow, answer: WarehouseOrder) -> None:
         row.wms_status = answer.status
 
 
-def _refused(row: OrderRow, detail: str, now: int) -> list[Effect]:
+def _refused(row: OrderRow, detail: str, rules: Rules, now: int) -> list[Effect]:
+    assert row.snapshot is not None  # noqa: S101 - the caller knows the order
     if not move(row, Event.REFUSE, f"refused by the warehouse: {detail}"):
         return []
     row.released, row.held, row.asked = False, None, None
-    return judge(row, "delivery_failed", f"the warehouse refused the order: {detail}", now)
+    wanted = demands_of(row.snapshot, read(row.snapshot, rules.catalogue), rules.catalogue, "OPEN")
+    return [*tell(row, wanted), *judge(row, "delivery_failed", f"the warehouse refused the order: {detail}", now)]
 
 
 def _cancel_refused(row: OrderRow, detail: str, rules: Rules, now: int) -> list[Effect]:
-    assert row.snapshot is not None  # noqa: S101 - the caller knows the order
+    assert row.snapshot is not None  # noqa: S101 - as in `_refused`
     if row.snapshot.state == "OPEN":
         row.cancel_asked = False
         return follow(row, rules, now)

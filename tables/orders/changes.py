@@ -78,7 +78,7 @@ def wanted_again(
 
 def answered(row: OrderRow, answer: WarehouseOrder, rules: Rules, now: int, *, could_change: bool) -> list[Effect]:
     """What an answer means for a change that is open. `could_change`: before it, the warehouse had not begun as far as was known."""
-    if row.held is None or row.snapshot is None or row.cancel_asked:
+    if row.held is None or row.snapshot is None or row.cancel_asked or row.state == "CANCELLED":
         return []
     if row.asked is not None and answer.holds >= row.asked.version:
         return _settle(row, rules, now)
@@ -167,11 +167,12 @@ def _settle(row: OrderRow, rules: Rules, now: int) -> list[Effect]:
     """The warehouse has what the storefront wants."""
     assert row.snapshot is not None  # noqa: S101 - a change of an order that is not known is none
     row.held = row.asked = None
+    state: LineState = "CANCELLING" if row.cancel_asked else "OPEN"
+    effects = tell(row, demands_of(row.snapshot, read(row.snapshot, rules.catalogue), rules.catalogue, state))
     if row.cancel_asked:
-        return []
+        return effects
     row.reason = "" if row.reason == ON_ITS_WAY else row.reason
-    wanted = demands_of(row.snapshot, read(row.snapshot, rules.catalogue), rules.catalogue, "OPEN")
-    effects = [*tell(row, wanted), *judge(row, "late_change", "", now)]
+    effects += judge(row, "late_change", "", now)
     return [*effects, *follow(row, rules, now)] if row.state == "MANUAL_STOP" else effects
 
 

@@ -40,10 +40,10 @@ def gone_there(row: OrderRow, rules: Rules, now: int) -> list[Effect]:
     effects = set_lines(row, "CLOSED")
     wanted = row.snapshot.state == "OPEN"
     move(row, Event.GONE, "cancelled by the warehouse" if wanted else "")
-    row.held = row.asked = None
+    row.asked = None
     effects += judge(row, "late_change", "", now)
     if not row.released:
-        row.cancel_asked = False
+        row.cancel_asked, row.held = False, None
         if wanted:
             effects += before_release(row, row.snapshot, read(row.snapshot, rules.catalogue), rules, now)
         return effects

@@ -1,10 +1,11 @@
 """The row of one order: what its storefront last said, what we derived from it and what the warehouse answered. Data only."""
 
 from copy import copy
+from typing import Literal
 
 import msgspec
 
-from schemas.records import LifecycleState, LineState, OrderSnapshot, ReleaseOrder, WarehouseDespatch
+from schemas.records import LifecycleState, LineState, OrderSnapshot, ReleaseOrder, WarehouseDespatch, WarehouseStatus
 from tables.handling import Handling
 
 
@@ -69,7 +70,7 @@ class OrderRow(msgspec.Struct, array_like=True):
     exceptions: dict[str, OpenException] = {}
     released: bool = False
     cancel_asked: bool = False
-    wms_status: str = ""
+    wms_status: WarehouseStatus | Literal[""] = ""
     parcels: dict[str, ParcelRow] = {}  # by parcel id, in the order in which they were made
     spare: dict[str, int] = {}  # eaches that left and complete no unit; below 0: owed to a unit that counts already
     despatch_read: int = 0  # when the newest read of what left began

@@ -126,7 +126,7 @@ class OrderBook:
         del self._lines_by[line.product.id, line.order.status][line.id]
 
     def describe(self, order: GoodsOut, attributes: Mapping[str, Any]) -> None:
-        """Replace what an order says of itself."""
+        """Other header attributes; the upstream id may be among them."""
         del self._by_upstream[order.upstream][order.id]
         order.attributes.update(attributes)
         self._by_upstream[order.upstream][order.id] = order

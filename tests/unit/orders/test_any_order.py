@@ -86,7 +86,7 @@ class World:
     open: dict[str, ExceptionState] = field(default_factory=dict)
     state: NormalisedOrder | None = None
     by_hand: bool = False
-    own_will: bool = False  # the warehouse changed lines by itself
+    own_will: bool = False  # the warehouse changed lines by itself, or is done with what left
     at: int = 0
 
     def play(self, event: Any) -> None:
@@ -110,6 +110,7 @@ class World:
             case Answer():
                 return self.answer(row, event)
             case WarehouseDespatch():
+                self.own_will = self.own_will or event.complete
                 return shipping.despatched(row, msgspec.structs.replace(event, read_at=self.at), RULES, self.at)
             case Outcome():
                 parcels = list(row.parcels.values())

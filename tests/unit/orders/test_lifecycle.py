@@ -14,7 +14,7 @@ STATES = set(get_args(LifecycleState))
 
 def test_the_page_of_operators_shows_the_table() -> None:
     assert page() in PAGE.read_text(encoding="utf-8"), (
-        "put what `clarus-stream config life-cycle` prints into docs/orders.md"
+        "put what `clarus-stream config lifecycle` prints into docs/orders.md"
     )
 
 
