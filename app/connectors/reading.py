@@ -8,6 +8,8 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+import msgspec
+
 from schemas.records import OrderSnapshot
 
 TEXT: Final = 20_000
@@ -17,6 +19,7 @@ FACTS: Final = 100
 LINES: Final = 2_000
 """Lines of one order that can be one goods out; a limit of ours, Clarus publishes none."""
 _MOST: Final = 1_000_000_000
+_LONG: Final = 1 << 62
 
 
 def text(value: Any, limit: int = TEXT) -> str:
@@ -112,7 +115,10 @@ def readable(
         found = read()
         if len(found.lines) > LINES:
             raise ValueError(f"{len(found.lines)} lines, at most {LINES} fit one goods out")
-    except (ArithmeticError, AttributeError, KeyError, LookupError, TypeError, ValueError) as error:
+        if not 0 <= found.version < _LONG:
+            raise ValueError("its version is no number that can be")
+        msgspec.msgpack.decode(msgspec.msgpack.encode(found), type=OrderSnapshot)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, msgspec.ValidationError) as error:
         reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__} {error}"
         return _unreadable(channel, word(order_id), word(number), modified, text(reason, 300))
     return found

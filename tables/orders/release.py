@@ -86,12 +86,10 @@ def _fitted(seen: OrderSnapshot, rules: Rules) -> Fitted:
 
 
 def release_order(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules) -> ReleaseOrder:
-    """The goods out of the order as it is now. What had to be cut is kept in the row, for its public state."""
-    given, wording = rules.of_channel(seen.channel), rules.wording
+    """The goods out of the order as it is now. What had to be cut (`cut_of`) is kept in the row, for its public state."""
+    given = rules.of_channel(seen.channel)
     carrier = rules.shipping.get(seen.shipping_method, CarrierService("", ""))
-    fitted = _fitted(seen, rules) if seen.address else None
-    texts, told = notes.texts(seen, given, wording, fitted.cut if fitted else {})
-    row.cut = f"cut for the warehouse: {'; '.join(told)}" if told else ""
+    fitted, texts, row.cut = _written(seen, rules)
     return ReleaseOrder(
         channel="clarus",
         order_key=row.key,
@@ -109,6 +107,19 @@ def release_order(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: R
         priority=carrier.priority,
         leave_at=None if seen.requested_at is None else seen.requested_at - given.lead,
     )
+
+
+def cut_of(seen: OrderSnapshot, rules: Rules) -> str:
+    """In words without personal data what a goods out of this order lacks; empty where nothing had to be cut."""
+    return _written(seen, rules)[2]
+
+
+def _written(seen: OrderSnapshot, rules: Rules) -> tuple[Fitted | None, dict[str, str], str]:
+    """Address and texts within Clarus' limits, and what was cut."""
+    fitted = _fitted(seen, rules) if seen.address else None
+    lost = fitted.cut if fitted else {}
+    texts, told = notes.texts(seen, rules.of_channel(seen.channel), rules.wording, lost)
+    return fitted, texts, f"cut for the warehouse: {'; '.join(told)}" if told else ""
 
 
 def _named(rules: ReleaseRules, seen: OrderSnapshot) -> bool:

@@ -117,8 +117,8 @@ def snapshot(
     gifts = dict.fromkeys(text(line["wrapping_message"]) for line in parts.lines if line.get("wrapping_message"))
     return OrderSnapshot(
         channel=channel,
-        order_id=str(order["id"]),
-        number=str(order["id"]),
+        order_id=word(order["id"]),
+        number=word(order["id"]),
         version=modified,
         state=_state(order, meaning, status),
         status=word(order.get("status")) or str(status),
@@ -179,7 +179,7 @@ def _line(line: Mapping[str, Any], frame: _Frame) -> OrderLine:
         restocked_at=frame.restocked_at if keeps_stock else None,
         shippable=line.get("type", "physical") == "physical",
         unguarded="" if keeps_stock else "its inventory is not tracked",
-        address=str(line.get("order_address_id") or ""),
+        address=word(line.get("order_address_id") or ""),
         note=_written(line),
     )
 

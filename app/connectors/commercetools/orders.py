@@ -155,7 +155,7 @@ class _Frame:
 def _line(line: Doc, frame: _Frame) -> OrderLine:
     """Stock falls when the order is placed (fact sheet 3.7): the take's time is the order's creation, exactly. Gift lines ship like all others."""
     effective = mode_of(line, frame.mode)
-    supplier = (line.get("supplyChannel") or {}).get("id", "")
+    supplier = word((line.get("supplyChannel") or {}).get("id"))
     custom, line_id = _custom(line.get("custom")), frame.faults.unique(word(line["id"]))
     notes = ((name, text(custom.get(name))) for name in frame.note_fields)
     return OrderLine(
