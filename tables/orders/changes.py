@@ -10,7 +10,7 @@ import msgspec
 
 from schemas.records import CancelOrder, LineState, OrderSnapshot, ReleaseLine, ReleaseOrder, WarehouseOrder
 from tables.orders.demand import Reading, demands_of, read
-from tables.orders.differences import differences, in_words
+from tables.orders.differences import differences, eaches_of, in_words
 from tables.orders.effects import Effect, move
 from tables.orders.exceptions import judge, resolve_all
 from tables.orders.following import follow
@@ -112,17 +112,7 @@ def retry(row: OrderRow, rules: Rules, now: int) -> list[Effect]:
 
 def resolved_by_hand(row: OrderRow, rules: Rules, now: int) -> list[Effect]:
     """A person saw to it: the state is the warehouse's again. What the goods out does not hold is not waited for: it was entered or refunded by hand."""
-    effects: list[Effect] = []
-    if row.held is not None:
-        left = {line.sku: line.eaches for line in row.held.lines}
-        limited: dict[str, Demand] = {}
-        for line_id, demand in row.demands.items():
-            eaches = min(demand.eaches, left.get(demand.product, 0)) if demand.state != "CLOSED" else demand.eaches
-            if demand.state != "CLOSED":
-                left[demand.product] = left.get(demand.product, 0) - eaches
-            covered = eaches or not demand.eaches
-            limited[line_id] = with_eaches(demand, eaches) if covered else with_state(demand, "CLOSED")
-        effects += tell(row, limited)
+    effects = tell(row, _at_most_what_is_there(row)) if row.held is not None else []
     row.held = row.asked = None
     return effects + follow(row, rules, now)
 
@@ -183,13 +173,17 @@ def _stop(row: OrderRow, target: ReleaseOrder, why: str, rules: Rules, now: int)
     if not move(row, Event.STOP, "changed at the storefront too late"):
         return []
     row.asked = None
+    over = row.wms_status == "COMPLETED"
     do = f"have goods out {row.reference} amended"
-    if row.wms_status == "COMPLETED":
+    if over:
         do = f"goods out {row.reference} has left: reach the carrier, or settle it with the customer"
     elif not changeable(row):
         do += ", or its pick list cancelled: then the change goes through by itself"
     text = f"changed at the storefront: {in_words(differences(row.held, target))}. Not changed at the warehouse: {why}. Call {rules.contact}: {do}"
-    return judge(row, "late_change", text, now)
+    assert row.snapshot is not None  # noqa: S101 - as in `_bring`
+    wanted = demands_of(row.snapshot, read(row.snapshot, rules.catalogue), rules.catalogue, "OPEN")
+    counted = _at_most_what_is_there(row) if over else _at_least_as_they_were(row, wanted, "OPEN")
+    return [*tell(row, counted), *judge(row, "late_change", text, now)]
 
 
 def _ask_cancel(row: OrderRow) -> CancelOrder:
@@ -236,3 +230,18 @@ def _at_least_as_they_were(row: OrderRow, wanted: dict[str, Demand], state: Line
         else:
             wanted[line_id if same is None else f"{line_id}~{old.product}"] = gone(old, state)
     return wanted
+
+
+def _at_most_what_is_there(row: OrderRow) -> dict[str, Demand]:
+    """Of every line what the goods out holds of it: the rest of an order that is over, or that a person saw to, closes (R3)."""
+    assert row.held is not None  # noqa: S101 - the callers know a difference
+    left = eaches_of(row.held)
+    limited: dict[str, Demand] = {}
+    for line_id, demand in row.demands.items():
+        if demand.state == "CLOSED" or not demand.eaches:
+            limited[line_id] = demand
+            continue
+        eaches = min(demand.eaches, left.get(demand.product, 0))
+        left[demand.product] = left.get(demand.product, 0) - eaches
+        limited[line_id] = with_eaches(demand, eaches) if eaches else with_state(demand, "CLOSED")
+    return limited

@@ -140,12 +140,18 @@ def short_of(row: OrderRow, needs: Sequence[Need]) -> dict[str, int]:
 def commands(row: OrderRow, needs: Sequence[Need], carriers: Mapping[str, Carriage]) -> list[ShipParcel]:
     """What is new for the storefront, in the order in which the parcels were made; the row remembers it as sent.
 
-    A parcel that completes no unit is told with the one that completes it; one whose tracking number cannot be right is not told.
+    A parcel that completes no unit is told with the one that completes it; one whose tracking number cannot be right is not told. Where an edit makes an order
+    whole or incomplete, its last parcel is told again: the storefront says by it how much of the order was sent.
     """
     assert row.snapshot is not None  # noqa: S101 - without the order there is nothing to tell
     whole = not short_of(row, needs) and all(
         valid(parcel, carriers) for parcel in row.parcels.values() if parcel.wanted and parcel.units
     )
+    due = [parcel for parcel in row.parcels.values() if _is_due(parcel, carriers)]
+    told = [parcel for parcel in row.parcels.values() if parcel.wanted and parcel.units and parcel.sent]
+    if told and not due and row.told_whole is (not whole):
+        last = max(told, key=lambda parcel: parcel.version)
+        last.version = max(last.version, row.revision)
     addresses = {line.line_id: line.address for line in row.snapshot.lines}
     found: list[ShipParcel] = []
     before: list[str] = []
@@ -153,7 +159,7 @@ def commands(row: OrderRow, needs: Sequence[Need], carriers: Mapping[str, Carria
         if parcel.wanted and not parcel.units and parcel.tracking:
             before.append(parcel.tracking)
         beside, before = (before, []) if parcel.units else ([], before)
-        if parcel.sent == parcel.version or (parcel.wanted and not (parcel.units and valid(parcel, carriers))):
+        if not _is_due(parcel, carriers):
             continue
         carriage = carriers.get(parcel.carrier, Carriage())
         parcel.sent, parcel.state, parcel.detail = parcel.version, "", ""
@@ -175,7 +181,13 @@ def commands(row: OrderRow, needs: Sequence[Need], carriers: Mapping[str, Carria
                 whole=whole,
             )
         )
+        row.told_whole = whole
     return found
+
+
+def _is_due(parcel: ParcelRow, carriers: Mapping[str, Carriage]) -> bool:
+    tellable = not parcel.wanted or (bool(parcel.units) and valid(parcel, carriers))
+    return parcel.sent != parcel.version and tellable
 
 
 def parcel_key(parcel_id: str) -> str:

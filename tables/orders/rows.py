@@ -77,6 +77,7 @@ class OrderRow(msgspec.Struct, array_like=True):
     despatch_complete: bool = False
     early: WarehouseDespatch | None = None  # came before its order
     held: ReleaseOrder | None = None  # what the warehouse has, while that is not what the storefront wants
+    told_whole: bool | None = None  # did the newest command to the storefront say that nothing is missing?
     asked: ReleaseOrder | None = None  # the change that the warehouse was asked for and has not answered
     cut: str = ""  # what its goods out lost to the warehouse's limits, in words
 

@@ -202,3 +202,22 @@ def test_units_and_eaches_are_conserved_whatever_comes_goes_and_comes_again(read
             assert stands_for + row.spare.get(code, 0) == sent
         wanted = {name for name, one in row.parcels.items() if one.wanted}
         assert wanted == {one.parcel_id for one in parcels}
+
+
+def test_an_edit_that_makes_a_sent_order_incomplete_tells_its_last_parcel_again() -> None:
+    row, effects = play(order(line("M1", 2)), left(10, parcel("a", MUG=2)))
+    (first,) = of(ShipParcel, effects)
+    assert first.whole
+    row, effects = play(order(line("M1", 2), line("C1", 1, "2"), version=2), row=row)
+    (again,) = of(ShipParcel, effects)
+    assert (again.parcel_id, again.whole, again.lines) == ("a", False, first.lines) and again.version > first.version
+    row, effects = play(order(line("M1", 2), line("C1", 1, "2"), version=3), row=row)
+    assert not of(ShipParcel, effects)
+    row, effects = play(order(line("M1", 2), version=4), row=row)
+    assert [one.whole for one in of(ShipParcel, effects)] == [True]
+
+
+def test_a_despatch_of_a_line_that_was_edited_away_can_be_taken_back() -> None:
+    row, _ = play(order(line("M1", 2)), left(10, parcel("a", MUG=2)), order(line("C1", 1, "2"), version=2))
+    row, _ = play(left(20), left(30, parcel("b", CARD=1)), row=row)
+    assert row.spare == {} and row.parcels["b"].units == {"2": 1}
