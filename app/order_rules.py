@@ -22,5 +22,13 @@ def order_rules(settings: Settings, catalogue: Catalogue) -> Rules:
     orders_from = {name: given.orders_from_ms for name, given in settings.channels.items()}
     early_wait, contact = settings.settings.delivery.early_wait, settings.clarus.contact
     return Rules(
-        catalogue, shipping, carriers, early_wait, orders_from, contact, release_rules(settings), wording(settings)
+        catalogue,
+        shipping,
+        carriers,
+        early_wait,
+        orders_from,
+        contact,
+        release_rules(settings),
+        wording(settings),
+        settings.clarus.bundles == "parent",
     )

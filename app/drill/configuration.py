@@ -54,7 +54,7 @@ def product_data(
     shadowed = {name for name, channel in file.channels.items() if channel.shadow}
     peers = channels or {name: {"system": channel.system} for name, channel in file.channels.items()}
     return {
-        "clarus": dict(clarus or {}),
+        "clarus": {**(clarus or {}), "bundles": file.bundles},
         "channels": {
             name: {**connection, **({"mode": "shadow"} if name in shadowed else {})}
             for name, connection in peers.items()

@@ -404,6 +404,9 @@ class DrillFile(Model):
     products: Annotated[list[DrillProduct], Field(min_length=1)]
     shipping: dict[str, ShippingSettings] = Field(default_factory=dict)
     carriers: dict[str, CarrierSettings] = Field(default_factory=dict)
+    bundles: Literal["components", "parent"] = Field(
+        "components", description="How bundles are ordered at the warehouse: `clarus.bundles` of the configuration."
+    )
     release: dict[str, ReleaseSettings] = Field(default_factory=dict)
     policies: list[PolicySettings] = Field(default_factory=list)
     settings: ProductSettingsTree = Field(default_factory=ProductSettingsTree)

@@ -180,7 +180,11 @@ class WarehouseSimulator(Protocol):
         ...
 
     def add_product(self, sku: str) -> None:
-        """Create a product; bundles are not products here."""
+        """Create a product; a bundle is one only where it is a bill of materials (`add_bundle`)."""
+        ...
+
+    def add_bundle(self, sku: str, materials: Mapping[str, int]) -> None:
+        """Create a bill of materials that is assembled on pick: orders of it take its components."""
         ...
 
     def receive(self, sku: str, warehouse: str, qty: int) -> int:

@@ -144,7 +144,7 @@ def want_release(row: ReleaseRow, command: ReleaseOrder, now: int) -> bool:
         return False
     _newer(row, command.order_key, command.version, now)
     row.order, row.cancel = command, False
-    row.skus = sorted({line.sku for line in command.lines} | set(row.skus if row.wms_id else ()))
+    row.skus = sorted(eaches_of(command).keys() | set(row.skus if row.wms_id else ()))
     return True
 
 
@@ -437,10 +437,11 @@ def twin_not_cancelled(row: ReleaseRow, wait: int, now: int) -> None:
 
 
 def eaches_of(order: ReleaseOrder) -> dict[str, int]:
-    """Product code to eaches."""
+    """Product code to eaches; a bundle counts as its components."""
     total: dict[str, int] = {}
     for line in order.lines:
-        total[line.sku] = total.get(line.sku, 0) + line.eaches
+        for code, n in (line.parts or {line.sku: 1}).items():
+            total[code] = total.get(code, 0) + n * line.eaches
     return total
 
 

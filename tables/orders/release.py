@@ -3,7 +3,7 @@
 What each field is made from and which limits apply is docs/release.md; how Clarus writes it is the connector's business.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from schemas.records import Address, OrderLine, OrderSnapshot, ReleaseLine, ReleaseOrder
@@ -141,11 +141,16 @@ def _lines(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules) -
         listing = reading.mapped.get(line.line_id)
         if listing is None:
             continue
-        for code, _ in components(rules.catalogue.products[listing.product], line.quantity, listing.eaches):
+        product = rules.catalogue.products[listing.product]
+        whole = rules.bundles_whole and product.bundle
+        codes = [product.sku] if whole else [code for code, _ in components(product, line.quantity, listing.eaches)]
+        for code in codes:
             origin = origins.setdefault(code, _Origin())
             origin.lines.append(line)
             origin.places.append(place)
     lines = release_lines(row.demands)
+    if rules.bundles_whole:
+        lines = _whole_bundles(lines, origins, reading, rules)
     for one in lines:
         origin = origins.get(one.sku, _Origin())
         short = rules.wording.short
@@ -154,6 +159,23 @@ def _lines(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules) -
         one.code = notes.identity((line.sku for line in origin.lines), short)
         one.note = _note(origin.lines, short, emoji=rules.wording.emoji)
     return lines
+
+
+def _whole_bundles(
+    lines: list[ReleaseLine], origins: Mapping[str, _Origin], reading: Reading, rules: Rules
+) -> list[ReleaseLine]:
+    """Components that a bundle brought into the order become the bundle again."""
+    left = {line.sku: line for line in lines}
+    bundles = []
+    for code, origin in origins.items():
+        parts = dict(rules.catalogue.products[code].bundle)
+        if not parts:
+            continue
+        units = sum(line.quantity for line in origin.lines)
+        for component, n in parts.items():
+            left[component].eaches -= n * units
+        bundles.append(ReleaseLine(sku=code, eaches=units, parts=parts))
+    return [*bundles, *(line for line in left.values() if line.eaches > 0)]
 
 
 def _note(lines: Sequence[OrderLine], short: int, *, emoji: bool) -> str:

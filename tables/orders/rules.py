@@ -68,6 +68,9 @@ class Rules:
     release: Mapping[str, ReleaseRules] = field(default_factory=dict)
     wording: Wording = field(default_factory=Wording)
 
+    bundles_whole: bool = False
+    """A bundle is ordered as a product of its own, which the warehouse assembles, instead of as its components."""
+
     def of_channel(self, channel: str) -> ReleaseRules:
         """What is said of the releases of one channel; where nothing is, the defaults."""
         return self.release.get(channel) or _NOTHING_SAID

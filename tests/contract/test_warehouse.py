@@ -304,6 +304,39 @@ async def test_customer_order_type_priority_and_the_lines_own_identity_arrive() 
         assert abs(datetime.fromisoformat(data["expected_date_of_dispatch"]).timestamp() * 1000 - leave_at) < 1000
 
 
+async def test_a_bundle_ordered_whole_is_told_as_its_components_from_allocation_to_parcel() -> None:
+    stock, bundles = {"MUG": 10, "CARD": 10}, {"BOX": {"MUG": 2, "CARD": 1}}
+    contents = {"package_contents": "stocks"}
+    async with clarus(stock=stock, bundles=bundles, settings=contents, **contents) as tenant:
+        line = ReleaseLine(sku="BOX", eaches=3, parts=bundles["BOX"])
+        order = await tenant.order(lines=[line, ReleaseLine(sku="CARD", eaches=1)])
+        assert order.lines == {"MUG": (6, 0), "CARD": (4, 0)}
+        assert tenant.simulator.orders()[0].lines == [{"sku": "BOX", "qty": 3}, {"sku": "CARD", "qty": 1}]
+        tenant.simulator.allocate(order.reference)
+        reads = await tenant.connector.read_stock(["MUG", "CARD"], Priority.SWEEP)
+        assert {sku: (read.balances["MAIN"], read.lines[order.reference].out) for sku, read in reads.items()} == {
+            "MUG": (4, 6),
+            "CARD": (6, 4),
+        }
+        assert (await tenant.read("CARD")).lines[order.reference].out == 4, "asked for alone, too"
+        boxes = [{"sku": "BOX", "qty": 2}, {"sku": "CARD", "qty": 1}]
+        tenant.simulator.despatch(order.reference, [{"tracking": "P1", "lines": boxes}])
+        despatch = (await tenant.connector.read_despatches([order.reference], Priority.SWEEP))[order.reference]
+        assert despatch.order.despatched == {"MUG": 4, "CARD": 3}
+        assert [package.contents for package in despatch.packages] == [{"MUG": 4, "CARD": 3}]
+
+
+async def test_a_bundle_of_which_a_component_is_short_waits_for_it() -> None:
+    async with clarus(stock={"MUG": 3, "CARD": 9}, bundles={"BOX": {"MUG": 2, "CARD": 1}}) as tenant:
+        order = await tenant.order(lines=[ReleaseLine(sku="BOX", eaches=2, parts={"MUG": 2, "CARD": 1})])
+        tenant.simulator.allocate(order.reference)
+        found = await tenant.find(order)
+        assert found is not None and (found.status, found.lines) == ("PART_ALLOCATED", {"MUG": (4, 2), "CARD": (2, 1)})
+        assert (await tenant.read("MUG")).balances["MAIN"] == 1
+        assert await tenant.connector.cancel_order(found, Priority.RELEASE) == "CANCELLED"
+        assert (await tenant.read("MUG")).balances["MAIN"] == 3
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [({"customer": "NOBODY"}, "no customer 'NOBODY'"), ({"order_type": "X"}, "no order type 'X'")],

@@ -108,6 +108,7 @@ async def clarus(
     warehouses: Sequence[str] = ("MAIN", "NORTH"),
     stock: dict[str, int] | None = None,
     settings: dict[str, Any] | None = None,
+    bundles: dict[str, dict[str, int]] | None = None,
     **options: Any,
 ) -> AsyncIterator[Clarus]:
     """A running tenant with `stock` of products in the first warehouse; the floor does nothing by itself unless `options` say otherwise."""
@@ -118,8 +119,10 @@ async def clarus(
         for sku, quantity in (stock or {}).items():
             simulator.add_product(sku)
             simulator.receive(sku, warehouses[0], quantity)
+        for sku, materials in (bundles or {}).items():
+            simulator.add_bundle(sku, materials)
         given = ClarusSettings.model_validate({**simulator.connection(), **(settings or {})})
-        yield Clarus(simulator, ClarusWarehouse(given, transport, warehouses), transport, given)
+        yield Clarus(simulator, ClarusWarehouse(given, transport, warehouses, bundles), transport, given)
     finally:
         await transport.close()
         await simulator.stop()

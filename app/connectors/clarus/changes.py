@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from app.connectors.clarus.client import PEER, ClarusClient, Listed
 from app.connectors.clarus.lookups import Lookups
-from app.connectors.clarus.orders import Orders
+from app.connectors.clarus.orders import Orders, asked_for
 from app.connectors.clarus.quantities import status
 from app.connectors.contract import GoodsOut, Priority
 from app.connectors.errors import Malformed, Refused
@@ -50,7 +50,7 @@ class Changes:
             order.reference,
             now,
             order.warehouse or there.warehouse,
-            {line.sku: (line.eaches, 0) for line in order.lines},
+            asked_for(order),
         )
 
     async def _status(self, reference: str, wms_id: str, priority: Priority) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app.connectors.clarus.bundles import Bundles, parts_of
 from app.connectors.clarus.client import PEER, ClarusClient, Listed
 from app.connectors.clarus.lookups import Lookups
 from app.connectors.clarus.quantities import eaches, out, status
@@ -29,8 +30,8 @@ class LineFigures:
 class Orders:
     """Orders of the configured account."""
 
-    def __init__(self, client: ClarusClient, lookups: Lookups) -> None:
-        self._client, self._lookups = client, lookups
+    def __init__(self, client: ClarusClient, lookups: Lookups, bundles: Bundles) -> None:
+        self._client, self._lookups, self._bundles = client, lookups, bundles
 
     async def find(self, references: Sequence[str], priority: Priority) -> dict[str, list[GoodsOut]]:
         """The goods outs with these references, oldest first, with their lines; an empty list where there is none."""
@@ -57,10 +58,8 @@ class Orders:
         data = answer.get("data")
         if not isinstance(data, dict) or "id" not in data:
             raise OutcomeUnknown(PEER, "POST goods_outs", "the answer holds no id")
-        lines = {line.sku: (line.eaches, 0) for line in order.lines}
-        return GoodsOut(
-            str(data["id"]), order.reference, self._client.settings.created_status, _bound(order) or "", lines
-        )
+        status_now = self._client.settings.created_status
+        return GoodsOut(str(data["id"]), order.reference, status_now, _bound(order) or "", asked_for(order))
 
     async def cancel(self, order: GoodsOut, priority: Priority) -> str:
         """Ask, then look: DELETED, CANCELLED or CANCEL_REFUSED. A pending order is deleted by its cancel (fact sheet 6.4)."""
@@ -105,12 +104,13 @@ class Orders:
                 lines, code = found.setdefault(str(row["goods_out"]["id"]), {}), str(row["product"]["code"])
             except (KeyError, TypeError) as error:
                 raise Malformed(PEER, "goods_out_lines", "a line without its order or product") from error
-            known = lines.get(code, LineFigures())
-            lines[code] = LineFigures(
-                known.ordered + eaches(row, "order_quantity"),
-                known.out + out(row, self._client.settings),
-                known.despatched + eaches(row, "dispatch_quantity"),
-            )
+            for part, n in parts_of(code, self._bundles).items():
+                known = lines.get(part, LineFigures())
+                lines[part] = LineFigures(
+                    known.ordered + n * eaches(row, "order_quantity"),
+                    known.out + n * out(row, self._client.settings),
+                    known.despatched + n * eaches(row, "dispatch_quantity"),
+                )
         return found
 
     def _goods_out(self, row: Mapping[str, Any], lines: Mapping[str, LineFigures]) -> GoodsOut:
@@ -161,6 +161,15 @@ class Orders:
         if address:
             data["relationships"] = {"address": {"data": {"type": "addresses", "attributes": address}}}
         return {"data": data}
+
+
+def asked_for(order: ReleaseOrder) -> dict[str, tuple[int, int]]:
+    """The lines of a goods out just made: product code to eaches ordered, and none of them out."""
+    total: dict[str, tuple[int, int]] = {}
+    for line in order.lines:
+        for code, n in (line.parts or {line.sku: 1}).items():
+            total[code] = total.get(code, (0, 0))[0] + n * line.eaches, 0
+    return total
 
 
 def _bound(order: ReleaseOrder) -> str | None:

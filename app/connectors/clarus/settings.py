@@ -83,6 +83,11 @@ class ClarusSettings(BaseModel):
     line_removal: Literal["DESTROY", "REMOVE"] = Field(
         "DESTROY", description="How a line is removed: the documentation's schema says DESTROY, its example REMOVE."
     )
+    bundles: Literal["components", "parent"] = Field(
+        "components",
+        description="How a bundle is ordered: as its components, or as a product of its own (parent), which is a bill of materials in Clarus, assembled on"
+        " pick, with the materials that `products[].bundle` names.",
+    )
     goods_out_type: str = Field("sales_order", description="Type of the orders that are created.")
     dispatch_within_s: int = Field(
         86_400, ge=0, description="Seconds from the creation of an order to its expected date of dispatch."

@@ -83,7 +83,7 @@ def _reference_roots(tenant: Tenant) -> dict[str, Root]:
                 "barcode": nothing,
                 "description": code_of,
                 "long_description": nothing,
-                "product_type": lambda p: "standard",
+                "product_type": lambda p: "bill_of_materials" if p.materials else "standard",
                 "units_per_case": nothing,
             },
             {

@@ -191,6 +191,10 @@ class ClarusSimulator(Hosted):
         """Create a product; bundles are not products here."""
         self.stockroom.add_product(sku)
 
+    def add_bundle(self, sku: str, materials: Mapping[str, int]) -> None:
+        """Create a bill of materials that is assembled on pick (S18): orders of it take its components."""
+        self.stockroom.add_bundle(sku, materials)
+
     def add_service(self, carrier: str, service: str = "") -> None:
         """Create a carrier (empty: none) and one of its services."""
         if not carrier:

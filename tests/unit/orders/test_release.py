@@ -7,6 +7,7 @@ import pytest
 
 from schemas.records import Address, ExceptionState, NormalisedOrder, OrderSnapshot, ReleaseOrder
 from tables.orders import answers, fold
+from tables.orders.differences import differences, eaches_of
 from tables.orders.effects import Effect, new_row, status_of
 from tables.orders.rows import OrderRow
 from tables.orders.rules import CarrierService, Instruction, ReleaseRules, Rules, Wording
@@ -221,3 +222,18 @@ def test_an_order_that_cannot_be_read_changes_nothing_and_is_mended_by_the_next_
     assert row.state == "RELEASING" and row.version == 2
     row, effects = seen(unread)
     assert row.snapshot is None and [one.entity for one in of(ExceptionState, effects)] == ["shop:A7"]
+
+
+# ---- bundles --------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_bundle_is_ordered_whole_where_the_warehouse_assembles_it_and_counts_as_its_components() -> None:
+    whole = replace(RULES, bundles_whole=True)
+    given = order(line("B1", 2, "L-1"), line("C1", 1, "L-2"), line("B1", 1, "L-3"))
+    release = released(given, whole)
+    box, card = release.lines
+    assert (box.sku, box.eaches, box.parts, box.reference) == ("BOX", 3, {"MUG": 2, "CARD": 1}, "L-1,L-3")
+    assert (card.sku, card.eaches, card.parts, card.reference) == ("CARD", 1, {}, "L-2")
+    parts = released(given)
+    assert eaches_of(release) == eaches_of(parts) == {"MUG": 6, "CARD": 4}
+    assert differences(release, parts) == []
