@@ -112,8 +112,8 @@ class WarehouseOrder(Record, kw_only=True):
     status: WarehouseStatus
     wms_id: str = ""
     detail: str = ""
+    ordered: dict[str, int] = {}
     holds: int = 0
-    lines: dict[str, int] = {}
 
 
 class WarehouseParcel(Record, kw_only=True):

@@ -535,6 +535,5 @@ class Releases:
 
 
 def _seen(order: GoodsOut) -> AtWarehouse:
-    return AtWarehouse(
-        order.wms_id, order.status, order.warehouse, {sku: ordered for sku, (ordered, _) in order.lines.items()}
-    )
+    ordered = {sku: ordered for sku, (ordered, _) in order.lines.items()}
+    return AtWarehouse(order.wms_id, order.status, order.warehouse, ordered)

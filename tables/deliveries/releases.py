@@ -6,8 +6,9 @@ that comes meanwhile waits for that. A change of a goods out that is there is he
 only while Clarus has not begun with the order. Times are our milliseconds.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, cast, get_args
 
 import msgspec
@@ -69,7 +70,7 @@ class ReleaseRow(msgspec.Struct, array_like=True):
     doubled: list[str] = []  # several that the warehouse has begun with: for a person
     picks_at: int | None = None  # when its picks are to be processed, where that is our business
     holds: int = 0  # the version of `ReleaseOrder` that the goods out certainly is
-    ordered: dict[str, int] = {}  # product code to eaches ordered there, as last seen
+    ordered: dict[str, int] = {}  # product code to eaches that the goods out asks for, as last seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +128,12 @@ Step = LookUp | Create | Change | Cancel | CancelTwin | ProcessPicks | Report | 
 
 @dataclass(frozen=True, slots=True)
 class AtWarehouse:
-    """One goods out as Clarus shows it."""
+    """One goods out as Clarus shows it. `ordered` is product code to the eaches that it asks for."""
 
     wms_id: str
     status: str
     warehouse: str
-    lines: Mapping[str, int] = field(default_factory=dict)  # product code to eaches ordered
+    ordered: Mapping[str, int] = field(default_factory=dict)
 
 
 # ---- commands -------------------------------------------------------------------------------------------------------------------------------
@@ -243,7 +244,7 @@ def change_refused(row: ReleaseRow, detail: str) -> list[WarehouseOrder]:
     if intent is not None and intent.version < row.version:
         return []
     row.answered = row.version
-    return [_answer(row, "CHANGE_REFUSED", detail, row.ordered)]
+    return [_answer(row, "CHANGE_REFUSED", detail)]
 
 
 def refused(row: ReleaseRow, detail: str) -> list[WarehouseOrder]:
@@ -300,7 +301,11 @@ def found(
         alive = [one for one in there if one.status not in GONE]
         if twins.is_late(row, alive):
             return []
-        return _there(row, twins.sort(row, alive) if alive else there[0], looked_at, create_unknown, now)
+        kept = twins.sort(row, alive) if alive else there[0]
+        ordered: Counter[str] = Counter()
+        for one in alive or [kept]:
+            ordered.update(one.ordered)
+        return _there(row, replace(kept, ordered=ordered), looked_at, create_unknown, now)
     row.twin, row.doubled = "", []
     if row.intent is None and row.answered >= row.version and row.status in FINAL:
         return []
@@ -334,7 +339,7 @@ def _there(row: ReleaseRow, one: AtWarehouse, looked_at: int, unknown_for: int, 
         row.holds = row.order.version  # made in an earlier life of the row
     row.intent, row.next_at = None, now
     if row.cancel and one.status not in FINAL and row.answered < row.version:
-        _take_over(row, one)
+        _take(row, one)
         row.looked = True
         row.next_at = now + (_look_wait(row) if row.attempts else 0)
         return []
@@ -342,14 +347,12 @@ def _there(row: ReleaseRow, one: AtWarehouse, looked_at: int, unknown_for: int, 
 
 
 def _landed(intent: Intent, one: AtWarehouse) -> bool:
-    return intent.lines is not None and intent.lines == dict(one.lines)
+    return intent.lines is not None and intent.lines == dict(one.ordered)
 
 
 def _seen(row: ReleaseRow, one: AtWarehouse, now: int) -> list[WarehouseOrder]:
-    told, lines = dict(row.ordered), dict(one.lines)
-    news = one.status != row.status or one.wms_id != row.wms_id or row.answered < row.version
-    news = news or (bool(told) and told != lines)
-    _take_over(row, one)
+    news = (one.status, one.wms_id, one.ordered) != (row.status, row.wms_id, row.ordered) or row.answered < row.version
+    _take(row, one)
     row.next_at = now
     if owes_change(row):
         return _before_change(row, now)
@@ -361,12 +364,7 @@ def _seen(row: ReleaseRow, one: AtWarehouse, now: int) -> list[WarehouseOrder]:
         row.picks_at = _picks_at(row, now)
     if row.cancel and row.status not in FINAL and row.answered < row.version:
         return []
-    return report(row, "", lines if told and told != lines else {}) if news else []
-
-
-def _take_over(row: ReleaseRow, one: AtWarehouse) -> None:
-    row.wms_id, row.status, row.warehouse = one.wms_id, one.status, one.warehouse or row.warehouse
-    row.skus, row.ordered = row.skus or sorted(one.lines), dict(one.lines)
+    return report(row, "") if news else []
 
 
 def _before_change(row: ReleaseRow, now: int) -> list[WarehouseOrder]:
@@ -380,7 +378,13 @@ def _before_change(row: ReleaseRow, now: int) -> list[WarehouseOrder]:
     return [*late, *report(row, "")]
 
 
-def report(row: ReleaseRow, detail: str, lines: Mapping[str, int] | None = None) -> list[WarehouseOrder]:
+def _take(row: ReleaseRow, one: AtWarehouse) -> None:
+    row.wms_id, row.status, row.warehouse = one.wms_id, one.status, one.warehouse or row.warehouse
+    row.ordered = dict(one.ordered)
+    row.skus = row.skus or sorted(row.ordered)
+
+
+def report(row: ReleaseRow, detail: str) -> list[WarehouseOrder]:
     """The answer to the newest command, as the row shows it: nothing there counts as deleted."""
     row.answered = row.version
     status = row.status or "DELETED"
@@ -388,19 +392,17 @@ def report(row: ReleaseRow, detail: str, lines: Mapping[str, int] | None = None)
         return [_answer(row, "UNMAPPED", status)]
     if not row.status:
         row.status, row.order = status, None
-    return [_answer(row, cast(WarehouseStatus, status), detail, lines)]
+    return [_answer(row, cast(WarehouseStatus, status), detail)]
 
 
-def _answer(
-    row: ReleaseRow, status: WarehouseStatus, detail: str, lines: Mapping[str, int] | None = None
-) -> WarehouseOrder:
+def _answer(row: ReleaseRow, status: WarehouseStatus, detail: str) -> WarehouseOrder:
     return WarehouseOrder(
         reference=row.reference,
         status=status,
         wms_id=row.wms_id,
         detail=detail,
+        ordered=row.ordered,
         holds=row.holds,
-        lines=dict(lines or {}),
     )
 
 
@@ -449,7 +451,7 @@ def owes_change(row: ReleaseRow) -> bool:
     """Is there a goods out that is to become another, and does the ORDERS agent wait for that?"""
     if row.order is None or row.cancel or row.answered >= row.version or not row.wms_id or row.status in GONE:
         return False
-    return row.holds < row.order.version and (row.order.amends or row.holds > 0)
+    return row.order.amends and row.holds < row.order.version
 
 
 def pending(row: ReleaseRow) -> bool:

@@ -5,12 +5,13 @@ from typing import Final
 from schemas.records import WarehouseOrder
 from tables.orders import changes
 from tables.orders.demand import demands_of, read
+from tables.orders.differences import eaches_of
 from tables.orders.effects import Effect, move, next_revision, status_of
 from tables.orders.exceptions import judge
 from tables.orders.following import follow, gone_there
 from tables.orders.lifecycle import AT_WAREHOUSE, Event
-from tables.orders.lines import set_lines, tell, told_last
-from tables.orders.rows import OrderRow
+from tables.orders.lines import recount, set_lines, tell, told_last
+from tables.orders.rows import OrderRow, most
 from tables.orders.rules import Rules
 
 _NO_STATUS: Final = frozenset({"REFUSED", "CANCEL_REFUSED", "CHANGE_REFUSED", "UNMAPPED"})
@@ -37,7 +38,7 @@ def warehouse(row: OrderRow, answer: WarehouseOrder, rules: Rules, now: int) -> 
         effects += gone_there(row, rules, now)
     elif answer.status != "CHANGE_REFUSED":
         effects += follow(row, rules, now)
-    effects += changes.answered(row, answer, rules, now, could_change=could_change)
+    effects += [*changes.answered(row, answer, rules, now, could_change=could_change), *recount(row)]
     if (row.state, row.reason) != before:
         effects.append(status_of(row))
     return told_last(effects)
@@ -48,6 +49,12 @@ def _remember(row: OrderRow, answer: WarehouseOrder) -> None:
     if AT_WAREHOUSE.get(answer.status) is Event.GONE and not answer.wms_id:
         row.wms_status, row.released = "", False
         return
+    if row.asked is not None and answer.holds >= row.asked.version:
+        row.ordered = answer.ordered or eaches_of(row.asked)
+    elif row.asked is None or answer.status == "CHANGE_REFUSED":
+        row.ordered = answer.ordered or row.ordered
+    else:  # what was asked for may land still
+        row.ordered = most(row.ordered, answer.ordered)
     row.released = row.released or answer.status != "REFUSED"
     if answer.status not in _NO_STATUS:
         row.wms_status = answer.status
@@ -57,7 +64,7 @@ def _refused(row: OrderRow, detail: str, rules: Rules, now: int) -> list[Effect]
     assert row.snapshot is not None  # noqa: S101 - the caller knows the order
     if not move(row, Event.REFUSE, f"refused by the warehouse: {detail}"):
         return []
-    row.released, row.held, row.asked = False, None, None
+    row.released, row.ordered, row.held, row.asked = False, {}, None, None
     wanted = demands_of(row.snapshot, read(row.snapshot, rules.catalogue), rules.catalogue, "OPEN")
     return [*tell(row, wanted), *judge(row, "delivery_failed", f"the warehouse refused the order: {detail}", now)]
 

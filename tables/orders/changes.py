@@ -4,6 +4,7 @@ While the warehouse has not begun, the goods out that is there is changed to wha
 Its answer wins. Until it has one, every line counts with the most that either side may have of it (R3 of ledger.md).
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -15,9 +16,9 @@ from tables.orders.effects import Effect, move
 from tables.orders.exceptions import judge, resolve_all
 from tables.orders.following import follow
 from tables.orders.lifecycle import Event
-from tables.orders.lines import tell
+from tables.orders.lines import count, recount, tell
 from tables.orders.release import cut_of, hindrances, release_order
-from tables.orders.rows import Demand, OrderRow, gone, with_eaches, with_state
+from tables.orders.rows import Demand, OrderRow, most, with_eaches, with_state
 from tables.orders.rules import Rules
 
 ON_ITS_WAY: Final = "its change is on its way to the warehouse"
@@ -42,8 +43,8 @@ def after_release(
         effects += [*judge(row, "late_change", "", now), *follow(row, rules, now)]
     wanted = demands_of(seen, reading, rules.catalogue, "OPEN")
     if not _differs(row, seen, was, reading, rules):
-        return [*effects, *tell(row, _as_they_were(row, wanted))]
-    effects += tell(row, _at_least_as_they_were(row, wanted, "CANCELLING" if row.state == "CANCELLING" else "OPEN"))
+        return [*effects, *tell(row, _as_they_were(row, wanted)), *recount(row)]
+    effects += count(row, wanted, "CANCELLING" if row.state == "CANCELLING" else "OPEN")
     return effects + _bring(row, seen, reading, rules, now)
 
 
@@ -57,7 +58,7 @@ def cancelled(row: OrderRow, seen: OrderSnapshot, was: OrderSnapshot, reading: R
     closing = demands_of(seen, reading, rules.catalogue, "CANCELLING")
     if row.state == "CANCELLED":
         return tell(row, {line_id: with_state(demand, "CLOSED") for line_id, demand in closing.items()})
-    effects = tell(row, _at_least_as_they_were(row, closing, "CANCELLING"))
+    effects = count(row, closing, "CANCELLING")
     if not row.cancel_asked and move(row, Event.CANCEL):
         effects.append(_ask_cancel(row))
     return effects
@@ -82,17 +83,16 @@ def answered(row: OrderRow, answer: WarehouseOrder, rules: Rules, now: int, *, c
         return []
     if row.asked is not None and answer.holds >= row.asked.version:
         return _settle(row, rules, now)
-    if answer.lines:
-        row.held = msgspec.structs.replace(
-            row.held, lines=[ReleaseLine(sku=s, eaches=n) for s, n in answer.lines.items()]
-        )
+    was = row.held
+    if answer.ordered and (row.asked is None or answer.status == "CHANGE_REFUSED"):
+        row.held = _holding(was, answer.ordered)
     reading = read(row.snapshot, rules.catalogue)
     if answer.status == "CHANGE_REFUSED":
         row.asked = None
         return _stop(row, _goods_out(row, row.snapshot, reading, rules), answer.detail, rules, now)
     if row.asked is not None:
         return []
-    if could_change and changeable(row) and not answer.lines and answer.status != "CANCEL_REFUSED":
+    if could_change and changeable(row) and row.held == was and answer.status != "CANCEL_REFUSED":
         return []
     return _bring(row, row.snapshot, reading, rules, now)
 
@@ -127,7 +127,7 @@ def _differs(row: OrderRow, seen: OrderSnapshot, was: OrderSnapshot, reading: Re
     before = _goods_out(row, was, read(was, rules.catalogue), rules)
     if not differences(before, _goods_out(row, seen, reading, rules)):
         return False
-    row.held = _what_left(row, before)
+    row.held = _holding(before, _what_left(row) if row.despatch_complete else row.ordered or eaches_of(before))
     return True
 
 
@@ -149,6 +149,7 @@ def _bring(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules, n
     texts = dict.fromkeys(row.held.texts, "") | target.texts
     row.asked = msgspec.structs.replace(target, version=row.revision, amends=True, texts=texts)
     row.cut = cut_of(seen, rules)
+    row.ordered = most(row.ordered or eaches_of(row.held), eaches_of(target))
     if row.state != "MANUAL_STOP":
         row.reason = ON_ITS_WAY
     return [row.asked]
@@ -159,7 +160,8 @@ def _settle(row: OrderRow, rules: Rules, now: int) -> list[Effect]:
     assert row.snapshot is not None  # noqa: S101 - a change of an order that is not known is none
     row.held = row.asked = None
     state: LineState = "CANCELLING" if row.cancel_asked else "OPEN"
-    effects = tell(row, demands_of(row.snapshot, read(row.snapshot, rules.catalogue), rules.catalogue, state))
+    wanted = demands_of(row.snapshot, read(row.snapshot, rules.catalogue), rules.catalogue, state)
+    effects = tell(row, wanted)
     if row.cancel_asked:
         return effects
     row.reason = "" if row.reason == ON_ITS_WAY else row.reason
@@ -182,8 +184,8 @@ def _stop(row: OrderRow, target: ReleaseOrder, why: str, rules: Rules, now: int)
     text = f"changed at the storefront: {in_words(differences(row.held, target))}. Not changed at the warehouse: {why}. Call {rules.contact}: {do}"
     assert row.snapshot is not None  # noqa: S101 - as in `_bring`
     wanted = demands_of(row.snapshot, read(row.snapshot, rules.catalogue), rules.catalogue, "OPEN")
-    counted = _at_most_what_is_there(row) if over else _at_least_as_they_were(row, wanted, "OPEN")
-    return [*tell(row, counted), *judge(row, "late_change", text, now)]
+    counted = tell(row, _at_most_what_is_there(row)) if over else count(row, wanted, "OPEN")
+    return [*counted, *judge(row, "late_change", text, now)]
 
 
 def _ask_cancel(row: OrderRow) -> CancelOrder:
@@ -197,15 +199,16 @@ def _goods_out(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rule
     return release_order(fresh, seen, reading, rules)
 
 
-def _what_left(row: OrderRow, before: ReleaseOrder) -> ReleaseOrder:
-    """Of an order that the warehouse has finished, what it has is what left."""
-    if not row.despatch_complete:
-        return before
+def _holding(order: ReleaseOrder, eaches: Mapping[str, int]) -> ReleaseOrder:
+    return msgspec.structs.replace(order, lines=[ReleaseLine(sku=sku, eaches=n) for sku, n in eaches.items() if n])
+
+
+def _what_left(row: OrderRow) -> dict[str, int]:
     total: dict[str, int] = {}
     for parcel in row.parcels.values():
         for code, eaches in parcel.contents.items() if parcel.wanted else ():
             total[code] = total.get(code, 0) + eaches
-    return msgspec.structs.replace(before, lines=[ReleaseLine(sku=s, eaches=n) for s, n in total.items()])
+    return total
 
 
 def _as_they_were(row: OrderRow, wanted: dict[str, Demand]) -> dict[str, Demand]:
@@ -213,22 +216,7 @@ def _as_they_were(row: OrderRow, wanted: dict[str, Demand]) -> dict[str, Demand]
     for line_id, new in wanted.items():
         old = row.demands.get(line_id)
         if old is not None:
-            new.eaches, new.state = old.eaches, old.state
-    return wanted
-
-
-def _at_least_as_they_were(row: OrderRow, wanted: dict[str, Demand], state: LineState) -> dict[str, Demand]:
-    """The most that either side may have of every line; what the storefront lowered follows the storefront."""
-    for new in wanted.values():
-        new.state = state
-    for line_id, old in row.demands.items():
-        same = wanted.get(line_id)
-        if old.state == "CLOSED":
-            continue
-        if same is not None and same.product == old.product:
-            same.eaches = max(same.eaches, old.eaches)
-        else:
-            wanted[line_id if same is None else f"{line_id}~{old.product}"] = gone(old, state)
+            new.eaches, new.state, new.surplus = old.eaches, old.state, old.surplus
     return wanted
 
 
@@ -244,4 +232,5 @@ def _at_most_what_is_there(row: OrderRow) -> dict[str, Demand]:
         eaches = min(demand.eaches, left.get(demand.product, 0))
         left[demand.product] = left.get(demand.product, 0) - eaches
         limited[line_id] = with_eaches(demand, eaches) if eaches else with_state(demand, "CLOSED")
+        limited[line_id].surplus = 0
     return limited

@@ -1,6 +1,6 @@
 """From an order's lines to demand on the ledger and to the lines of a goods out: SKU and unit mapping, bundles, warehouses. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from schemas.records import LineState, OrderLine, OrderSnapshot, ReleaseLine
@@ -89,10 +89,34 @@ def _demand(
     )
 
 
+def keep_ordered(wanted: Mapping[str, Demand], before: Mapping[str, Demand], ordered: Mapping[str, int]) -> None:
+    """What a released order counts for: by product the greater of what its storefront wants and what the warehouse's order asks for.
+
+    Where the latter is not known, each line counts for at least what it counted for `before`.
+    """
+    products: dict[str, list[tuple[Demand, int]]] = {}
+    for line_id, demand in wanted.items():
+        if demand.state != "CLOSED":
+            known = before.get(line_id)
+            more = max(0, known.eaches - demand.eaches) if known is not None else 0
+            products.setdefault(demand.product, []).append((demand, more))
+    for product, lines in products.items():
+        over = sum(more for _, more in lines)
+        if ordered:
+            over = max(0, ordered.get(product, 0) - sum(demand.eaches for demand, _ in lines))
+        for demand, more in lines:
+            demand.surplus = min(over, more)
+            over -= demand.surplus
+        lines[0][0].surplus += over
+        for demand, _ in lines:
+            demand.eaches += demand.surplus
+
+
 def release_lines(demands: dict[str, Demand]) -> list[ReleaseLine]:
     """One line per product with its eaches summed: the identity of a line at Clarus is reference and product (ledger.md R1)."""
     totals: dict[str, int] = {}
     for demand in demands.values():
-        if demand.eaches and demand.state == "OPEN":
-            totals[demand.product] = totals.get(demand.product, 0) + demand.eaches
+        eaches = demand.eaches - demand.surplus
+        if eaches and demand.state == "OPEN":
+            totals[demand.product] = totals.get(demand.product, 0) + eaches
     return [ReleaseLine(sku=sku, eaches=eaches) for sku, eaches in totals.items()]

@@ -10,7 +10,6 @@ from tables.orders.changes import after_release, cancelled, wanted_again
 from tables.orders.demand import Reading, read
 from tables.orders.effects import Effect, next_revision, status_of
 from tables.orders.exceptions import judge
-from tables.orders.following import follow
 from tables.orders.judgement import before_release
 from tables.orders.lines import told_last
 from tables.orders.rows import OrderRow
@@ -38,10 +37,10 @@ def snapshot(row: OrderRow, seen: OrderSnapshot, rules: Rules, now: int) -> list
     row.snapshot, row.version, row.number = seen, seen.version, seen.number
     row.revision = next_revision(row, seen.version)
     reading = read(seen, rules.catalogue)
-    overtaken = last is None and row.released
-    if last is None and seen.state == "CANCELLED" and seen.excluded is None and reading.mapped:
-        row.released = True  # perhaps, by a row that was lost since: the warehouse is asked
-    effects = [*mended, *_advance(row, seen, last, reading, rules, now, overtaken=overtaken)]
+    if last is None and seen.excluded is None:
+        # perhaps a row that was lost released it: the warehouse is asked, to cancel it or for what it has with the reference
+        row.released = seen.state == "CANCELLED" and (row.released or bool(reading.mapped))
+    effects = [*mended, *_advance(row, seen, last, reading, rules, now)]
     if row.early is not None:
         early, row.early = row.early, None
         effects += [*judge(row, "early_fulfilment", "", now), *despatched(row, early, rules, now)]
@@ -57,8 +56,6 @@ def _advance(
     reading: Reading,
     rules: Rules,
     now: int,
-    *,
-    overtaken: bool,
 ) -> list[Effect]:
     effects: list[Effect] = []
     before = (row.state, row.reason)
@@ -70,8 +67,6 @@ def _advance(
         effects += before_release(row, seen, reading, rules, now)
     else:
         effects += after_release(row, seen, was or seen, reading, rules, now)
-    if overtaken:
-        effects += follow(row, rules, now)
     if (row.state, row.reason) != before or row.revision == seen.version * 1000:
         effects.append(status_of(row))
     return effects

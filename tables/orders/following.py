@@ -40,7 +40,7 @@ def gone_there(row: OrderRow, rules: Rules, now: int) -> list[Effect]:
     effects = set_lines(row, "CLOSED")
     wanted = row.snapshot.state == "OPEN"
     move(row, Event.GONE, "cancelled by the warehouse" if wanted else "")
-    row.asked = None
+    row.ordered, row.asked = {}, None
     effects += judge(row, "late_change", "", now)
     if not row.released:
         row.cancel_asked, row.held = False, None

@@ -1,13 +1,40 @@
 """The demand lines of one order, told to the ledger when they change (R3 of ledger.md). Pure."""
 
 from schemas.records import DemandLine, LineState
+from tables.orders.demand import keep_ordered
 from tables.orders.effects import Effect
-from tables.orders.rows import Demand, OrderRow, gone, keep_times, with_state
+from tables.orders.rows import Demand, OrderRow, gone, keep_times, with_eaches, with_state, without_surplus
 
 
 def set_lines(row: OrderRow, state: LineState) -> list[Effect]:
     """All lines in this state."""
-    return tell(row, {line_id: with_state(old, state) for line_id, old in row.demands.items()})
+    return tell(row, _recounted(row, state))
+
+
+def recount(row: OrderRow) -> list[Effect]:
+    """The same lines, by what the warehouse's order asks for now."""
+    return tell(row, _recounted(row))
+
+
+def count(row: OrderRow, wanted: dict[str, Demand], state: LineState) -> list[Effect]:
+    """What its storefront wants, all in this state, and what the warehouse's order asks for beyond it; a line that is not shown any more wants nothing."""
+    for new in wanted.values():
+        new.state = state
+    for line_id, old in row.demands.items():
+        same = wanted.get(line_id)
+        if old.state != "CLOSED" and (same is None or same.product != old.product):
+            wanted[line_id if same is None else f"{line_id}~{old.product}"] = with_eaches(gone(old, state), 0)
+    keep_ordered(wanted, row.demands, row.ordered)
+    return tell(row, wanted)
+
+
+def _recounted(row: OrderRow, state: LineState | None = None) -> dict[str, Demand]:
+    demands: dict[str, Demand] = {}
+    for line_id, old in row.demands.items():
+        to = state or old.state
+        demands[line_id] = with_state(old if to == "CLOSED" else without_surplus(old), to)
+    keep_ordered(demands, row.demands, row.ordered)
+    return demands
 
 
 def tell(row: OrderRow, wanted: dict[str, Demand]) -> list[Effect]:

@@ -1,5 +1,6 @@
 """The row of one order: what its storefront last said, what we derived from it and what the warehouse answered. Data only."""
 
+from collections.abc import Mapping
 from copy import copy
 from typing import Literal
 
@@ -23,6 +24,7 @@ class Demand(msgspec.Struct, array_like=True):
     restocked_at: int | None = None
     ordered_at: str = ""
     unguarded: str = ""
+    surplus: int = 0  # of the eaches, those that its storefront does not want but the warehouse's order still has
 
 
 class OpenException(msgspec.Struct, array_like=True):
@@ -76,9 +78,10 @@ class OrderRow(msgspec.Struct, array_like=True):
     despatch_read: int = 0  # when the newest read of what left began
     despatch_complete: bool = False
     early: WarehouseDespatch | None = None  # came before its order
+    ordered: dict[str, int] = {}  # eaches by product that the warehouse's order asks for; empty: not known
     held: ReleaseOrder | None = None  # what the warehouse has, while that is not what the storefront wants
-    told_whole: bool | None = None  # did the newest command to the storefront say that nothing is missing?
     asked: ReleaseOrder | None = None  # the change that the warehouse was asked for and has not answered
+    told_whole: bool | None = None  # did the newest command to the storefront say that nothing is missing?
     cut: str = ""  # what its goods out lost to the warehouse's limits, in words
 
     @property
@@ -116,6 +119,18 @@ def gone(demand: Demand, state: LineState) -> Demand:
     """The demand of a line that its storefront does not show any more: it put back what it took."""
     changed = with_state(demand, state)
     changed.units = 0
+    return changed
+
+
+def most(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    """By product the greater of two numbers of eaches."""
+    return {code: max(one.get(code, 0), other.get(code, 0)) for code in one.keys() | other.keys()}
+
+
+def without_surplus(demand: Demand) -> Demand:
+    """The same demand as its storefront wants it."""
+    changed = copy(demand)
+    changed.eaches, changed.surplus = demand.eaches - demand.surplus, 0
     return changed
 
 

@@ -234,11 +234,14 @@ class Model(World):
                 self.released.add(effect.reference)
                 self.commit(self.release, effect)
             elif isinstance(effect, CancelOrder):
-                self.at(self.rng.uniform(0.1, 5), self.cancel_at_warehouse, effect.reference)
+                self.ask_to_cancel(effect)
 
     def release(self, command: ReleaseOrder) -> None:
         eaches = sum(line.eaches for line in command.lines)
         self.at(self.rng.uniform(0.05, 5), self.warehouse.create, command.reference, eaches)
+
+    def ask_to_cancel(self, command: CancelOrder) -> None:
+        self.at(self.rng.uniform(0.1, 5), self.cancel_at_warehouse, command.reference)
 
     def cancel_at_warehouse(self, reference: str) -> None:
         if reference not in self.warehouse.qty:

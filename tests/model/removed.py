@@ -8,10 +8,13 @@ from unittest.mock import patch
 
 import msgspec
 
-from schemas.records import DemandLine, Record
+from schemas.records import DemandLine, Record, WarehouseOrder
 from tables.deliveries import listing as delivery_rules
+from tables.deliveries import polls, releases
 from tables.deliveries.listing import ListingRow
 from tables.deliveries.peers import PeerKind
+from tables.deliveries.polls import PollRow
+from tables.deliveries.releases import ReleaseRow
 from tables.stock import escrow, fold, judge, lines, policy, takes
 from tables.stock.rows import WaitingOutcome
 from tables.stock.target import Offer, units_of
@@ -28,6 +31,11 @@ class Removal:
     what: str
     instead: Callable[..., Any]
     oversells: bool = True
+    unsettles: bool = False  # is an order created twice, or does something never settle?
+
+
+def _unsettles(name: str, variant: str, where: object, what: str, instead: Callable[..., Any]) -> Removal:
+    return Removal(name, variant, where, what, instead, oversells=False, unsettles=True)
 
 
 def _read_apart(self: Model, repeat: int = 0) -> None:
@@ -85,6 +93,28 @@ def _at_once(version: int, bound: int, at: int) -> WaitingOutcome:
     return WaitingOutcome(version, bound, 0)
 
 
+_answer = releases._answer
+
+
+def _no_quantities(row: ReleaseRow, status: Any, detail: str) -> WarehouseOrder:
+    return msgspec.structs.replace(_answer(row, status, detail), ordered={}, holds=0)
+
+
+_found = releases.found
+
+
+def _found_at_once(row: ReleaseRow, there: Any, looked_at: int, create_unknown: int, now: int) -> list[WarehouseOrder]:
+    return _found(row, there, looked_at, 0, now)
+
+
+def _forgotten(row: ReleaseRow, now: int) -> None:
+    row.intent = None
+
+
+def _without_overlap(row: PollRow, now: int, **_: Any) -> int:
+    return row.started_at
+
+
 REMOVALS = [
     Removal("joint reads (R1)", "hard ct", Model, "read_warehouse", _read_apart),
     Removal("a cancel waits for the warehouse's answer (R3)", "hard ct", lines, "upsert", _gone_on_request, False),
@@ -100,6 +130,10 @@ REMOVALS = [
     Removal("read-backs are bracketed (R8)", "restock bc", judge, "bracket", _by_what_is_known),
     Removal("outcomes wait for the watermark (R9)", "hard escrow", fold, "WaitingOutcome", _at_once),
     Removal("commands on their way count (R9)", "hard escrow", escrow, "high", lambda quota: quota.target),
+    _unsettles("what the warehouse has of an order counts", "edits overlapping", releases, "_answer", _no_quantities),
+    _unsettles("a lost create is waited for", "hard limits escrow", releases, "found", _found_at_once),
+    _unsettles("an intent of an earlier life is unknown", "hard limits escrow", releases, "foreign", _forgotten),
+    _unsettles("polls overlap", "hard limits escrow", polls, "since", _without_overlap),
 ]
 
 

@@ -13,6 +13,7 @@ import pytest
 from schemas.records import DemandLine
 from tables.deliveries import reads
 from tables.stock import bundles, lines, policy
+from tests.model.removed import REMOVALS, Removal, without
 from tests.model.run import judge
 from tests.model.variants import VARIANTS
 from tests.model.wide import WideModel
@@ -47,7 +48,7 @@ def test_an_oversell_without_a_rule_is_noticed(
     name: str, where: object, what: str, instead: Callable[..., Any]
 ) -> None:
     with patch.object(where, what, instead):
-        assert any(judge(name, seed).unexcused for seed in range(60))
+        assert any(judge(name, seed).unexcused for seed in range(250))
 
 
 @pytest.mark.parametrize("name", ["wide bc", "wide hard escrow", "wide overlapping"])
@@ -57,6 +58,12 @@ def test_all_that_is_excused_comes_of_moved_stock(name: str) -> None:
         model = WideModel(seed, variant)
         model.run()
         assert not model.oversold()
+
+
+@pytest.mark.parametrize("removal", [r for r in REMOVALS if r.unsettles], ids=lambda removal: removal.name)
+def test_what_never_settles_without_a_rule_is_noticed(removal: Removal) -> None:
+    with without(removal):
+        assert any(not judge(removal.variant, seed).converged for seed in range(60))
 
 
 def test_lines_that_nobody_expects_are_noticed() -> None:

@@ -87,6 +87,28 @@ POOL = {"*": {"percent": Decimal(10), "buffer": 2}, "bc": {"max": 4}}
 POLICIES = WideVariant(BOTH, stock=(15, 60))
 LOST = WideVariant(BOTH, lost="all")
 CARTS = WideVariant(BOTH, carts=True)
+EVERYTHING = WideVariant(
+    (*BOTH, ("set", "ct", 1)),
+    warehouses=TWO,
+    serves={"bc": ("NORTH",)},
+    bundles={"SET": {"MUG": 2, "CARD": 1}},
+    sells={"set": "SET"},
+    stock=(15, 60),
+    cancels=0.2,
+    dealloc=0.1,
+    faults=2.0,
+    receipts=2,
+    shrinks=1,
+    restock=True,
+    moves=3,
+    parts=0.5,
+    overpicks=0.05,
+    edits=0.2,
+    lost="all",
+    spans=6,
+    carts=True,
+)
+"""All of it at once but stale balances, which no rule survives."""
 
 WIDE: dict[str, Named] = {
     "wide ct": _one(replace(HOUSES, listings=CT), 20, 5),
@@ -109,6 +131,7 @@ WIDE: dict[str, Named] = {
     "lost escrow": _split(LOST, 10, 5),
     "hard lost escrow": _split(_hard(LOST), 10, 5),
     "lost delivery": _split(_hard(replace(LOST, lost="delivery")), 10, 5),
+    "lost warehouse": _measured(replace(_hard(replace(LOST, lost="warehouse")), mode="escrow"), 5),
     "lost at once": _measured(replace(LOST, listings=BC, waits=False), 5),
     "lost short ct": _measured(replace(LOST, listings=CT, lost="short"), 5),
     "lost ledger ct": _measured(replace(LOST, listings=CT, lost="ledger"), 5),
@@ -122,8 +145,15 @@ WIDE: dict[str, Named] = {
     "policies escrow": _split(replace(POLICIES, policies=POOL), 10, 5),
     "policies": _settles(replace(POLICIES, policies={"*": {"share": Decimal("0.5")}}), 10, 5),
     "stale balances": _settles(replace(HOUSES, listings=CT, stale=2.0), 10, 5),
-    "carts ct": _settles(replace(CARTS, listings=CT), 10, 5),
-    "carts escrow": _settles(replace(CARTS, mode="escrow"), 10, 5),
+    "carts ct": _one(replace(CARTS, listings=CT), 10, 5),
+    "carts escrow": _split(CARTS, 10, 5),
+    "edits overlapping": _split(
+        replace(EDITS, warehouses=TWO, serves={"bc": ("NORTH",)}, stock=(10, 50), edits=0.5, amends=1.0), 20, 5
+    ),
+    "everything": _split(replace(EVERYTHING, policies=POOL), 40, 10),
+    "everything bare": _split(EVERYTHING, 40, 10),
+    "hard everything": _split(_hard(EVERYTHING), 40, 10),
+    "everything shared": _settles(replace(EVERYTHING, policies={"*": POLICY}), 20, 5),
 }
 """Beyond one SKU in one warehouse: several warehouses, other goods, other storefronts (`tests.model.wide_peers`)."""
 

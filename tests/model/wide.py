@@ -4,16 +4,18 @@ What the single world has already is used as it is: storefronts, delivery rows, 
 """
 
 from schemas.records import (
+    Baseline,
     BundleHold,
+    CancelOrder,
     ComponentStock,
     Correction,
     OrderLine,
     OrderSnapshot,
+    ReadBack,
     Record,
     ReleaseOrder,
+    StockOutcome,
     StockTarget,
-    WarehouseOrder,
-    WarehouseStatus,
     Watermark,
 )
 from tables.catalogue import Catalogue, Listing, Mode, PolicyRule, Product
@@ -23,7 +25,9 @@ from tables.stock import fold, publish
 from tests.model.peers import APPLY_MAX, LATE_MAX, Order
 from tests.model.product import Delivery, Model, Rows, again
 from tests.model.wide_peers import MUG, WideVariant, WideWorld
+from tests.model.wide_polls import Polls
 from tests.model.wide_reads import WarehouseReads
+from tests.model.wide_releases import Releases
 from tests.model.wide_verdict import Truth
 
 
@@ -34,10 +38,7 @@ class WideModel(WarehouseReads, Model, WideWorld):
         self.ledgers: dict[str, Rows] = {}
         self.tails: dict[str, float] = {}
         self.read_rows: dict[str, ReadRow] = {}
-        self.told_over: set[tuple[str, str]] = set()
-        self.asked_to_delete: set[str] = set()
         self.under_way: set[str] = set()
-        self.look_back: set[str] = set()
         self.armed = False
         super().__init__(seed, variant, trace)
 
@@ -53,6 +54,8 @@ class WideModel(WarehouseReads, Model, WideWorld):
         ]
         self.ledgers = {product.sku: Rows() for product in products}
         self.read_rows = {sku: ReadRow(sku) for sku in variant.skus}
+        self.releases = Releases(self)
+        self.polls = {name: Polls(self, name) for name in self.stores}
         rules = [PolicyRule("*", "*", {"mode": Mode(variant.mode), "escrow_floor": 12})]
         rules += [PolicyRule(name, "*", {"warehouses": set_}) for name, set_ in variant.serves.items()]
         rules += [PolicyRule(name, "*", fields) for name, fields in variant.policies.items()]
@@ -105,6 +108,9 @@ class WideModel(WarehouseReads, Model, WideWorld):
         self.under_way.clear()
         for sku in self.read_rows:
             self.start(sku)
+        self.releases.restart()
+        for polls in self.polls.values():
+            polls.restart()
 
     def lose(self) -> None:
         """Rows are gone; what was sent before still arrives. Orders are polled anew: all, or where it is `short` only the newest."""
@@ -116,17 +122,18 @@ class WideModel(WarehouseReads, Model, WideWorld):
         self.armed = False
         self.log("LOST", self.variant.lost)
         self.crash(LATE_MAX + APPLY_MAX if self.variant.waits else None)
-        if self.variant.lost != "delivery":
+        if self.variant.lost in ("all", "short", "ledger"):
             self.ledgers = {sku: Rows() for sku in self.ledgers}
         if self.variant.lost in ("all", "short"):
             self.orders.clear()
-            self.released.clear()
-            self.told_over.clear()
-            self.asked_to_delete.clear()
+        if self.variant.lost in ("all", "short", "warehouse"):
             self.read_rows = {sku: ReadRow(sku) for sku in self.read_rows}
-        if self.variant.lost == "all":
-            self.look_back = set(self.stores)
-        if self.variant.lost != "ledger":
+            self.releases.lose()
+        if self.variant.lost in ("all", "short", "delivery"):
+            for polls in self.polls.values():
+                polls.lose()
+                if self.variant.lost != "short":
+                    polls.overlap = int(self.now * 1000)
             for delivery in self.delivery.values():
                 old = delivery.row
                 delivery.row = ListingRow(old.listing, old.channel, old.sku)
@@ -141,39 +148,19 @@ class WideModel(WarehouseReads, Model, WideWorld):
             line.unguarded = "ReserveOnCart: a cart's reservation outlives a decrease"
         return seen
 
+    def order_seen(self, order: Order) -> None:
+        self.polls[order.channel].changed(order)
+        super().order_seen(order)
+
     def poll(self, name: str, since: float) -> None:
-        if wait := self.pause(name):
-            self.at(wait, self.poll, name, since)
-            return
-        if name in self.look_back and not self.down:
-            self.look_back.discard(name)
-            since = 0.0
-        super().poll(name, since)
+        """The single world's first poll begins ours."""
+        self.polls[name].whole()
 
     def release(self, command: ReleaseOrder) -> None:
-        lines = {line.sku: line.eaches for line in command.lines}
-        allowed = self.variant.set_of(command.order_key.partition(":")[0])
+        self.releases.command(command)
 
-        def create() -> None:
-            if wait := self.pause(""):
-                self.at(wait, create)
-                return
-            self.warehouse.create(command.reference, lines, allowed)
-            self.heard(command.reference)
-
-        self.at(self.rng.uniform(0.05, 5), create)
-
-    def cancel_at_warehouse(self, reference: str) -> None:
-        unknown = reference not in self.warehouse.goods
-        if self.pause("") or (unknown and reference in self.released):
-            self.at(2, self.cancel_at_warehouse, reference)
-            return
-        if unknown:
-            self.commit(self.fold_order, WarehouseOrder(reference=reference, status="DELETED"))
-            return
-        self.asked_to_delete.add(reference)
-        status: WarehouseStatus = "CANCELLED" if self.warehouse.cancel(reference) else "CANCEL_REFUSED"
-        self.commit(self.fold_order, WarehouseOrder(reference=reference, status=status, wms_id="1"))
+    def ask_to_cancel(self, command: CancelOrder) -> None:
+        self.commit(self.releases.command, command)
 
     # ---- the verdict ----
     def oversold(self) -> int:
@@ -190,6 +177,15 @@ class WideDelivery(Delivery):
     """The same, where a storefront may refuse every call for a while: nothing leaves before it said that calls are taken again."""
 
     model: WideModel
+
+    def save(self, *records: Record) -> None:
+        """What waits for a watermark asks for one."""
+        super().save(*records)
+        for record in records:
+            if isinstance(record, StockOutcome):
+                self.model.polls[self.store.name].known(record.at)
+            elif isinstance(record, Baseline | ReadBack):
+                self.model.polls[self.store.name].known(record.at_to)
 
     def write(self, step: Write) -> None:
         if not self._waits():

@@ -25,7 +25,7 @@ class WideVariant(Variant):
     overpicks: float = 0.0  # share of the orders of which one unit too many leaves
     edits: float = 0.0  # share of the orders whose quantity is edited, up or down
     amends: float = 0.7  # share of the edits that somebody tells the warehouse
-    lost: str = ""  # rows lost in the middle: all, ledger, delivery; short: all, and old orders are not polled again
+    lost: str = ""  # rows lost in the middle: all, ledger, delivery of the storefronts, warehouse (its delivery); short: all, old orders are not polled again
     waits: bool = True  # the product starts again when no request of its earlier life can land any more
     spans: int = 0  # times that a storefront, or the warehouse, refuses every call
     stale: float = 0.0  # seconds that the warehouse's balances may be older than its lines
@@ -51,6 +51,11 @@ class WideStore(Store):
 
     reserved = 0
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.beyond: dict[int, int] = {}
+        """Units that a cart bought although the quantity had been lowered below its reservation, by order."""
+
     def edit_order(self, order: Order, units: int) -> None:
         """It lowers, or puts back, the difference by itself; more than there is cannot be had."""
         more = units - order.units
@@ -69,7 +74,11 @@ class WideStore(Store):
     def check_out(self, units: int) -> Order:
         """A reservation holds whatever became of the quantity since."""
         self.reserved -= units
-        return self.sell(units, True)
+        beyond = units - max(0, self.quantity)
+        order = self.sell(units, True)
+        if beyond > 0:
+            self.beyond[order.id] = beyond
+        return order
 
 
 @dataclass
@@ -82,6 +91,7 @@ class Goods:
     warehouse: str = ""
     out: dict[str, int] = field(default_factory=dict)
     sent: int = 0
+    deleted: bool = False  # cancelled while it was PENDING: it cannot be found any more
     over: dict[str, int] = field(default_factory=dict)
 
 
@@ -93,6 +103,7 @@ class Floor:
         self.world = world
         self.free = {w: dict.fromkeys(variant.skus, 0) for w in variant.warehouses}
         self.goods: dict[str, Goods] = {}
+        self.doubled: list[str] = []
         self.came = {w: dict.fromkeys(variant.skus, 0) for w in variant.warehouses}
         self.shrunk = {w: dict.fromkeys(variant.skus, 0) for w in variant.warehouses}
         self.moved: list[tuple[str, str, str, int]] = []  # SKU, giver, taker, eaches
@@ -106,9 +117,13 @@ class Floor:
         return self.free
 
     def create(self, reference: str, lines: dict[str, int], allowed: tuple[str, ...]) -> None:
-        if reference not in self.goods:
-            self.goods[reference] = Goods(lines, allowed, out=dict.fromkeys(lines, 0))
-            self.world.at(self.world.rng.uniform(0.1, 40), self.allocate, reference)
+        """It has no idempotency key: what is created twice is there twice, and `doubled` here. What was deleted can be created again."""
+        if reference in self.goods and not self.goods[reference].deleted:
+            self.doubled.append(reference)
+            return
+        self.goods[reference] = Goods(lines, allowed, out=dict.fromkeys(lines, 0))
+        self.world.log("created", reference, lines)
+        self.world.at(self.world.rng.uniform(0.1, 40), self.allocate, reference)
 
     def allocate(self, reference: str) -> None:
         goods, rng = self.goods[reference], self.world.rng
@@ -184,6 +199,7 @@ class Floor:
         if goods.sent or goods.status == "PICK":
             return False
         if goods.status != "CANCELLED":
+            goods.deleted = goods.status == "PENDING"
             if goods.warehouse:
                 self._put_back(goods)
             goods.status = "CANCELLED"
@@ -278,14 +294,22 @@ class WideWorld(World):
         before = len(self.all_orders)
         super().shop(name)
         for order in self.all_orders[before:]:
-            if rng.random() < variant.edits:
-                self.at(rng.uniform(0.5, 60), self.edit_order, order, rng.randint(1, variant.max_units + 1))
+            self.may_edit(order)
+
+    def may_edit(self, order: Order) -> None:
+        rng, variant = self.rng, self.variant
+        if rng.random() < variant.edits:
+            self.at(rng.uniform(0.5, 60), self.edit_order, order, rng.randint(1, variant.max_units + 1))
 
     def check_out(self, store: WideStore, units: int, buys: bool) -> None:
         if not buys:
             store.reserved -= units
             return
-        self.order_seen(store.check_out(units))
+        order = store.check_out(units)
+        self.order_seen(order)
+        if self.rng.random() < self.variant.cancels:
+            self.at(self.rng.uniform(0.5, 60), self.cancels, order)
+        self.may_edit(order)
 
     def edit_order(self, order: Order, units: int) -> None:
         self.stores[order.channel].edit_order(order, units)

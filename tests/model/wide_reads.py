@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from tables.deliveries import reads
 from tables.deliveries.reads import Found, Joint, ReadRow, SeenLine
 from tests.model.wide_peers import OPEN, WideWorld
+from tests.model.wide_releases import Releases
 
 Lines = dict[str, tuple[int, str]]
 """Open lines of a SKU: reference to eaches out and warehouse."""
@@ -17,25 +18,17 @@ class WarehouseReads(WideWorld):
     """Who reads, when, and what is told; a part of `tests.model.wide.WideModel`."""
 
     read_rows: dict[str, ReadRow]
-    told_over: set[tuple[str, str]]
-    asked_to_delete: set[str]
+    releases: Releases
     under_way: set[str]
     down: bool
     generation: int
 
     def goods_changed(self, reference: str) -> None:
-        self.lossy(lambda: self.heard(reference))
+        skus = list(self.warehouse.goods[reference].lines)
+        self.lossy(lambda: [self.want(sku) for sku in skus])
 
     def shelf_changed(self, sku: str) -> None:
         self.lossy(lambda: self.want(sku))
-
-    def heard(self, reference: str) -> None:
-        """What a look-up of the order tells: past PENDING its lines are expected in the next read."""
-        goods = self.warehouse.goods[reference]
-        for sku in goods.lines:
-            if goods.status != "PENDING":
-                reads.expect(self.read_rows[sku], reference)
-            self.want(sku)
 
     def want(self, sku: str) -> None:
         reads.want(self.read_rows[sku])
@@ -46,11 +39,8 @@ class WarehouseReads(WideWorld):
             self.want(sku)
 
     def sweep(self) -> None:
-        """The single world's sweep; orders that went on and were not heard of are looked up."""
-        for reference, goods in self.warehouse.goods.items():
-            for sku in goods.lines:
-                if goods.status != "PENDING" and (sku, reference) not in self.told_over:
-                    reads.expect(self.read_rows[sku], reference)
+        """The single world's sweep; the status of everything that is at the warehouse is looked up."""
+        self.releases.moved(self.releases.at_work())
         super().sweep()
 
     def start(self, sku: str) -> None:
@@ -103,22 +93,25 @@ class WarehouseReads(WideWorld):
         }
         yield self.rng.uniform(0.02, 0.2)
         found: dict[str, list[Found]] = {}
+        known = {}
         for reference in reads.absent(row, shown):
+            known[reference] = self.releases.there(reference)
             goods = self.warehouse.goods[reference]
-            found[reference] = []
-            if goods.status != "CANCELLED" or goods.warehouse:  # a PENDING one is deleted
-                found[reference] = [Found(goods.status, goods.out[sku], goods.warehouse)]
+            found[reference] = [Found(one.status, goods.out[sku], one.warehouse) for one in known[reference]]
+        told_before = dict(row.lines)
         levels = reads.tell(
             row,
             Joint(sku, balances, {}, shown, moved),
             found,
-            self.asked_to_delete & found.keys(),
+            self.releases.deleting() & found.keys(),
             began,
             clean=row.wanted == wanted,
         )
         for level in levels:
-            self.told_over |= {(sku, line.reference) for line in level.lines if line.closed}
             self.inventory(level, began)
+        self.releases.looked_up(known, began)
+        changed = {ref for ref in told_before.keys() | row.lines.keys() if told_before.get(ref) != row.lines.get(ref)}
+        self.releases.moved(changed | set(self.releases.unseen(sku, shown)))
         self.under_way.discard(sku)
         if row.dirty:
             self.at(self.rng.uniform(0.1, 1), self.start, sku)

@@ -37,7 +37,8 @@ class Truth:
     def oversold(self) -> tuple[int, int]:
         """Eaches beyond what there ever was, by the worst set of warehouses for each SKU: all, and those that nothing excuses.
 
-        Excused: what the warehouse moved away, lost or picked too many, and what a storefront put back on sale although it left.
+        Excused: what the warehouse moved away, lost or picked too many, what a storefront put back on sale although it left, and what carts bought that
+        had reserved it before the quantity was lowered.
         """
         all_of = without_excuse = 0
         for sku in self.variant.skus:
@@ -62,7 +63,7 @@ class Truth:
             if each and set(self.variant.set_of(order.channel)) <= inside:
                 owed, back = self._owed(order, sku, each)
                 sold += owed
-                excuse += back
+                excuse += back + min(owed, each * self.world.stores[order.channel].beyond.get(order.id, 0))
         return sold - supply, excuse
 
     def _owed(self, order: Order, sku: str, each: int) -> tuple[int, int]:
@@ -129,15 +130,19 @@ class Truth:
         return 1 if self.variant.sells.get(listing) in self.variant.bundles else self.world.stores[listing].eaches
 
     def wrong(self) -> list[str]:
-        """Listings, or pools that are split, that do not show what they must."""
+        """Listings, or pools that are split, that do not show what they must, and orders that were created twice."""
+        twice = [f"{reference} is at the warehouse twice" for reference in self.world.warehouse.doubled]
         if self.variant.mode == "shared":
-            return [
+            return twice + [
                 f"{name} shows {store.quantity}, not {right}"
                 for name, store in self.world.stores.items()
                 if max(0, store.quantity) != (right := self.right(name))
             ]
-        found = [text for sku in self.variant.skus for text in self._beyond(sku)]
-        return found + [f"{name} could be offered more" for name in self.world.stores if self._fits(name)]
+        return (
+            twice
+            + [text for sku in self.variant.skus for text in self._beyond(sku)]
+            + [f"{name} could be offered more" for name in self.world.stores if self._fits(name)]
+        )
 
     def right(self, listing: str) -> int:
         eaches = self.offered(self.base(listing), self.policy(listing))

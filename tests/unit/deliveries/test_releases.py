@@ -165,6 +165,17 @@ def test_a_cancel_that_was_refused_leaves_the_order_at_the_warehouse() -> None:
     ]
 
 
+def test_what_somebody_amends_at_the_warehouse_is_told_with_all_goods_outs_of_the_reference() -> None:
+    row = made()
+    (told,) = rules.found(row, [AtWarehouse("7", "PENDING", "MAIN", {"S": 1, "T": 1})], 10, UNKNOWN, 10)
+    assert (told.status, told.ordered, row.skus) == ("PENDING", {"S": 1, "T": 1}, ["S"])
+    assert not rules.found(row, [AtWarehouse("7", "PENDING", "MAIN", {"S": 1, "T": 1})], 20, UNKNOWN, 20)
+    both = [AtWarehouse("7", "PENDING", "MAIN", {"S": 1}), AtWarehouse("9", "PENDING", "MAIN", {"S": 1, "T": 2})]
+    assert [one.ordered for one in rules.found(row, both, 30, UNKNOWN, 30)] == [{"S": 2, "T": 2}]
+    gone = [AtWarehouse("7", "PENDING", "MAIN", {"S": 1}), AtWarehouse("9", "CANCELLED", "MAIN", {"S": 1})]
+    assert [one.ordered for one in rules.found(row, gone, 40, UNKNOWN, 40)] == [{"S": 1}]
+
+
 def test_an_order_that_vanished_without_our_asking_is_not_taken_for_deleted() -> None:
     row = made()
     assert rules.found(row, [], 10, UNKNOWN, 10) == []
@@ -229,7 +240,7 @@ def changing(now: int = 10, eaches: int = 3) -> ReleaseRow:
 def test_a_newer_release_of_an_order_that_is_there_changes_it_and_the_answer_says_which_it_is_now() -> None:
     row = changing()
     (answer,) = rules.changed(row, at("PENDING", 3), 20)
-    assert (answer.status, answer.holds, answer.lines) == ("PENDING", 2, {"S": 3})
+    assert (answer.status, answer.holds, answer.ordered) == ("PENDING", 2, {"S": 3})
     assert not rules.pending(row)
 
 
@@ -239,7 +250,7 @@ def test_a_change_is_not_asked_for_once_the_warehouse_has_begun(status: str) -> 
     rules.want_release(row, release(2, 3, amends=True), 10)
     answers = rules.found(row, [at(status, 2)], 10, UNKNOWN, 10)
     assert [(one.status, one.holds) for one in answers] == [("CHANGE_REFUSED", 1), (status, 1)]
-    assert status in answers[0].detail and answers[0].lines == {"S": 2}
+    assert status in answers[0].detail and answers[0].ordered == {"S": 2}
     assert isinstance(rules.next_step(row, 10_000), Idle)
     assert rules.found(row, [at(status, 2)], 20, UNKNOWN, 20) == [], "it is told once"
 
@@ -322,7 +333,7 @@ def test_a_change_of_a_release_that_never_landed_is_its_create() -> None:
 
 def test_lines_that_the_warehouse_changed_by_itself_are_told() -> None:
     row = made()
-    assert [(one.status, one.lines) for one in rules.found(row, [at("PENDING", 1)], 10, UNKNOWN, 10)] == [
+    assert [(one.status, one.ordered) for one in rules.found(row, [at("PENDING", 1)], 10, UNKNOWN, 10)] == [
         ("PENDING", {"S": 1})
     ]
     assert rules.found(row, [at("PENDING", 1)], 20, UNKNOWN, 20) == []
@@ -429,7 +440,7 @@ def test_whatever_is_lost_there_is_one_goods_out_or_none_after_a_cancel(seed: in
     assert told[-1].status == ("DELETED" if row.cancel else "PENDING")
     assert len(clarus.there) == (0 if row.cancel else 1)
     if not row.cancel and row.order is not None:
-        assert clarus.shown()[0].lines == rules.eaches_of(row.order), "the newest lines, each once"
+        assert clarus.shown()[0].ordered == rules.eaches_of(row.order), "the newest lines, each once"
 
 
 def lost(row: ReleaseRow, clarus: Clarus, step: Create | Change, fate: float, now: int) -> None:

@@ -78,8 +78,13 @@ def of(kind: type[Any], effects: list[Effect]) -> list[Any]:
     return [effect for effect in effects if isinstance(effect, kind)]
 
 
-def answer(status: str, detail: str = "") -> WarehouseOrder:
-    return WarehouseOrder(reference="shop:7", status=status, wms_id="1", detail=detail)  # type: ignore[arg-type]
+def answer(status: str, detail: str = "", **ordered: int) -> WarehouseOrder:
+    return WarehouseOrder(reference="shop:7", status=status, wms_id="1", detail=detail, ordered=ordered)  # type: ignore[arg-type]
+
+
+def counted(row: OrderRow) -> dict[str, int]:
+    """Eaches that the ledger was told last, by line."""
+    return {line_id: demand.eaches for line_id, demand in row.demands.items() if demand.state != "CLOSED"}
 
 
 def test_a_paid_order_is_demand_in_eaches_and_one_release_line_per_product() -> None:
@@ -236,9 +241,56 @@ def test_an_edit_before_the_release_replaces_and_after_it_never_lowers_the_deman
     assert [e.type for e in of(ExceptionState, effects)] == ["late_change"]
 
 
-def test_an_answer_of_the_warehouse_that_overtakes_its_order_prevents_a_second_release() -> None:
-    _, effects = play(answer("PENDING"), order(line("M1", 1)))
-    assert not of(ReleaseOrder, effects) and of(DemandLine, effects)
+def test_an_edit_lowers_the_demand_when_the_warehouse_has_amended_its_order() -> None:
+    row, _ = play(order(line("M1", 2)), answer("ALLOCATED", MUG=2), order(line("M1", 1), version=2))
+    assert counted(row) == {"1": 2}
+    row, effects = play(answer("ALLOCATED", MUG=1), row=row)
+    (told,) = of(DemandLine, effects)
+    assert (told.eaches, told.units, told.state) == (1, 1, "OPEN") and counted(row) == {"1": 1}
+    row, effects = play(answer("ALLOCATED", MUG=1), answer("ALLOCATED"), order(line("M1", 1), version=3), row=row)
+    assert not of(DemandLine, effects), "nothing is told twice, nor does an answer without quantities change them"
+
+
+def test_an_edit_that_is_taken_back_counts_as_before_once_the_warehouse_cannot_have_it_any_more() -> None:
+    row, effects = play(order(line("M1", 1)), order(line("M1", 3), version=2), order(line("M1", 1), version=3))
+    assert [(d.eaches, d.units) for d in of(DemandLine, effects)] == [(1, 1), (3, 3), (3, 1)]
+    assert row.asked is not None
+    told = msgspec.structs.replace(answer("PENDING", MUG=1), holds=row.asked.version)
+    assert [(d.eaches, d.units) for d in of(DemandLine, play(told, row=row)[1])] == [(1, 1)]
+
+
+def test_what_the_warehouse_adds_to_its_order_counts_before_the_storefront_says_so() -> None:
+    row, effects = play(order(line("M1", 1)), answer("PENDING", MUG=3))
+    assert [(d.eaches, d.units) for d in of(DemandLine, effects)] == [(1, 1), (3, 1)]
+    row, effects = play(order(line("M1", 3), version=2), row=row)
+    assert [(d.eaches, d.units) for d in of(DemandLine, effects)] == [(3, 3)]
+
+
+def test_lines_of_one_product_count_together_as_one_line_at_the_warehouse() -> None:
+    row, _ = play(order(line("M1", 3), line("M12", 1, "2"), line("C1", 1, "3")), answer("ALLOCATED", MUG=15, CARD=1))
+    row, _ = play(order(line("M1", 1), line("C1", 1, "3"), version=2), row=row)
+    assert counted(row) == {"1": 3, "2": 12, "3": 1}
+    row, _ = play(answer("ALLOCATED", MUG=4, CARD=1), row=row)
+    assert sum(counted(row).values()) == 4 + 1 and counted(row)["3"] == 1
+    row, _ = play(answer("ALLOCATED", MUG=1, CARD=1), row=row)
+    assert counted(row) == {"1": 1, "3": 1}
+
+
+def test_a_refused_cancel_of_an_amended_order_counts_for_what_the_warehouse_ships() -> None:
+    row, _ = play(order(line("M1", 2)), order(line("M1", 1), version=2, state="CANCELLED"))
+    assert counted(row) == {"1": 2}
+    row, effects = play(answer("CANCEL_REFUSED", "picked", MUG=3), row=row)
+    assert [(d.state, d.eaches) for d in of(DemandLine, effects)] == [("OPEN", 3)]
+    row, effects = play(answer("PICK", MUG=1), row=row)
+    assert [(d.state, d.eaches) for d in of(DemandLine, effects)] == [("OPEN", 1)]
+
+
+def test_an_order_of_which_only_the_warehouse_told_is_released_so_that_it_is_followed() -> None:
+    """Its rows were lost, those of delivery too perhaps: the look-up by reference before any create rules out a second goods out."""
+    row, effects = play(answer("PENDING", MUG=2), order(line("M1", 1)))
+    assert len(of(ReleaseOrder, effects)) == 1 and counted(row) == {"1": 2}
+    row, effects = play(order(line("M1", 1), version=2), answer("PENDING", MUG=2), row=row)
+    assert not of(ReleaseOrder, effects) and counted(row) == {"1": 2}
 
 
 def test_a_cancel_at_equal_version_wins_over_open() -> None:
