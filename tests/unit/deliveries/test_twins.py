@@ -59,7 +59,8 @@ def test_one_whose_outcome_was_unknown_is_looked_up_after_1_10_and_60_minutes() 
 
 def test_a_late_twin_that_the_warehouse_has_not_begun_with_is_cancelled() -> None:
     row = doubtful()
-    assert rules.found(row, [at("7"), at("9")], 10 * MINUTE, UNKNOWN, 10 * MINUTE) == []
+    told = rules.found(row, [at("7"), at("9")], 10 * MINUTE, UNKNOWN, 10 * MINUTE)
+    assert [one.ordered for one in told] == [{"S": 4}], "while both are there, both count"
     assert rules.pending(row) and row.wms_id == "9"
     assert rules.next_step(row, 10 * MINUTE) == CancelTwin("7")
     rules.twin_not_cancelled(row, 500, 10 * MINUTE)
