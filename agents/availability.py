@@ -66,6 +66,10 @@ class PartitionState:
     def put_lines(self, sku: str, reference: str, row: OrderLines) -> None:
         self._context.put(self._lines, f"{sku}/{reference}", row)
 
+    def references(self, sku: str) -> Iterable[str]:
+        found = [key.removeprefix(f"{sku}/") for key, _ in self._context.scan(self._lines, f"{sku}/")]
+        return [reference for reference in found if "/" not in reference]  # with one it is of another SKU
+
     def watermark(self, channel: str) -> WatermarkRow:
         row = self._marks.get(channel)
         if row is None:

@@ -13,6 +13,7 @@ from app.engine.api import Batch, Table
 from schemas import catalogue as topics
 from schemas.codec import Codecs, UndecodableRecord
 from schemas.records import (
+    AnnounceReturn,
     CancelOrder,
     ChannelMode,
     Correction,
@@ -22,23 +23,39 @@ from schemas.records import (
     ReadListing,
     ReadStock,
     ReleaseOrder,
+    SettleReturn,
     ShipParcel,
     StockTarget,
 )
-from tables.deliveries import fetches, listing, modes, pauses, reads, releases, shipments, troubles
+from tables.deliveries import (
+    fetches,
+    listing,
+    modes,
+    pauses,
+    reads,
+    receipts,
+    refunds,
+    releases,
+    shipments,
+    troubles,
+    work,
+)
 from tables.deliveries.fetches import FetchRow
 from tables.deliveries.listing import ListingRow
 from tables.deliveries.modes import ModeRow
 from tables.deliveries.pauses import PauseRow
 from tables.deliveries.polls import PollRow
 from tables.deliveries.reads import ReadRow
+from tables.deliveries.receipts import ReceiptRow
+from tables.deliveries.refunds import RefundRow
 from tables.deliveries.releases import ReleaseRow
 from tables.deliveries.shipments import ShipmentRow
 from tables.deliveries.troubles import TroubleRow
+from tables.deliveries.work import AtWorkRow, DueRow
 from tables.orders.references import reference_of
 from tables.reconciliation import DifferenceRow, SweepRow
 
-Kind = Literal["listing", "read", "release", "fetch", "shipment", "pause", "retry", "resolved"]
+Kind = Literal["listing", "read", "release", "fetch", "shipment", "receipt", "refund", "pause", "retry", "resolved"]
 OnChange = Callable[[str, Kind, str], None]
 """Channel, kind and key of a row that changed. Called before the commit: look through `engine.submit`."""
 
@@ -53,12 +70,16 @@ class DeliveryTables:
     releases: Table[ReleaseRow]  # by reference
     fetches: Table[FetchRow]  # by channel/order id
     shipments: Table[ShipmentRow]  # by channel/order id/parcel id
+    receipts: Table[ReceiptRow]  # by reference
+    refunds: Table[RefundRow]  # by channel/order id/return id/part
     polls: Table[PollRow]  # by channel
     troubles: Table[TroubleRow]  # by channel/exception id
     pauses: Table[PauseRow]  # by channel/target
     modes: Table[ModeRow]  # by channel
     sweeps: Table[SweepRow]  # by channel
     differences: Table[DifferenceRow]  # by channel/kind/entity
+    due: Table[DueRow]  # by channel/kind/entity: what is not done yet
+    at_work: Table[AtWorkRow]  # by SKU and reference: orders at the warehouse that are not over
 
 
 def silent(channel: str, kind: Kind, key: str) -> None:
@@ -104,6 +125,10 @@ class Delivery:
                     superseded += not self._order(batch, body, occurred)
                 case ShipParcel():
                     superseded += not self._parcel(batch, body, occurred)
+                case AnnounceReturn():
+                    superseded += not self._receipt(batch, body, occurred)
+                case SettleReturn():
+                    superseded += not self._refund(batch, body, occurred)
                 case ReadListing():
                     self._read_back(batch, body)
                 case OperatorState():
@@ -161,13 +186,19 @@ class Delivery:
         self.on_change(state.channel, "pause", state.target)
 
     def _exception(self, batch: Batch, emit: Emitter, command: ExceptionCommand, occurred: int) -> None:
-        """Nothing happens where it is not open any more: it was resolved meanwhile."""
+        """Nothing happens where it is not open any more: it was resolved meanwhile. An audit opens its own."""
         key = f"{command.channel}/{command.exception_id}"
         row = batch.get(self._tables.troubles, key)
-        if row is None:
+        if command.action == "differs":
+            kind, _, entity = command.exception_id.partition(":")
+            row, news = troubles.raised(row, kind, entity, command.reason, batch.now_ms)
+            if not news:
+                return
+        elif row is None:
             return
-        troubles.handled(row, command, batch.now_ms)
-        if command.action == "resolve":
+        else:
+            troubles.handled(row, command, batch.now_ms)
+        if command.action in ("resolve", "agrees"):
             batch.delete(self._tables.troubles, key)
             self.on_change(command.channel, "resolved", key)
         else:
@@ -219,8 +250,9 @@ class Delivery:
         if changed:
             self._accepted(command.channel, "order", occurred, replaces)
             row.caused_at = occurred if isinstance(command, ReleaseOrder) else 0
-            batch.put(self._tables.releases, command.reference, row)
-            self.on_change(command.channel, "release", command.reference)
+        self._due(batch, command.channel, "order", command.reference)
+        batch.put(self._tables.releases, command.reference, row)
+        self.on_change(command.channel, "release", command.reference)
         return changed
 
     def _parcel(self, batch: Batch, command: ShipParcel, occurred: int) -> bool:
@@ -232,5 +264,36 @@ class Delivery:
             self._accepted(command.channel, "shipment", occurred, replaces)
             row.caused_at = row.caused_at or occurred
             batch.put(self._tables.shipments, row.key, row)
+            self._due(batch, command.channel, "shipment", command.order_id)
             self.on_change(command.channel, "shipment", command.order_id)
         return changed
+
+    def _receipt(self, batch: Batch, command: AnnounceReturn, occurred: int) -> bool:
+        row = batch.get(self._tables.receipts, command.reference)
+        row = row or ReceiptRow(command.reference, command.order_key, command.return_id)
+        replaces = receipts.pending(row)
+        changed = receipts.want(row, command, batch.now_ms)
+        if changed:
+            self._accepted(command.channel, "receipt", occurred, replaces)
+            batch.put(self._tables.receipts, command.reference, row)
+            self._due(batch, command.channel, "return", command.reference)
+            self.on_change(command.channel, "receipt", command.reference)
+        return changed
+
+    def _refund(self, batch: Batch, command: SettleReturn, occurred: int) -> bool:
+        row = RefundRow(command.channel, command.order_id, command.return_id, command.part)
+        row = batch.get(self._tables.refunds, row.key) or row
+        replaces = refunds.pending(row)
+        changed = refunds.want(row, command, batch.now_ms)
+        if changed:
+            self._accepted(command.channel, "refund", occurred, replaces)
+            row.caused_at = row.caused_at or occurred
+            batch.put(self._tables.refunds, row.key, row)
+            self._due(batch, command.channel, "refund", command.order_id)
+            self.on_change(command.channel, "refund", command.order_id)
+        return changed
+
+    def _due(self, batch: Batch, channel: str, kind: work.Kind, entity: str) -> None:
+        key = work.due_key(channel, kind, entity)
+        if batch.get(self._tables.due, key) is None:
+            batch.put(self._tables.due, key, DueRow(batch.now_ms))

@@ -10,11 +10,19 @@ from agents.watch import Unwatched, Watch
 from app.engine.api import Batch
 from schemas import catalogue as topics
 from schemas.codec import Codecs, UndecodableRecord
-from schemas.records import ChannelMode, ExceptionCommand, OperatorCommand, OperatorState, ReadListing, ReadStock
+from schemas.records import (
+    AuthoriseReturn,
+    ChannelMode,
+    ExceptionCommand,
+    OperatorCommand,
+    OperatorState,
+    ReadListing,
+    ReadStock,
+)
 from tables.catalogue import Catalogue, Product
 from tables.deliveries.pauses import WHOLE
 
-Command = OperatorState | ChannelMode | ReadListing | ReadStock | ExceptionCommand
+Command = OperatorState | ChannelMode | ReadListing | ReadStock | ExceptionCommand | AuthoriseReturn
 
 
 class Operations:
@@ -49,10 +57,10 @@ class Operations:
             origin = f"{batch.topic}:{batch.partition}:{record.offset}"
             emit = Emitter(self._codecs, batch, origin, event, "operator", event.received_at)
             for key, command in commands:
-                if command.channel:
-                    emit.send(topics.CHANNEL_COMMANDS, key, command, partition=self._place(command.channel))
-                else:
+                if isinstance(command, AuthoriseReturn) or not command.channel:
                     emit.send(topics.ORDERS_EVENTS, key, command)
+                else:
+                    emit.send(topics.CHANNEL_COMMANDS, key, command, partition=self._place(command.channel))
         self._watch.batch(batch.topic, first, done, 0, failed)
 
     def _commands(self, body: OperatorCommand) -> list[tuple[str, Command]]:
@@ -73,11 +81,25 @@ class Operations:
                 return [self._mode(body)]
             case "resync":
                 return self._resync(body)
-            case "acknowledge" | "resolve" | "retry":
+            case "acknowledge" | "resolve" | "retry" | "differs" | "agrees":
                 return [self._exception(body)]
+            case "authorise_return":
+                return [self._authorise(body)]
         raise ValueError(
-            f"operator's command {body.action} is not supported: use pause, resume, resync, go_live, go_shadow, acknowledge, resolve or retry"
+            f"operator's command {body.action} is not supported: use pause, resume, resync, go_live, go_shadow, acknowledge, resolve, retry or"
+            " authorise_return"
         )
+
+    def _authorise(self, body: OperatorCommand) -> tuple[str, Command]:
+        channel, _, order_id = body.target.partition(":")
+        if channel not in self._channels or not order_id:
+            raise ValueError(f"operator's command for {body.target}: it is no order of a channel of this configuration")
+        if not body.holder or not body.lines or any(units < 1 for units in body.lines.values()):
+            raise ValueError(
+                f"operator's command for {body.target}: a return needs its name, and lines of at least 1 unit"
+            )
+        given = AuthoriseReturn(return_id=body.holder, lines=body.lines, actor=body.actor, reason=body.reason)
+        return body.target, given
 
     def _mode(self, body: OperatorCommand) -> tuple[str, Command]:
         if body.target != self._warehouse and body.target not in self._channels:

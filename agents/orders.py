@@ -7,11 +7,14 @@ from itertools import islice
 from typing import Final
 
 from agents.emit import Emitter, Place
+from agents.holds import Holds
+from agents.returns import Effect, Returns
 from agents.watch import Unwatched, Watch
 from app.engine.api import Batch, Context, Table
 from schemas import catalogue as topics
 from schemas.codec import Codecs, UndecodableRecord
 from schemas.records import (
+    AnnounceReturn,
     CancelOrder,
     DemandLine,
     ExceptionCommand,
@@ -20,36 +23,46 @@ from schemas.records import (
     OrderSnapshot,
     OrderWatermark,
     ReleaseOrder,
+    SettleReturn,
     ShipmentOutcome,
     ShipParcel,
     WarehouseDespatch,
+    WarehouseOrder,
     Watermark,
 )
+from tables.mappings.force import OrdersForce
+from tables.mappings.statuses import meant
 from tables.orders import answers, attention, fold, shipping
-from tables.orders.effects import Effect, new_row
+from tables.orders.effects import new_row
 from tables.orders.rows import OrderRow, WaitRow
-from tables.orders.rules import Rules
 from tables.stock.figures import EXCEPTIONS, Parts
 
 DUE_AT_ONCE: Final = 200
 
 
 class Orders:
-    """One worker's ORDERS agent. `order_of` finds the order key of a reference in a warehouse's answer: the record's own key."""
+    """One worker's ORDERS agent. `use` puts other rules in force between two batches; what `holds` waits for a mapping is then judged again."""
 
     def __init__(
         self,
-        rules: Rules,
+        force: OrdersForce,
         codecs: Codecs,
         table: Table[OrderRow],
         waits: Table[WaitRow],
         place: Place,
         partitions: int,
+        holds: Holds,
+        returns: Returns,
         watch: Watch | None = None,
     ) -> None:
-        self._rules, self._codecs, self._table, self._waits = rules, codecs, table, waits
+        self._force, self._codecs, self._table, self._waits = force, codecs, table, waits
+        self._returns = returns
         self._place, self._partitions = place, partitions
-        self._watch = watch or Unwatched()
+        self._holds, self._watch = holds, watch or Unwatched()
+
+    def use(self, force: OrdersForce) -> None:
+        """Fold by these rules from the next batch on."""
+        self._force = force
 
     def fold(self, batch: Batch) -> None:
         """All records of one partition of one poll."""
@@ -81,34 +94,37 @@ class Orders:
                 continue
             channel, _, order_id = key.partition(":")
             row = batch.get(self._table, key) or new_row(channel, order_id)
-            before = exceptions(row)
+            rules, before = self._force.rules_of(channel), exceptions(row)
+            effects: list[Effect] = []
             match body:
                 case OrderSnapshot():
-                    effects = fold.snapshot(row, body, self._rules, event.received_at)
+                    body = meant(body, self._force.meanings)
+                    effects += fold.snapshot(row, body, rules, event.received_at)
                     superseded += row.snapshot is not body
                 case WarehouseDespatch():
                     read_before = row.despatch_read
                     if row.snapshot is None and row.early is None:
-                        due = event.received_at + self._rules.early_wait
+                        due = event.received_at + rules.early_wait
                         batch.put(self._waits, wait_key(due, key), WaitRow(key))
-                    effects = shipping.despatched(row, body, self._rules, event.received_at)
+                    effects += shipping.despatched(row, body, rules, event.received_at)
                     superseded += row.snapshot is not None and row.despatch_read == read_before
                 case ShipmentOutcome():
-                    effects = shipping.shipment(row, body, self._rules, event.received_at)
+                    effects += shipping.shipment(row, body, rules, event.received_at)
                 case ExceptionCommand():
-                    effects = attention.command(row, body, self._rules, event.received_at)
-                case _:
-                    effects = answers.warehouse(row, body, self._rules, event.received_at)
+                    effects += attention.command(row, body, rules, event.received_at)
+                case WarehouseOrder():
+                    effects += answers.warehouse(row, body, rules, event.received_at)
+            effects += self._returns.fold(batch, key, row, body, event.received_at)
             done += 1
             batch.put(self._table, key, row)
-            if exceptions(row) != before:
-                self._watch.adds(batch.partition, sum_key(key), exceptions(row))
+            self._note(batch, key, row, before)
             for effect in effects:
                 self._send(emit, row, effect)
         self._watch.batch(batch.topic, first, done - superseded, superseded, failed)
 
     def tick(self, context: Context) -> None:
-        """What came before its order and waited long enough is said to be so."""
+        """What came before its order and waited long enough is said to be so; what a mapping holds is judged again after the mappings changed."""
+        self._judge_again(context)
         for name, wait in list(islice(context.scan(self._waits), DUE_AT_ONCE)):
             if name >= wait_key(context.now_ms, ""):
                 return
@@ -121,8 +137,29 @@ class Orders:
             for effect in shipping.unmatched(row, context.now_ms):
                 self._send(emit, row, effect)
             context.put(self._table, wait.order_key, row)
-            if exceptions(row) != before:
-                self._watch.adds(context.partition, sum_key(wait.order_key), exceptions(row))
+            self._note(context, wait.order_key, row, before)
+
+    def _judge_again(self, context: Context) -> None:
+        for key in self._holds.due(context, self._force.version):
+            row = context.get(self._table, key)
+            if row is None:
+                continue
+            before = exceptions(row)
+            origin = f"mappings:{self._force.version}:{context.partition}:{key}"
+            emit = Emitter(self._codecs, context, origin, None, "orders", context.now_ms)
+            for effect in attention.judge_again(
+                row, self._force.rules_of(row.channel), self._force.meanings, context.now_ms
+            ):
+                self._send(emit, row, effect)
+            context.put(self._table, key, row)
+            self._note(context, key, row, before)
+
+    def _note(self, context: Context, key: str, row: OrderRow, before: Parts) -> None:
+        """What the order adds to the sum of open exceptions changed, and perhaps whether it waits for a mapping."""
+        after = exceptions(row)
+        if after != before:
+            self._watch.adds(context.partition, sum_key(key), after)
+            self._holds.note(context, key, waits=attention.waits_for_mappings(row))
 
     def _send(self, emit: Emitter, row: OrderRow, effect: Effect) -> None:
         match effect:
@@ -132,6 +169,13 @@ class Orders:
                 emit.send(
                     topics.CHANNEL_COMMANDS, f"order/{effect.reference}", effect, partition=self._place(effect.channel)
                 )
+            case AnnounceReturn():
+                emit.send(
+                    topics.CHANNEL_COMMANDS, f"return/{effect.reference}", effect, partition=self._place(effect.channel)
+                )
+            case SettleReturn():
+                key = f"refund/{row.key}/{effect.return_id}/{effect.part}"
+                emit.send(topics.CHANNEL_COMMANDS, key, effect, partition=self._place(effect.channel))
             case ShipParcel():
                 key = f"ship/{row.key}/{effect.parcel_id}"
                 emit.send(topics.CHANNEL_COMMANDS, key, effect, partition=self._place(effect.channel))

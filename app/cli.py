@@ -23,6 +23,7 @@ Examples:
   clarus-stream worker --config shop.yaml             do the work
   clarus-stream doctor --config shop.yaml             is everything well, and what to do where not
   clarus-stream why 000123 --config shop.yaml         explain a figure
+  clarus-stream why bc-us:1001 --config shop.yaml     tell an order's story
 """
 
 _ELSEWHERE = {
@@ -30,11 +31,14 @@ _ELSEWHERE = {
     "drill": ("app.drill.cli:drill", "Run a scenario file against simulated peers and check the outcome."),
     "doctor": ("app.doctor.cli:doctor", "Look at everything that must be well, and say what to do where it is not."),
     "exceptions": ("app.exceptions.cli:exceptions", "What a person must look at: list, acknowledge, resolve, retry."),
-    "why": ("app.why.cli:why", "Explain a SKU's figures, from levels and demand to what each listing awaits."),
+    "mappings": ("app.mappings.cli:mappings", "What the two sides call things: check, import, export, what-if."),
+    "audit": ("app.audit.cli:audit", "Compare SKU, barcode, weight and unit across Clarus and the storefronts."),
+    "why": ("app.why.cli:why", "Explain a SKU's figures, or tell the whole story of an order."),
     "replay": ("app.replay.cli:replay", "Fold events again into scratch state and compare it with the live ledger."),
     "pause": ("app.operations:pause", "Write nothing to a channel or SKU until it is resumed; reads go on."),
     "resume": ("app.operations:resume", "End a pause: the newest wanted state is written."),
     "resync": ("app.operations:resync", "Read a channel or SKU again, at the warehouse and at its storefronts."),
+    "returns": ("app.returns.cli:returns", "Authorise the return of an order whose storefront has no returns."),
     "reconciliation": (
         "app.reconciliation.cli:reconciliation",
         "What read-backs of listings found, by channel and cause.",
@@ -52,11 +56,14 @@ _ORDER = [
     "ingress",
     "doctor",
     "exceptions",
+    "mappings",
+    "audit",
     "why",
     "replay",
     "pause",
     "resume",
     "resync",
+    "returns",
     "reconciliation",
     "shadow",
     "go-live",

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import importlib.metadata
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Set
 from typing import Any
 
 import structlog
@@ -12,24 +12,30 @@ import uvloop
 
 from agents.availability import Availability, StockTables
 from agents.delivery import Delivery, DeliveryTables
+from agents.holds import HoldRow, Holds, JudgedRow
 from agents.intake import Intake
 from agents.operations import Operations
 from agents.orders import Orders
+from agents.returns import Returns
 from app.connectors import CLARUS, intake_for, storefront_type, unguarded
 from app.delivery.runtime import DeliveryRuntime
 from app.engine import Batch, EngineApp, EngineError, create_app, partition_of
 from app.errors import Problem
 from app.exceptions import openapi
 from app.exceptions.api import ExceptionsApi
+from app.mappings.force import InForce
+from app.mappings.live import LiveMappings
+from app.mappings.topic import MappingsReader
 from app.measures import WorkerGauges, WorkerMeasures
 from app.ops import OpsServer
-from app.order_rules import order_rules
+from app.order_rules import order_rules, return_rules
 from app.reconciliation.worker import Reconciliation
 from app.registry import codecs_for
 from app.settings import Settings
 from app.shadow.worker import Shadows
 from app.stock_rules import stock_rules
 from app.topics import engine_config
+from app.why.order_worker import OrderStories, OrderTables
 from app.why.worker import ExplainedTables, Explainer
 from schemas import catalogue as topics
 from schemas.catalogue import Topic
@@ -41,11 +47,17 @@ from tables.deliveries.modes import ModeRow
 from tables.deliveries.pauses import PauseRow
 from tables.deliveries.polls import PollRow
 from tables.deliveries.reads import ReadRow
+from tables.deliveries.receipts import ReceiptRow
+from tables.deliveries.refunds import RefundRow
 from tables.deliveries.releases import ReleaseRow
 from tables.deliveries.shipments import ShipmentRow
 from tables.deliveries.troubles import TroubleRow
+from tables.deliveries.work import AtWorkRow, DueRow
+from tables.mappings import book as books
+from tables.mappings.force import OrdersForce
 from tables.orders.rows import OrderRow, WaitRow
 from tables.reconciliation import DifferenceRow, SweepRow
+from tables.returns.rows import OrderReturns
 from tables.stock.policy import notes
 from tables.stock.rows import OrderLines, SkuRow, WatermarkRow
 
@@ -62,7 +74,7 @@ class Worker:
     def __init__(self, settings: Settings, codecs: Codecs) -> None:
         self.settings = settings
         self.app: EngineApp = create_app(engine_config(settings))
-        catalogue = settings.catalogue()
+        self._catalogue = catalogue = settings.catalogue()
         partitions = settings.settings.kafka.partitions
 
         def place(channel: str) -> int:
@@ -77,12 +89,16 @@ class Worker:
             releases=table("releases", row=ReleaseRow),
             fetches=table("fetches", row=FetchRow),
             shipments=table("shipments", row=ShipmentRow),
+            receipts=table("receipts", row=ReceiptRow),
+            refunds=table("refunds", row=RefundRow),
             polls=table("polls", row=PollRow),
             troubles=table("troubles", row=TroubleRow),
             pauses=table("pauses", row=PauseRow),
             modes=table("modes", row=ModeRow),
             sweeps=sweeps,
             differences=differences,
+            due=table("due", row=DueRow),
+            at_work=table("at_work", row=AtWorkRow),
         )
         parsers = {name: intake_for(name, settings).parse for name in (CLARUS, *settings.channels)}
         measures = WorkerMeasures()
@@ -90,10 +106,13 @@ class Worker:
         self._agent(topics.INGRESS_WEBHOOKS, Intake(parsers, codecs, place, measures).fold)
         order_rows = table("orders", row=OrderRow)
         waits = table("order_waits", row=WaitRow)
-        orders = Orders(order_rules(settings, catalogue), codecs, order_rows, waits, place, partitions, measures)
+        holds = Holds(table("order_holds", row=HoldRow), table("order_judged", row=JudgedRow))
+        returns = Returns(return_rules(settings, catalogue), table("returns", row=OrderReturns))
+        force = OrdersForce(order_rules(settings, catalogue))
+        self._orders = orders = Orders(force, codecs, order_rows, waits, place, partitions, holds, returns, measures)
         self._agent(topics.ORDERS_EVENTS, orders.fold)
         self.app.every(ORDER_TICK, orders.tick)
-        rules = stock_rules(settings)
+        self._stock_rules = rules = stock_rules(settings, catalogue)
         stock = StockTables(
             table("stock", row=SkuRow),
             table("stock_lines", row=OrderLines),
@@ -112,10 +131,19 @@ class Worker:
         explainer = Explainer(self.app, rules, explained, kinds, settings.settings.engine.instance, place)
         starts = {name: given.mode == "shadow" for name, given in settings.channels.items()}
         starts[CLARUS] = settings.clarus.mode == "shadow"
+        stories = OrderStories(
+            self.app,
+            OrderTables(order_rows, waits, stock, delivery_tables),
+            starts,
+            settings.settings,
+            settings.settings.engine.instance,
+            place,
+        )
         shadows = Shadows(self.app, delivery_tables, starts, settings.settings.engine.instance, place)
         checked = Reconciliation(
             self.app, delivery_tables, list(settings.channels), partitions, settings.settings.engine.instance, place
         )
+        self.mappings = LiveMappings(settings, lambda: MappingsReader(settings, codecs), self._put_in_force)
         desk = ExceptionsApi(settings, openapi.document())
         self.ops = OpsServer(
             settings.settings.ops,
@@ -123,7 +151,7 @@ class Worker:
             self._ready,
             self.status,
             self._gauges.measure,
-            [*explainer.routes(), *shadows.routes(), *checked.routes(), *desk.routes()],
+            [*explainer.routes(), *stories.routes(), *shadows.routes(), *checked.routes(), *desk.routes()],
         )
 
     def _agent(self, topic: Topic, fold: Fold) -> None:
@@ -137,6 +165,19 @@ class Worker:
 
         run.__name__ = name.replace(".", "_")
         self.app.agent(self.app.topic(name), name=run.__name__)(run)
+
+    def _put_in_force(self, found: InForce, changed: Set[str]) -> None:
+        """Other mappings count from the next batch on; everybody holds the one catalogue, whose content is replaced."""
+        clarus = self.settings.clarus
+        self._catalogue.become(found.catalogue)
+        self._stock_rules.modes.clear()
+        self._orders.use(found.orders)
+        clarus.statuses = {status: means for (name, status), means in found.orders.meanings.items() if name == CLARUS}
+        counts = books.buckets(found.book)
+        clarus.sellable_statuses = [status for status, how in counts.items() if how == "sellable"]
+        clarus.held_statuses = [status for status, how in counts.items() if how == "held"]
+        if changed:
+            self.delivery.remapped(changed)
 
     def _live(self) -> bool:
         return bool(self.app.health()["live"])
@@ -153,6 +194,7 @@ class Worker:
             "pending": self.delivery.pending(),
             "outcomes_waiting": self._gauges.outcomes_waiting(),
             "channels": self.delivery.status(),
+            "mappings": self.mappings.status(),
         }
 
     async def run(self) -> None:
@@ -161,15 +203,16 @@ class Worker:
         loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, stop.set)
-        weaker = notes(self.settings.catalogue(), unguarded(self.settings.channels))
-        if weaker:
-            log.warning("last units of some products may be sold twice", products=len(weaker), first=weaker[0])
         await self.ops.start()
         try:
+            await self.mappings.load()
+            if weaker := notes(self._catalogue, unguarded(self.settings.channels)):
+                log.warning("last units of some products may be sold twice", products=len(weaker), first=weaker[0])
             await self.app.start()
-            await _first(self.app.finished(), stop.wait())
+            await _first(self.app.finished(), stop.wait(), self.mappings.follow())
         finally:
             await self._gauges.close()
+            await self.mappings.close()
             await self.delivery.close()
             with contextlib.suppress(asyncio.CancelledError):
                 await self.app.stop()

@@ -317,6 +317,20 @@ SUMS_INCOMPLETE = _stock.gauge(
     unit="partitions",
 )
 
+# ---- mappings -------------------------------------------------------------------------------------------------------------------------------
+_mappings = Section("worker", "Mappings")
+MAPPINGS_VERSION = _mappings.gauge(
+    "mappings_version",
+    "Version of the imported mappings in force; 0: none was imported yet.",
+    when="workers show different ones for longer than some seconds: the lower one cannot read `reference.mappings`, see its log.",
+)
+MAPPINGS_LEFT_OUT = _mappings.gauge(
+    "mappings_left_out",
+    "Imported mappings that are not in force because they do not fit this worker's configuration or version.",
+    unit="records",
+    when="it is not 0: `/status` and the log name them; import them anew as they shall be, or give the workers one configuration.",
+)
+
 # ---- ingress --------------------------------------------------------------------------------------------------------------------------------
 _ingress = Section("ingress", "Ingress")
 WEBHOOKS = _ingress.counter(

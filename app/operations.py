@@ -14,29 +14,43 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from app import kafka
 from app.cli import config_option
 from app.config import load
-from app.connectors import CLARUS
+from app.connectors import CLARUS, storefront_type
 from app.errors import Problem
+from app.mappings.importing import mapped
 from app.registry import codecs_for
 from app.settings import Settings
 from app.why.names import near, unknown
 from schemas.catalogue import OPERATIONS_COMMANDS
 from schemas.records import Event, OperatorCommand
-from tables.handling import ACTIONS
+from tables.catalogue import Catalogue
+from tables.handling import ACTIONS, FOUND
 
 SECONDS = 10.0
 
 
-def send(settings: Settings, command: OperatorCommand, make: Callable[[dict[str, Any]], Any] = Producer) -> str:
+Known = Callable[[Settings], Catalogue]
+"""What the workers know by their mappings, the imported ones too; asked where the configuration alone does not know a target."""
+
+
+def send(
+    settings: Settings,
+    command: OperatorCommand,
+    make: Callable[[dict[str, Any]], Any] = Producer,
+    known: Known = mapped,
+) -> str:
     """Write the command durably; where it lies. `Problem` where its target is none, or where the broker does not take it in time."""
-    return send_all(settings, [command], make)[0]
+    return send_all(settings, [command], make, known)[0]
 
 
 def send_all(
-    settings: Settings, commands: Sequence[OperatorCommand], make: Callable[[dict[str, Any]], Any] = Producer
+    settings: Settings,
+    commands: Sequence[OperatorCommand],
+    make: Callable[[dict[str, Any]], Any] = Producer,
+    known: Known = mapped,
 ) -> list[str]:
     """As `send`, of many; where each lies. `Problem` says how many were not taken: sending all again does no harm."""
     for command in commands:
-        _check(settings, command)
+        _check(settings, command, known)
     given, codec = settings.settings.kafka, codecs_for(settings)[OPERATIONS_COMMANDS]
     placed: list[str] = []
     failed: list[str] = []
@@ -69,21 +83,37 @@ def send_all(
     return placed
 
 
-def _check(settings: Settings, command: OperatorCommand) -> None:
+def _check(settings: Settings, command: OperatorCommand, known: Known) -> None:
     """Only what the agent can act on is written."""
-    if command.action in ACTIONS:
-        return  # its exception was read from the topic
+    if command.action in (*ACTIONS, *FOUND):
+        return None  # its exception was read from the topic, or is an audit's
+    if command.action == "authorise_return":
+        return _check_return(settings, command)
     catalogue, channels = settings.catalogue(), [CLARUS, *settings.channels]
     if command.target in channels:
-        return
+        return None
     if command.action in ("go_live", "go_shadow"):
         raise unknown(command.target, f"{command.target} is no channel of this configuration", channels)
     product = catalogue.products.get(command.target)
+    if product is None or not product.listings:
+        catalogue = known(settings)
+        product = catalogue.products.get(command.target)
     if product is None:
         text = f"{command.target} is neither a channel nor a SKU of this configuration"
         raise unknown(command.target, text, near(command.target, catalogue, channels))
     if not product.listings and command.action != "resync":
         raise Problem(f"{command.target} is listed nowhere: there is nothing to {command.action}", 2)
+
+
+def _check_return(settings: Settings, command: OperatorCommand) -> None:
+    channel, _, order_id = command.target.partition(":")
+    given = settings.channels.get(channel)
+    if given is None:
+        raise unknown(channel, f"{channel} is no channel of this configuration", list(settings.channels))
+    if not order_id:
+        raise Problem(f"{command.target} names no order: write {channel}:ORDER", 2)
+    if storefront_type(given).keeps_returns:
+        raise Problem(f"{channel} has returns of its own: authorise it there, it is taken up by itself", 2)
 
 
 def actor() -> str:

@@ -1,12 +1,15 @@
 """The order rules' view of a configuration: products, what shipping methods are at Clarus, and what its carriers are to customers."""
 
 import re
+from fractions import Fraction
 
 from app.release_rules import release_rules, wording
 from app.settings import Settings
 from tables.catalogue import Catalogue
 from tables.orders.despatch import Carriage
 from tables.orders.rules import CarrierService, Rules
+from tables.returns.amounts import Shares
+from tables.returns.fold import ReturnRules
 
 
 def order_rules(settings: Settings, catalogue: Catalogue) -> Rules:
@@ -32,3 +35,14 @@ def order_rules(settings: Settings, catalogue: Catalogue) -> Rules:
         wording(settings),
         settings.clarus.bundles == "parent",
     )
+
+
+def return_rules(settings: Settings, catalogue: Catalogue) -> ReturnRules:
+    """Everything that returns are folded by."""
+    given = settings.settings.returns
+    shares = {
+        "restocked": Fraction(given.restocked),
+        "quarantined": Fraction(given.quarantined),
+        "scrapped": Fraction(given.scrapped),
+    }
+    return ReturnRules(catalogue, Shares(shares, given.shipping))

@@ -283,6 +283,9 @@ class SweepSettings(Model):
     stock: Duration = Field(ms("10m"), description="Within this every SKU is read at the warehouse once.")
     listings: Duration = Field(ms("30m"), description="Within this every listing is read back once, inside the budget.")
     feed: Duration = Field(ms("30s"), description="Between two reads of the warehouse's transactions.")
+    returns: Duration = Field(
+        ms("1m"), description="Between two looks at each return that is announced and not complete."
+    )
 
 
 class DeliverySettings(Model):
@@ -305,6 +308,30 @@ class DeliverySettings(Model):
     despatch_level: Duration = Field(
         ms("15m"),
         description="A parcel that is not at its storefront this long after we knew of it is a `despatch_gap`.",
+    )
+    refund_level: Duration = Field(
+        ms("1h"), description="A refund that is not confirmed this long after its inspection is a `refund_mismatch`."
+    )
+
+
+Part = Annotated[Decimal, Field(ge=0, le=1)]
+
+
+class ReturnSettings(Model):
+    """Goods that come back, and the money for them."""
+
+    warehouse: str = Field(
+        "",
+        description="Warehouse that returns come in at; empty: the one the order left, else the first of `warehouses`.",
+    )
+    restocked: Part = Field(
+        Decimal(1), description="Part of a unit's price that goes back where the inspection put it back on sale."
+    )
+    quarantined: Part = Field(Decimal(1), description="The same of a unit that the inspection set aside.")
+    scrapped: Part = Field(Decimal(1), description="The same of a unit that the inspection threw away.")
+    shipping: bool = Field(
+        False,
+        description="Give the shipping price back too, with the last unit, once everything of an order came back.",
     )
 
 
@@ -353,6 +380,7 @@ class ProductSettingsTree(Model):
     bounds: BoundSettings = Field(default_factory=BoundSettings)
     sweeps: SweepSettings = Field(default_factory=SweepSettings)
     delivery: DeliverySettings = Field(default_factory=DeliverySettings)
+    returns: ReturnSettings = Field(default_factory=ReturnSettings)
     ingress: IngressSettings = Field(default_factory=IngressSettings)
     ops: OpsSettings = Field(default_factory=OpsSettings)
     api: ApiSettings = Field(default_factory=ApiSettings)

@@ -23,8 +23,12 @@ PROGRAMS: list[str] = [
     "ingress",
     "stock_latency",
     "order_to_command",
+    "order_flow",
+    "order_alone",
+    "open_orders",
     "flash_sale",
     "kills",
+    "effect_kills",
 ]
 """In the order they run."""
 

@@ -1,6 +1,7 @@
-"""What `bench.order_to_command` measures, as processes on a broker that runs: simulated peers, ingress with its bridge, one worker. It measures nothing."""
+"""Simulated peers, ingress with its bridge and one worker as processes on a broker that runs, for benchmarks of orders. It measures nothing."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -16,11 +17,12 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from app import topics
 from app.config import load
 from app.drill.processes import clean_environment
+from app.settings import Settings
 from bench.order_peers import WAREHOUSE, sku_of
 from tests.brokers import free_ports
 
 SOURCE = "from-commercetools"
-_STOCK = 1_000_000_000
+STOCK = 1_000_000_000
 
 
 class Rig:
@@ -33,6 +35,8 @@ class Rig:
         self._running: list[subprocess.Popen[bytes]] = []
         self._client = httpx.Client(trust_env=False, timeout=5)
         self._ingress_port, self._ops_port = free_ports(2)
+        self.data = folder / "data"
+        self.settings: Settings
         self.ingress: subprocess.Popen[bytes]
         self.worker: subprocess.Popen[bytes]
 
@@ -40,17 +44,39 @@ class Rig:
         """Until ingress and worker say that they are ready. The worker then begins to read the peers."""
         admin = AdminClient({"bootstrap.servers": self._bootstrap})
         admin.create_topics([NewTopic(SOURCE, self._partitions, 1)])[SOURCE].result(10)
-        peers = self._process("peers", "bench.order_peers", str(len(self.skus)), str(_STOCK))
-        assert peers.stdout is not None
         config = self._folder / "shop.yaml"
-        config.write_text(yaml.safe_dump(self._configuration(json.loads(peers.stdout.readline()))))
+        config.write_text(yaml.safe_dump(self._configuration(self._peers())))
         given = load(config, {}).settings
         made = topics.ensure(given)
         assert made.ok, made.as_text()
+        self.settings = given
         self.ingress = self._process("ingress", "app.cli", "ingress", "--config", str(config))
-        self.worker = self._process("worker", "app.cli", "worker", "--config", str(config))
-        for name, port in (("ingress", self._ingress_port), ("worker", self._ops_port)):
-            self.until(partial(self._ready, port), f"{name} is ready", 60)
+        self.start_worker()
+        self.until(partial(self._ready, self._ingress_port), "ingress is ready", 60)
+
+    def start_worker(self, seconds: float = 60) -> None:
+        """Until it is ready."""
+        self.worker = self._process("worker", "app.cli", "worker", "--config", str(self._folder / "shop.yaml"))
+        self.until(partial(self._ready, self._ops_port), "worker is ready", seconds)
+
+    def stop_worker(self) -> None:
+        """In order; its disk is emptied."""
+        self._running.remove(self.worker)
+        self.worker.terminate()
+        self.worker.wait(30)
+        shutil.rmtree(self.data)
+
+    def status(self) -> dict[str, Any]:
+        """What the worker says of itself."""
+        found: dict[str, Any] = self._client.get(f"http://127.0.0.1:{self._ops_port}/status").json()
+        return found
+
+    def _peers(self) -> dict[str, Any]:
+        """Start them; how each is reached."""
+        peers = self._process("peers", "bench.order_peers", str(len(self.skus)), str(STOCK), speaks=True)
+        assert peers.stdout is not None
+        connections: dict[str, Any] = json.loads(peers.stdout.readline())
+        return connections
 
     def _configuration(self, peers: dict[str, Any]) -> dict[str, Any]:
         """The product's defaults, but for addresses, partitions, one replica, and shadow everywhere: peers are read, a little, and not written to."""
@@ -66,18 +92,19 @@ class Rig:
             "products": [{"sku": sku, "channels": {"ct": sku, "bc": sku}} for sku in self.skus],
             "settings": {
                 "kafka": {"bootstrap": self._bootstrap, "partitions": self._partitions, "replication": 1},
-                "engine": {"data_dir": str(self._folder / "data")},
+                "engine": {"data_dir": str(self.data)},
                 "ingress": {"port": self._ingress_port},
                 "ops": {"port": self._ops_port},
             },
         }
 
-    def _process(self, name: str, module: str, *arguments: str) -> "subprocess.Popen[bytes]":
+    def _process(self, name: str, module: str, *arguments: str, speaks: bool = False) -> "subprocess.Popen[bytes]":
+        """Start it; one that `speaks` is heard on its standard output."""
         with (self._folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", module, *arguments],
                 stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE if name == "peers" else log,
+                stdout=subprocess.PIPE if speaks else log,
                 stderr=log,
                 env=clean_environment(),
             )

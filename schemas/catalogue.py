@@ -108,9 +108,10 @@ REFERENCE_MAPPINGS = Topic(
     "reference.mappings",
     "reference_mappings",
     "kind + key",
-    "Versioned mappings and policies.",
+    "Versioned mappings.",
     Privacy.INTERNAL,
     Cleanup.COMPACT,
+    partitioned_by="nothing: partition 0 has all, in the order in which they were imported",
 )
 
 TOPICS: tuple[Topic, ...] = (

@@ -41,6 +41,44 @@ class OrderLine(Record, kw_only=True):
     unguarded: str = ""
     address: str = ""
     note: str = ""
+    price: int = 0
+
+
+PaymentKind = Literal["CHARGE", "REFUND", "CHARGEBACK"]
+"""Which way the money goes."""
+
+PaymentState = Literal["PENDING", "DONE", "FAILED"]
+"""How far it is."""
+
+
+class Payment(Record, kw_only=True):
+    """One movement of money at the storefront."""
+
+    payment_id: str
+    kind: PaymentKind
+    state: PaymentState
+    amount: int
+    at: int = 0
+    key: str = ""
+    lines: dict[str, int] = {}
+
+
+class ReturnLine(Record, kw_only=True):
+    """What of one order line comes back."""
+
+    line_id: str
+    units: int
+    item_id: str = ""
+
+
+class StorefrontReturn(Record, kw_only=True):
+    """A return that the storefront authorised."""
+
+    return_id: str
+    at: int = 0
+    tracking: str = ""
+    lines: list[ReturnLine]
+    open: bool = True
 
 
 class Address(Record, kw_only=True):
@@ -86,6 +124,14 @@ class OrderSnapshot(Record, kw_only=True):
     collected: bool = False
     fields: dict[str, str] = {}
     faults: dict[str, str] = {}
+    currency: str = ""
+    digits: int = 2
+    total: int = 0
+    shipping_price: int = 0
+    captured: int | None = None
+    refunded: int | None = None
+    payments: list[Payment] = []
+    returns: list[StorefrontReturn] = []
 
 
 WarehouseStatus = Literal[
@@ -151,6 +197,51 @@ class ShipmentOutcome(Record, kw_only=True):
     detail: str = ""
 
 
+class AuthoriseReturn(Record, kw_only=True):
+    """An operator authorised a return, where the storefront has none of its own."""
+
+    return_id: str
+    lines: dict[str, int]
+    actor: str
+    reason: str
+
+
+ReceiptState = Literal["ANNOUNCED", "RECEIVED", "COMPLETED", "GONE", "REFUSED"]
+"""How far it is."""
+
+
+class WarehouseReturn(Record, kw_only=True):
+    """What the warehouse has made of an announced return when it was read: it replaces what was said before."""
+
+    return_id: str
+    reference: str
+    wms_id: str = ""
+    state: ReceiptState
+    read_at: int
+    received: dict[str, int] = {}
+    restocked: dict[str, int] = {}
+    quarantined: dict[str, int] = {}
+    scrapped: dict[str, int] = {}
+    detail: str = ""
+
+
+RefundState = Literal["SETTLED", "REFUSED"]
+"""Where the part is now."""
+
+
+class RefundOutcome(Record, kw_only=True):
+    """What became of one part of a return at its storefront."""
+
+    return_id: str
+    part: int
+    version: int
+    state: RefundState
+    amount: int = 0
+    by_hand: int = 0
+    refund_id: str = ""
+    detail: str = ""
+
+
 class OrderWatermark(Record, kw_only=True):
     """Every order of the channel changed up to this storefront time precedes this record in this partition."""
 
@@ -178,6 +269,7 @@ class StockLevel(Record, kw_only=True):
     held: dict[str, int] = {}
     lines: list[ReflectedLine]
     read_at: int
+    whole: bool = False
 
 
 LineState = Literal["OPEN", "CANCELLING", "CLOSED"]
@@ -459,6 +551,60 @@ class ShipParcel(Record, kw_only=True):
     whole: bool = False
 
 
+class AnnounceReturn(Record, kw_only=True):
+    """Make exactly one goods-in receipt of this return, and tell what becomes of it."""
+
+    channel: str
+    order_key: str
+    number: str
+    order_reference: str
+    return_id: str
+    reference: str
+    version: int
+    lines: dict[str, int]
+    tracking: str = ""
+    reason: str = ""
+
+
+class RefundLine(Record, kw_only=True):
+    """What is refunded for one order line."""
+
+    line_id: str
+    units: int
+    amount: int
+
+
+ReturnCondition = Literal["ARRIVED", "RESTOCKED", "UNUSABLE"]
+"""What the inspection found."""
+
+
+class ReturnItem(Record, kw_only=True):
+    """The state of one return item at a storefront that keeps such items."""
+
+    item_id: str
+    line_id: str
+    condition: ReturnCondition
+    refunded: bool | None = None
+
+
+class SettleReturn(Record, kw_only=True):
+    """What one part of a return shall be at its storefront: refunded once, its items in the states that the inspection gave them."""
+
+    channel: str
+    order_id: str
+    number: str
+    return_id: str
+    part: int
+    key: str
+    version: int
+    currency: str = ""
+    digits: int = 2
+    lines: list[RefundLine]
+    shipping: int = 0
+    items: list[ReturnItem] = []
+    reason: str = ""
+
+
 ExceptionPhase = Literal["OPEN", "ACKNOWLEDGED", "RESOLVED"]
 """State."""
 
@@ -507,16 +653,18 @@ class OperatorCommand(Record, kw_only=True):
     actor: str
     reason: str
     holder: str = ""
+    lines: dict[str, int] = {}
 
 
 class Mapping(Record, kw_only=True):
-    """Replaces the older version of the same kind and key."""
+    """Replaces the older version of the same kind and key, once the record of kind import with its version has come."""
 
     kind: str
     key: str
     version: int
     value: str
     actor: str
+    reason: str = ""
 
 
 Body = TypeVar("Body")
@@ -536,7 +684,15 @@ class Event(Record, Generic[Body], kw_only=True):
 IngressWebhookBody = RawNotification
 
 OrderEventBody = (
-    OrderSnapshot | WarehouseOrder | OrderWatermark | WarehouseDespatch | ShipmentOutcome | ExceptionCommand
+    OrderSnapshot
+    | WarehouseOrder
+    | OrderWatermark
+    | WarehouseDespatch
+    | ShipmentOutcome
+    | ExceptionCommand
+    | AuthoriseReturn
+    | WarehouseReturn
+    | RefundOutcome
 )
 
 InventoryEventBody = (
@@ -559,6 +715,8 @@ ChannelCommandBody = (
     | ChannelMode
     | ShipParcel
     | ExceptionCommand
+    | AnnounceReturn
+    | SettleReturn
 )
 
 IntegrationExceptionBody = ExceptionState

@@ -9,6 +9,8 @@ from decimal import Decimal
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
+from tables.mappings.spelling import Spelling
+
 
 class Mode(StrEnum):
     """How several listings share one pool (`ledger.md` R4, R9)."""
@@ -70,10 +72,21 @@ class PolicyRule:
 
 
 class Catalogue:
-    """Look-ups over all products, listings and policies of one configuration."""
+    """Look-ups over all products, listings and policies in force.
 
-    def __init__(self, products: Iterable[Product], rules: Iterable[PolicyRule], warehouses: Iterable[str]) -> None:
+    `spellings`: by channel (`*`: any other), which spellings of a SKU are the same. `locations`: the warehouses that serve a channel's location.
+    """
+
+    def __init__(
+        self,
+        products: Iterable[Product],
+        rules: Iterable[PolicyRule],
+        warehouses: Iterable[str],
+        spellings: Mapping[str, Spelling] | None = None,
+        locations: Mapping[tuple[str, str], tuple[str, ...]] | None = None,
+    ) -> None:
         self.warehouses = tuple(warehouses)
+        self.spellings, self.locations = dict(spellings or {}), dict(locations or {})
         self.products: dict[str, Product] = {p.sku: p for p in products}
         self.rules = tuple(rules)
         self.listings: dict[str, Listing] = {x.id: x for p in self.products.values() for x in p.listings}
@@ -85,14 +98,55 @@ class Catalogue:
             for component in product.bundle:
                 self._bundles.setdefault(component, []).append(product)
         self._policies: dict[str, Policy] = {}
+        self._alike: dict[tuple[str, str], dict[str, Listing | None]] = {}
+        self._located = {channel for channel, _ in self.locations}
+        self._places = {(listing.channel, listing.location) for listing in self.listings.values()}
+
+    def become(self, other: "Catalogue") -> None:
+        """Take another one's content over, all of it at once: whoever holds this catalogue sees the new content from now on."""
+        vars(self).update(vars(other))
 
     def of_channel(self, channel: str) -> list[Listing]:
         """All listings of one channel."""
         return self._by_channel.get(channel, [])
 
     def find(self, channel: str, sku: str, location: str = "") -> Listing | None:
-        """The listing of a channel's SKU, at that location or at the default one; None where it is not mapped."""
-        return self.listings.get(f"{channel}/{location}/{sku}") or self.listings.get(f"{channel}//{sku}")
+        """The listing of a channel's SKU, at that location or at the default one; None where it is not mapped.
+
+        Another spelling of a listing's SKU counts where the channel's rule allows it and it can be one product only.
+        """
+        exact = self.listings.get(f"{channel}/{location}/{sku}") or self.listings.get(f"{channel}//{sku}")
+        spelling = self._spelling(channel) if exact is None else None
+        if spelling is None:
+            return exact
+        plain = spelling.plain(sku)
+        return self.alike(channel, location).get(plain) or self.alike(channel, "").get(plain)
+
+    def _spelling(self, channel: str) -> Spelling | None:
+        return self.spellings.get(channel) or self.spellings.get("*")
+
+    def alike(self, channel: str, location: str) -> Mapping[str, Listing | None]:
+        """The listings of a location by what the channel's SKU rule leaves of their SKUs; None where that is left of SKUs of several products."""
+        known, spelling = self._alike.get((channel, location)), self._spelling(channel)
+        if known is None:
+            known = self._alike[channel, location] = {}
+            for listing in self.of_channel(channel):
+                if spelling is not None and listing.location == location:
+                    plain = spelling.plain(listing.sku)
+                    other = known.get(plain, listing)
+                    same = other is not None and (other.product, other.unit) == (listing.product, listing.unit)
+                    known[plain] = other if same else None
+        return known
+
+    def serving(self, channel: str, location: str) -> tuple[str, ...] | None:
+        """The warehouses that serve a location of the channel; None where nothing is said of it."""
+        return self.locations.get((channel, location))
+
+    def is_lost(self, channel: str, location: str) -> bool:
+        """Are locations of this channel mapped, and this one is not and has no listings of its own?"""
+        if not location or channel not in self._located or (channel, location) in self.locations:
+            return False
+        return (channel, location) not in self._places
 
     def bundles_of(self, component: str) -> list[Product]:
         """The bundles that use this component."""
@@ -103,12 +157,15 @@ class Catalogue:
         return listing.eaches if listing.product == sku else self.products[listing.product].bundle.get(sku, 0)
 
     def policy(self, listing: Listing) -> Policy:
-        """The policy in force for a listing: defaults, then every matching rule, later ones winning field by field."""
+        """The policy in force for a listing: defaults, then every matching rule, later ones winning field by field; its location's warehouses above all."""
         known = self._policies.get(listing.id)
         if known is None:
             fields: dict[str, object] = {"warehouses": self.warehouses}
             for rule in self.rules:
                 if fnmatchcase(listing.channel, rule.channel) and fnmatchcase(listing.product, rule.sku):
                     fields.update(rule.fields)
+            served = self.serving(listing.channel, listing.location)
+            if served is not None:
+                fields["warehouses"] = served
             known = self._policies[listing.id] = Policy(**fields)  # type: ignore[arg-type]
         return known

@@ -16,41 +16,42 @@ class Kind:
 
 
 _AGAIN: Final = "the order is judged again with the mappings of now, and released if nothing else holds it"
+_IMPORT: Final = "import it: clarus-stream mappings import FILE. The orders it holds go on by themselves"
 
 CATALOGUE: Final[dict[str, Kind]] = {
     "unmapped_sku": Kind(
         "ecommerce",
         "A SKU is not known on the other side: an order has a line that no listing has, or a listing has no product there.",
-        "`products` of the configuration, then the storefront's product",
-        "Add or correct the listing under `products` and restart the workers, then retry. Or take the listing out",
+        "the mappings (clarus-stream mappings list --kind sku), then the storefront's product",
+        f"Map the SKU (`sku`), or correct it, and {_IMPORT}. Or take the listing out",
         f"{_AGAIN}; a listing or SKU is read again",
     ),
     "unmapped_shipping_method": Kind(
         "ecommerce",
         "An order has a shipping method without carrier and service, so it is held.",
-        "`shipping` of the configuration",
-        "Add the method under `shipping` and restart the workers, then retry",
+        "the mappings (clarus-stream mappings list --kind shipping)",
+        f"Map the method (`shipping`) and {_IMPORT}",
         _AGAIN,
     ),
     "unit_mismatch": Kind(
         "ecommerce",
         "A quantity does not fit the warehouse's units: a fraction, below 0, or a unit that the product does not have.",
         "the order's lines at the storefront, then `units` of the product",
-        "Correct the line at the storefront: the order goes on by itself. Or correct `units` and restart the workers, then retry",
+        f"Correct the line at the storefront: the order goes on by itself. Or correct the unit (`unit`) or the listing's (`sku`) and {_IMPORT}",
         _AGAIN,
     ),
     "unmapped_location": Kind(
         "ecommerce",
         "A location of the storefront belongs to no warehouse.",
-        "the listing's `location`, and `warehouses` of the configuration",
-        "Map the location and restart the workers, then retry",
+        "the mappings (clarus-stream mappings list --kind location), then the storefront's locations",
+        f"Map the location (`location`) and {_IMPORT}",
         _AGAIN,
     ),
     "unmapped_status": Kind(
         "ecommerce",
         "An order has a status that is not mapped, so it is not known whether it may be sent.",
         "the storefront's order statuses",
-        "Map the status and restart the workers, then retry",
+        f"Map the status (`status`) and {_IMPORT}",
         _AGAIN,
     ),
     "invalid_address": Kind(
@@ -136,7 +137,7 @@ CATALOGUE: Final[dict[str, Kind]] = {
         "ecommerce",
         "SKU, barcode, weight or unit differ between the warehouse and a storefront.",
         "the product on both sides",
-        "Correct the wrong side, then resolve this",
+        "Correct the wrong side; the next clarus-stream audit resolves it",
     ),
     "poison_record": Kind(
         "integration",

@@ -8,6 +8,8 @@ from schemas.records import ExceptionPhase, ExceptionStep
 
 Action = Literal["acknowledge", "resolve", "retry"]
 ACTIONS: Final = ("acknowledge", "resolve", "retry")
+FOUND: Final = ("differs", "agrees")
+"""What an audit says of a difference: it is there, or it is gone."""
 KEPT: Final = 20
 """Steps that are kept: the first and the newest."""
 
@@ -25,7 +27,7 @@ class Handling(msgspec.Struct, array_like=True):
             del self.history[1]
         if action == "acknowledge":
             self.phase = "ACKNOWLEDGED"
-        elif action in ("resolve", "resolved"):
+        elif action in ("resolve", "resolved", "agrees"):
             self.phase = "RESOLVED"
 
     @property

@@ -170,6 +170,12 @@ class KafkaServer:
     def bootstrap(self) -> str:
         return f"127.0.0.1:{self._port}"
 
+    @property
+    def pid(self) -> int:
+        """Its process while it runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Until it answers."""
         with (self._folder / "broker.log").open("ab") as log:

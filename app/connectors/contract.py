@@ -11,9 +11,21 @@ from typing import Any, Protocol
 
 import httpx
 
-from schemas.records import FetchOrder, OrderSnapshot, RawNotification, ReadStock, ReleaseOrder, ShipParcel
+from schemas.records import (
+    AnnounceReturn,
+    FetchOrder,
+    OrderSnapshot,
+    Payment,
+    RawNotification,
+    ReadStock,
+    ReleaseOrder,
+    SettleReturn,
+    ShipParcel,
+)
 from tables.catalogue import Listing
 from tables.deliveries.peers import PeerKind
+from tables.deliveries.receipts import SeenReceipt
+from tables.deliveries.refunds import Refund
 from tables.deliveries.shipments import AtStorefront, Extent
 
 
@@ -164,6 +176,18 @@ class ShownOrder:
     extent: Extent | None = None
 
 
+# ---- refunds at a storefront ----------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPayments:
+    """An order's money as the storefront shows it now, minor units: what was captured, and every refund. `token` is what a write must name."""
+
+    captured: int
+    refunds: Sequence[Payment]
+    token: Any = None
+
+
 class Storefront(Protocol):
     """A connected storefront."""
 
@@ -172,6 +196,7 @@ class Storefront(Protocol):
     max_read: int  # listings per read request
     parallel_writes: int  # requests of one channel at a time: 1 at BigCommerce
     order_resolution_ms: int  # of the peer's order times: every bound is widened by it (R8)
+    keeps_returns: bool  # returns are authorised there; else by an operator here
 
     async def read_stock(self, listings: Sequence[Listing], priority: Priority) -> Mapping[str, StockReading]:
         """Read at most `max_read` listings; an answer for each, by listing id."""
@@ -210,6 +235,21 @@ class Storefront(Protocol):
 
     async def settle(self, order_id: str, extent: Extent, priority: Priority) -> None:
         """Make the order itself say how much of it was sent; nothing happens where it does, or where it was cancelled or refunded. It may be repeated."""
+        ...
+
+    async def payments(self, order_id: str, priority: Priority) -> ShownPayments | None:
+        """What was captured and refunded of an order; None where the peer has no such order."""
+        ...
+
+    async def refund(self, command: SettleReturn, step: Refund, shown: ShownPayments, priority: Priority) -> int:
+        """Give money back under the mark `step.key`, at most `step.amount`; how much the peer took. Less is no failure: the rest is asked for next.
+
+        `Refused` where the peer says no, `OutcomeUnknown` where it may be done, `Unavailable` where it certainly is not (another version was there, too).
+        """
+        ...
+
+    async def settle_return(self, command: SettleReturn, priority: Priority) -> None:
+        """Bring the storefront's own return items to what the command says of them; nothing happens where it keeps none. It may be repeated."""
         ...
 
     async def probe(self) -> list[Finding]:
@@ -337,6 +377,16 @@ class Warehouse(Protocol):
 
     async def cancel_order(self, order: GoodsOut, priority: Priority) -> str:
         """Ask Clarus to cancel: DELETED, CANCELLED or CANCEL_REFUSED. `OutcomeUnknown` where it may have been done."""
+        ...
+
+    async def find_returns(
+        self, returns: Sequence[AnnounceReturn], priority: Priority
+    ) -> Mapping[str, Sequence[SeenReceipt]]:
+        """The goods-in receipts with the references of these returns, the oldest first; an empty list where there is none."""
+        ...
+
+    async def announce_return(self, given: AnnounceReturn, warehouse: str, priority: Priority) -> str:
+        """One create of a goods-in receipt; its id. `Refused` where Clarus says no, `OutcomeUnknown` where it may have been created."""
         ...
 
     async def changes_since(self, cursor: str, priority: Priority) -> tuple[set[str], str]:

@@ -25,10 +25,11 @@ from schemas import catalogue as topics
 from schemas.codec import Codecs
 from tables import reconciliation
 from tables.catalogue import Catalogue
-from tables.deliveries import modes, pauses, troubles
+from tables.deliveries import modes, pauses, troubles, work
 from tables.deliveries.modes import ModeRow
 from tables.deliveries.pauses import PauseRow
 from tables.deliveries.troubles import TroubleRow
+from tables.deliveries.work import DueRow, Kind
 from tables.reconciliation import SweepRow
 
 Result = TypeVar("Result")
@@ -118,6 +119,21 @@ class Desk:
 
     def _aged(self, histogram: Histogram, occurred_at: int) -> None:
         self._notes.append(lambda: histogram.labels(self.channel).observe(max(0, self.now() - occurred_at) / 1000))
+
+    # ---- what is to be done, for the next owner: inside `work` ----
+
+    def is_due(self, context: Context, kind: Kind, entity: str, since: int) -> None:
+        """Something of this kind is to be done for it."""
+        context.put(self.tables.due, work.due_key(self.channel, kind, entity), DueRow(since))
+
+    def is_done(self, context: Context, kind: Kind, entity: str) -> None:
+        """Nothing of this kind is to be done for it any more."""
+        context.delete(self.tables.due, work.due_key(self.channel, kind, entity))
+
+    def due(self, context: Context, kind: Kind) -> dict[str, int]:
+        """Everything of this kind that is to be done, with since when."""
+        prefix = work.due_prefix(self.channel, kind)
+        return {key.removeprefix(prefix): row.since for key, row in context.scan(self.tables.due, prefix)}
 
     def alarm(self) -> "Alarm":
         """An alarm of this owner; it rings when writing is allowed."""

@@ -14,6 +14,7 @@ from app.delivery.gate import SERVICE_LEVELS
 from app.engine.api import Context
 from schemas import catalogue as topics
 from schemas.records import StockOutcome
+from tables.catalogue import Listing
 from tables.deliveries import listing as rules
 from tables.deliveries.listing import Adopt, CheckBack, ListingRow, LookUp, Tell, Wait, Write
 from tables.deliveries.peers import Bounds, PeerKind
@@ -79,7 +80,7 @@ class ListingRows:
         self._desk, self._kind, self._bounds, self._known, self._findings = desk, kind, bounds, known, findings
         self.unguarded: set[str] = set()
 
-    def take_over(self, context: Context, _: Emitter) -> list[str]:
+    def take_over(self, context: Context, emit: Emitter) -> list[str]:
         """Intents found in the rows are unknown outcomes; listings of the catalogue without a row get one. Returns all listings."""
         desk, now, known = self._desk, context.now_ms, set[str]()
         for key, row in context.scan(desk.tables.listings, f"{desk.channel}/"):
@@ -88,11 +89,29 @@ class ListingRows:
             if row.intent is not None:
                 rules.foreign(row, self._kind, self._bounds, now)
                 context.put(desk.tables.listings, key, row)
-        for listing in desk.catalogue.of_channel(desk.channel):
-            if listing.id not in known:
-                context.put(desk.tables.listings, listing.id, ListingRow(listing.id, desk.channel, listing.product))
-                known.add(listing.id)
-        return sorted(known)
+        listings = desk.catalogue.of_channel(desk.channel)
+        self.follow_catalogue(context, emit, listings)
+        return sorted(known.union(listing.id for listing in listings))
+
+    def follow_catalogue(self, context: Context, emit: Emitter, listings: Iterable[Listing]) -> None:
+        """These listings have a row, under their product of now: one that was another product's is counted anew.
+
+        What was to be looked at because of a listing that was taken out is over.
+        """
+        desk = self._desk
+        for _, trouble in list(context.scan(desk.tables.troubles, f"{desk.channel}/unmapped_sku:{desk.channel}/")):
+            if trouble.entity not in desk.catalogue.listings:
+                desk.resolve_trouble(context, emit, trouble.type, trouble.entity)
+        for listing in listings:
+            row = context.get(desk.tables.listings, listing.id)
+            if row is None:
+                row = ListingRow(listing.id, desk.channel, listing.product)
+            elif row.sku == listing.product:
+                continue
+            else:
+                row.sku = listing.product
+                rules.rebaseline(row)
+            context.put(desk.tables.listings, listing.id, row)
 
     def evaluate(self, context: Context, emit: Emitter, key: str, sweep: bool, found: Round) -> Due | None:
         """What a listing needs now; judgements are applied and outcomes told on the way. A wait goes into `found`."""
@@ -128,8 +147,8 @@ class ListingRows:
     def begin_write(self, context: Context, due: Due) -> StockRequest | None:
         """The request of one write, its intent committed with this cycle; None where the row wants something else by now."""
         tables, now = self._desk.tables, context.now_ms
-        row = context.get(tables.listings, due.listing)
-        if row is None:
+        row, listing = context.get(tables.listings, due.listing), self._desk.catalogue.listings.get(due.listing)
+        if row is None or listing is None:
             return None
         free = self._desk.may_change(context, row.sku)
         step = rules.next_step(row, self._kind, self._bounds, now, False, free)
@@ -140,7 +159,7 @@ class ListingRows:
         intent = rules.begin(row, step, now)
         context.put(tables.listings, due.listing, row)
         return StockRequest(
-            listing=self._desk.catalogue.listings[due.listing],
+            listing=listing,
             epoch=row.epoch,
             attempt=intent.attempt,
             delta=intent.delta,
@@ -153,7 +172,7 @@ class ListingRows:
     def begin_read(self, context: Context, due: Due) -> Reading | None:
         """A read of a listing starts now."""
         row = context.get(self._desk.tables.listings, due.listing)
-        if row is None or due.purpose is None:
+        if row is None or due.purpose is None or due.listing not in self._desk.catalogue.listings:
             return None
         return Reading(due.listing, due.purpose, row.pver, context.now_ms)
 
@@ -207,7 +226,7 @@ class ListingRows:
         desk, missing, times = self._desk, list[str](), list[int]()
         for reading in readings:
             row, answer = context.get(desk.tables.listings, reading.listing), answers.get(reading.listing)
-            if row is None:
+            if row is None or reading.listing not in desk.catalogue.listings:
                 continue
             if answer is None or answer.missing:
                 reason = answer.missing if answer is not None else "the storefront's answer leaves it out"

@@ -6,7 +6,7 @@ is only a to-do list: everything durable is in the rows, and an intent is commit
 
 import asyncio
 import heapq
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from itertools import count, islice
 from typing import Final
@@ -86,6 +86,7 @@ class Listings:
         self._missing: set[str] = set()
         self._write_tasks = self._read_tasks = 0
         self._sweep_at = self._sweep_next = 0
+        self._remapped: set[str] = set()  # products whose listings may be new, or another product's
 
     # ---- seen from outside ----
 
@@ -99,6 +100,11 @@ class Listings:
         """A pause ended: every listing of the channel may have something to write."""
         for listing in self._desk.catalogue.of_channel(self._desk.channel):
             self.changed(listing.id)
+
+    def remapped(self, changed: Set[str]) -> None:
+        """Other mappings are in force: listings of these products may be new, another product's, or gone."""
+        self._remapped |= changed
+        self._alarm.ring()
 
     def pending(self) -> int:
         """Listings whose wanted state is not confirmed. What the storefront cannot manage has an exception and does not count."""
@@ -129,6 +135,8 @@ class Listings:
     async def run(self, group: asyncio.TaskGroup) -> None:
         """Until cancelled."""
         while True:
+            if self._remapped:
+                await self._follow_catalogue()
             for key in self._alarm.due():
                 self._held.discard(key)
                 self._touched.setdefault(key, False)
@@ -137,6 +145,15 @@ class Listings:
                 await self._round(group)
             else:
                 await self._alarm.wait(self._sleep())
+
+    async def _follow_catalogue(self) -> None:
+        changed, self._remapped = self._remapped, set()
+        listings = [x for x in self._desk.catalogue.of_channel(self._desk.channel) if x.product in changed]
+        for start in range(0, len(listings) or 1, LOOK_AT_ONCE):
+            part = listings[start : start + LOOK_AT_ONCE]
+            await self._desk.commit(lambda context, emit, part=part: self._rows.follow_catalogue(context, emit, part))  # type: ignore[misc]
+            for listing in part:
+                self.changed(listing.id)
 
     # ---- what is due ----
 
@@ -275,7 +292,9 @@ class Listings:
 
     async def _read(self, readings: list[Reading], priority: Priority) -> None:
         keys = [reading.listing for reading in readings]
-        listings = [self._desk.catalogue.listings[key] for key in keys]
+        known = self._desk.catalogue.listings
+        readings = [reading for reading in readings if reading.listing in known]
+        listings = [known[reading.listing] for reading in readings]
         try:
             answers = await doing("read_stock", self._connector.read_stock(listings, priority))
             missing, times = await self._desk.commit(

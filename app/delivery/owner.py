@@ -4,7 +4,7 @@ It is started when its partition is ready, starts over where it breaks, and ends
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Set
 from contextlib import suppress
 from typing import Protocol
 
@@ -41,6 +41,10 @@ class Owner(Protocol):
 
     def unguarded(self) -> int:
         """Listings whose storefront may sell beyond what it shows: a split pool with one of them promises nothing (R9)."""
+        ...
+
+    def remapped(self, changed: Set[str]) -> None:
+        """Other mappings are in force, and these products differ."""
         ...
 
     async def run(self) -> None:

@@ -68,8 +68,8 @@ class ParcelReads:
         due = await desk.commit(
             lambda context, _: {
                 key: (row.parcels_due, row.parcels_since)
-                for key, row in context.scan(desk.tables.releases)
-                if row.parcels_due
+                for key in desk.due(context, "parcels")
+                if (row := context.get(desk.tables.releases, key)) is not None
             }
         )
         for key, (at, since) in due.items():
@@ -139,5 +139,7 @@ class ParcelReads:
                 if told is not None:
                     emit.send(topics.ORDERS_EVENTS, row.order_key, told)
             context.put(self._desk.tables.releases, name, row)
+            if not row.parcels_due:
+                self._desk.is_done(context, "parcels", name)
             due[name] = row.parcels_due
         return due

@@ -13,6 +13,7 @@ from typing import Final
 from agents.emit import Emitter
 from app.connectors.contract import GoodsOut, Priority, Warehouse
 from app.connectors.errors import Malformed, OutcomeUnknown, PeerError, Refused
+from app.delivery.at_work import AtWork
 from app.delivery.desk import Desk
 from app.delivery.gate import doing
 from app.delivery.queues import Queues
@@ -40,18 +41,15 @@ WRITES_AT_ONCE: Final = 6
 LOOKS_AT_ONCE: Final = 2
 CHECK_GAP: Final = 1.0
 """Seconds between two looks at the status of orders whose lines moved."""
-UNSEEN_AT_ONCE: Final = 50
-"""Orders that are looked at because a read of one of their SKUs did not show them."""
 LONGEST_SLEEP: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What a commit made of an order: its SKUs, whether ORDERS was told something, whether it is at the warehouse."""
+    """What a commit made of an order: its SKUs, whether ORDERS was told something."""
 
     skus: tuple[str, ...]
     news: bool
-    at_work: bool
 
 
 @dataclass(slots=True)
@@ -83,10 +81,9 @@ class Releases:
         self._looks: dict[str, None] = {}
         self._busy: set[str] = set()
         self._pending: dict[str, int] = {}  # since when
-        self._at_work: dict[str, tuple[str, ...]] = {}  # with its SKUs
-        self._by_sku: dict[str, set[str]] = {}
+        self._at_work = AtWork(desk)
         self._to_check: set[str] = set()
-        self._shown: dict[str, GoodsOut] = {}
+        self._changed: set[str] = set()  # of them, those that are looked at even where they are over
         self._writes = 0
         self._look_tasks = 0
         settings = desk.settings
@@ -107,13 +104,12 @@ class Releases:
 
     def moved(self, references: Iterable[str], changed: Iterable[str]) -> None:
         """Lines of these orders changed at the warehouse: their status may have. Of the `changed` ones other figures left than ORDERS knows of."""
-        self._to_check.update(name for name in references if name in self._at_work)
-        self._to_check.update(changed)
+        self._changed.update(changed)
+        self._to_check.update(references, self._changed)
 
-    def unseen(self, sku: str, lines: Collection[str]) -> list[str]:
+    def unseen(self, context: Context, sku: str, lines: Collection[str]) -> list[str]:
         """Some of the orders with this SKU at the warehouse whose lines a read did not show: they wait, or were despatched between two reads."""
-        names = sorted(self._by_sku.get(sku, set()) - set(lines))
-        return names if len(names) <= UNSEEN_AT_ONCE else self._desk.rng.sample(names, UNSEEN_AT_ONCE)
+        return self._at_work.unseen(context, sku, lines)
 
     def pending(self) -> int:
         """Orders whose release or cancel is not answered; in shadow what is held back does not count."""
@@ -132,22 +128,16 @@ class Releases:
         """Take the rows over: intents found in them are unknown outcomes."""
         desk = self._desk
 
-        def take_over(context: Context, _: Emitter) -> tuple[list[str], dict[str, list[str]]]:
-            todo, at_work = list[str](), dict[str, list[str]]()
-            for key, row in context.scan(desk.tables.releases):
-                if rules.watched(row):
-                    todo.append(key)
-                if rules.pending(row):
+        def take_over(context: Context, _: Emitter) -> list[str]:
+            todo = list(desk.due(context, "order"))
+            for key in todo:
+                row = context.get(desk.tables.releases, key)
+                if row is not None:
                     rules.foreign(row, context.now_ms)
                     context.put(desk.tables.releases, key, row)
-                if rules.at_work(row):
-                    at_work[key] = list(row.skus)
-            return todo, at_work
+            return todo
 
-        todo, at_work = await desk.commit(take_over)
-        self._todo.update(dict.fromkeys(todo))
-        for key, skus in at_work.items():
-            self._note(key, skus)
+        self._todo.update(dict.fromkeys(await desk.commit(take_over)))
 
     async def run(self, group: asyncio.TaskGroup) -> None:
         """Until cancelled."""
@@ -232,7 +222,7 @@ class Releases:
                         found.later.append(key)
                         continue
                     slots -= 1
-                    there = self._shown.get(key, GoodsOut(row.wms_id, key, row.status, row.warehouse, {}))
+                    there = GoodsOut(row.wms_id, key, row.status, row.warehouse, {})
                     match step:
                         case Create():
                             found.creates.append(step.order)
@@ -278,7 +268,6 @@ class Releases:
                 return rules.change_refused(row, now_there.detail)
             return self._failed(row, now_there, now)
 
-        self._shown.pop(order.reference, None)
         await self._written(order.reference, now_there, fold)
 
     async def _cancel(self, goods_out: GoodsOut) -> None:
@@ -295,7 +284,6 @@ class Releases:
                 return rules.cancelled(row, "CANCEL_REFUSED", answer.detail, now)
             return self._failed(row, answer, now)
 
-        self._shown.pop(goods_out.reference, None)
         await self._written(goods_out.reference, answer, fold)
 
     async def _cancel_twin(self, twin: GoodsOut) -> None:
@@ -339,8 +327,9 @@ class Releases:
                 return None
             fold(row, context.now_ms)
             context.put(desk.tables.releases, reference, row)
+            self._keep_due(context, row)
             self._tell_doubled(context, emit, row)
-            return Settled(tuple(row.skus), True, rules.at_work(row))
+            return Settled(tuple(row.skus), True)
 
         try:
             settled = await desk.commit(work)
@@ -352,6 +341,13 @@ class Releases:
             await desk.failed(answer)
         else:
             await desk.worked()
+
+    def _keep_due(self, context: Context, row: ReleaseRow) -> None:
+        """What is to be looked at again is found by the next owner, too."""
+        if not rules.watched(row, picks=self._connector.processes_picks):
+            self._desk.is_done(context, "order", row.reference)
+        elif not rules.pending(row):
+            self._desk.is_due(context, "order", row.reference, row.since)
 
     def _tell_doubled(self, context: Context, emit: Emitter, row: ReleaseRow) -> None:
         """Goods outs of one order that the warehouse has begun with are for a person."""
@@ -382,7 +378,7 @@ class Releases:
             self._answer(context, emit, row, fold(row, context.now_ms), opened)
             if isinstance(answer, PeerError) and row.attempts >= desk.settings.delivery.attempts and not desk.away:
                 desk.open_trouble(context, emit, "delivery_failed", row.order_key, f"{answer.request}: {answer.detail}")
-            return Settled(tuple(row.skus), True, rules.at_work(row))
+            return Settled(tuple(row.skus), True)
 
         try:
             settled = await desk.commit(work)
@@ -402,6 +398,8 @@ class Releases:
         if opened and row.answered >= row.version:
             self._ended(row, answers)
         context.put(self._desk.tables.releases, row.reference, row)
+        self._at_work.note(context, row)
+        self._keep_due(context, row)
         for answer in answers:
             emit.send(topics.ORDERS_EVENTS, row.order_key, answer)
         if answers:
@@ -416,21 +414,10 @@ class Releases:
             row.caused_at = 0 if row.wms_id else row.caused_at
 
     def _settled(self, reference: str, settled: Settled | None) -> None:
-        self._note(reference, settled.skus if settled is not None and settled.at_work else ())
         if settled is not None and settled.news:
             for sku in settled.skus:
                 self._touched(sku)
         self.changed(reference)
-
-    def _note(self, reference: str, skus: Iterable[str]) -> None:
-        """The order is at the warehouse with these SKUs, or not any more."""
-        for sku in self._at_work.pop(reference, ()):
-            self._by_sku[sku].discard(reference)
-        given = tuple(skus)
-        if given:
-            self._at_work[reference] = given
-        for sku in given:
-            self._by_sku.setdefault(sku, set()).add(reference)
 
     # ---- looking up ----
 
@@ -465,9 +452,6 @@ class Releases:
 
         changed = await self._desk.commit(work)
         for name in names:
-            there = orders.get(name)
-            if there:
-                self._shown[name] = there[0]
             self._settled(name, changed.get(name))
 
     def _fold_found(
@@ -483,11 +467,12 @@ class Releases:
             if there:
                 one = next((one for one in there if one.status not in rules.GONE), there[0])
                 if parcels.note(row, one.despatched, one.status == "COMPLETED", context.now_ms):
+                    self._desk.is_due(context, "parcels", name, context.now_ms)
                     self._left(name, row.parcels_due)
             self._answer(context, emit, row, answers, opened)
             if there:
                 self._tell_doubled(context, emit, row)
-            result[name] = Settled(tuple(row.skus), bool(answers), rules.at_work(row))
+            result[name] = Settled(tuple(row.skus), bool(answers))
         return result
 
     # ---- status of what is at the warehouse ----
@@ -502,33 +487,42 @@ class Releases:
         shown = {name: there for name, there in orders.items() if there and name not in self._busy}
         found = self._fold_found(context, emit, shown, began)
         self._to_check.difference_update(shown)
+        self._changed.difference_update(shown)
         return {sku for settled in found.values() if settled.news for sku in settled.skus}
 
     async def run_checks(self) -> None:
         """Until cancelled: the status of orders whose lines moved, and of all that are at the warehouse within the stock sweep."""
-        turn, started = 0, self._desk.now()
         while True:
             await asyncio.sleep(CHECK_GAP)
-            if not self._desk.may_write or self._desk.gate.wait() > 0:
-                continue
-            open_now = list(self._at_work)
-            share = (self._desk.now() - started) / max(1, self._desk.settings.sweeps.stock)
-            while open_now and turn < share * len(open_now):
-                self._to_check.add(open_now[turn % len(open_now)])
-                turn += 1
-            if turn >= len(open_now):
-                turn, started = 0, self._desk.now()
-            names = sorted(name for name in self._to_check if name not in self._busy)[: self._connector.max_read]
-            if names:
-                await self._check(names)
+            if self._desk.may_write and self._desk.gate.wait() == 0:
+                names = await self._desk.commit(self._next_checks)
+                if names:
+                    await self._check(names)
+
+    def _next_checks(self, context: Context, _: Emitter) -> list[str]:
+        """Those that something is known of first, then those whose turn it is."""
+        size, names = self._connector.max_read, list[str]()
+        for name in sorted(self._to_check):
+            row = context.get(self._desk.tables.releases, name)
+            if name not in self._changed and (row is None or not rules.at_work(row)):
+                self._to_check.discard(name)
+            elif name not in self._busy:
+                names.append(name)
+            if len(names) >= size:
+                return names
+        turn = self._at_work.next(context, size - len(names))
+        return names + [name for name in turn if name not in self._busy and name not in names]
 
     async def _check(self, names: Sequence[str]) -> None:
+        changed = self._changed.intersection(names)
         self._to_check.difference_update(names)
+        self._changed.difference_update(names)
         began = self._desk.now()
         try:
             orders = await doing("find_orders", self._connector.find_orders(names, Priority.SWEEP))
         except PeerError as error:
             self._to_check.update(names)
+            self._changed.update(changed)
             await self._desk.failed(error)
             return
         await self._found([name for name in names if name not in self._busy], orders, began)

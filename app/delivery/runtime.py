@@ -7,7 +7,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -174,6 +174,11 @@ class DeliveryRuntime:
     def open_exceptions(self) -> Counter[str]:
         """How many exceptions of the channels owned here are open, by type."""
         return sum((owner.desk.open_by_type() for owner in self._owners.values()), Counter())
+
+    def remapped(self, changed: Set[str]) -> None:
+        """The catalogue's content is another one, these products differ: listings that are new get their rows, and what is on offer is settled anew."""
+        for owner in self._owners.values():
+            owner.remapped(changed)
 
     async def close(self) -> None:
         """End all owners and wait for them."""

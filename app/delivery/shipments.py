@@ -86,15 +86,8 @@ class ShipmentDesk:
     async def load(self) -> None:
         """Take the rows over: an intent in them is an unknown outcome."""
         desk = self._desk
-
-        def read(context: Context, _: Emitter) -> dict[str, int]:
-            found: dict[str, int] = {}
-            for _key, row in context.scan(desk.tables.shipments, f"{desk.channel}/"):
-                if rules.pending(row):
-                    found[row.order_id] = min(row.since, found.get(row.order_id, row.since))
-            return found
-
-        for order_id, since in (await desk.commit(read)).items():
+        due = await desk.commit(lambda context, _: desk.due(context, "shipment"))
+        for order_id, since in due.items():
             self._todo.setdefault(order_id)
             self._since[order_id] = since
 
@@ -210,6 +203,7 @@ class ShipmentDesk:
                     rules.begin(row, step, context.now_ms)
                     context.put(table, row.key, row)
                     return Write(row.key, step, rules.extent(rows, row if isinstance(step, Ship) else None)), rows
+        self._note(context, order_id, rows)
         return None, rows
 
     async def _write(self, order_id: str, write: Write, shown: ShownOrder) -> list[ShipmentRow]:
@@ -233,7 +227,7 @@ class ShipmentDesk:
             if row is not None and row.intent is not None:
                 outcomes = self._answered(row, peer_id, failed, context.now_ms)
                 self._tell(context, emit, row, outcomes)
-            return self._all(context, order_id)
+            return self._note(context, order_id, self._all(context, order_id))
 
         rows = await self._desk.commit(work)
         if failed is not None and not isinstance(failed, Refused):
@@ -275,6 +269,12 @@ class ShipmentDesk:
         if command is not None and not any(rules.pending(row) for row in rows):
             entity = f"{self._desk.channel}:{command.number}"
             self._desk.resolve_trouble(context, emit, "despatch_gap", entity)
+        return self._note(context, order_id, rows)
+
+    def _note(self, context: Context, order_id: str, rows: list[ShipmentRow]) -> list[ShipmentRow]:
+        """The next owner need not look at an order of which every parcel is answered."""
+        if not any(rules.pending(row) for row in rows):
+            self._desk.is_done(context, "shipment", order_id)
         return rows
 
     def _tell(self, context: Context, emit: Emitter, row: ShipmentRow, outcomes: Sequence[ShipmentOutcome]) -> None:

@@ -5,7 +5,7 @@ One read of a SKU at a time; lines that are gone are looked up before a read is 
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -29,7 +29,7 @@ SHORTEST_GAP: Final = 200
 FoundOrders = Mapping[str, Sequence[GoodsOut]]
 LookedUp = Callable[[Context, Emitter, FoundOrders, int], set[str]]
 """What look-ups found that began after a time, for the order side, inside the commit of their read; returns SKUs that are to be read for it."""
-Unseen = Callable[[str, Collection[str]], Iterable[str]]
+Unseen = Callable[[Context, str, Collection[str]], Iterable[str]]
 """Orders with a SKU that are at the warehouse and not among these references, as the order side knows them."""
 
 
@@ -67,14 +67,25 @@ class WarehouseStock:
         self._failures: dict[str, int] = {}
         self._missing: set[str] = set()
         self._tasks = 0
-        self._skus = [sku for sku, product in desk.catalogue.products.items() if not product.bundle]
+        self._skus = self._read_skus()
         self._sweep_at, self._sweep_next = 0, 0
+
+    def _read_skus(self) -> list[str]:
+        return [sku for sku, product in self._desk.catalogue.products.items() if not product.bundle]
 
     # ---- seen from outside ----
 
     def changed(self, sku: str) -> None:
         """Something happened to it at the warehouse: read it."""
         self._mark(sku, Priority.RELEASE)
+
+    def remapped(self, changed: Set[str]) -> None:
+        """Other mappings are in force: of these products, or what they are made of, a read shall tell anew."""
+        self._skus = self._read_skus()
+        products = self._desk.catalogue.products
+        known = [products[sku] for sku in changed if sku in products]
+        for sku in sorted({code for product in known for code in product.bundle or (product.sku,)}):
+            self._mark(sku, Priority.INCREASE)
 
     def pending(self) -> int:
         """SKUs that are to be read for a reason; sweeps do not count, nor what the warehouse does not know."""
@@ -233,7 +244,7 @@ class WarehouseStock:
                 ref for ref, line in joint.lines.items() if self._left_otherwise(context, sku, ref, line, before)
             )
             if self._reading[sku] is not Priority.SWEEP:
-                told.moved.update(self._unseen(sku, joint.lines))
+                told.moved.update(self._unseen(context, sku, joint.lines))
             (told.again if row.dirty else told.done).append(sku)
         return told
 

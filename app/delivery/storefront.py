@@ -1,6 +1,7 @@
-"""The owner of one storefront channel: its stock, its orders, their shipments and its start check, side by side."""
+"""The owner of one storefront channel: its stock, its orders, their shipments and refunds, and its start check, side by side."""
 
 import asyncio
+from collections.abc import Set
 
 from agents.delivery import Kind
 from app.connectors.contract import Finding, Storefront
@@ -10,6 +11,7 @@ from app.delivery.listings import Listings
 from app.delivery.orders import OrderIntake
 from app.delivery.owner import prove
 from app.delivery.queues import Queues
+from app.delivery.refunds import RefundDesk
 from app.delivery.shipments import ShipmentDesk
 
 
@@ -22,6 +24,7 @@ class StorefrontOwner:
         self._connector = connector
         self._orders = OrderIntake(desk, connector)
         self._shipments = ShipmentDesk(desk, connector)
+        self._refunds = RefundDesk(desk, connector)
         self._listings = Listings(
             desk, connector, bounds_of(connector, desk.settings.bounds), self._orders.known, self.findings
         )
@@ -35,6 +38,8 @@ class StorefrontOwner:
                 self._orders.changed(key)
             case "shipment":
                 self._shipments.changed(key)
+            case "refund":
+                self._refunds.changed(key)
             case "pause":
                 self.desk.pauses_changed()
             case "retry":
@@ -50,11 +55,12 @@ class StorefrontOwner:
             "stock": self._listings.pending(),
             "fetches": self._orders.pending(),
             "shipments": self._shipments.pending(),
+            "refunds": self._refunds.pending(),
         }
 
     def queues(self) -> list[Queues]:
         """As `Owner.queues`."""
-        return [self._listings.queues(), self._orders.queues(), self._shipments.queues()]
+        return [self._listings.queues(), self._orders.queues(), self._shipments.queues(), self._refunds.queues()]
 
     def uncertain(self) -> int:
         """As `Owner.uncertain`."""
@@ -64,6 +70,10 @@ class StorefrontOwner:
         """As `Owner.unguarded`."""
         return self._listings.unguarded()
 
+    def remapped(self, changed: Set[str]) -> None:
+        """As `Owner.remapped`."""
+        self._listings.remapped(changed)
+
     async def run(self) -> None:
         """As `Owner.run`."""
         await self.desk.load_mode()
@@ -71,6 +81,7 @@ class StorefrontOwner:
         await self._orders.load()
         await self._listings.load()
         await self._shipments.load()
+        await self._refunds.load()
         async with asyncio.TaskGroup() as group:
             group.create_task(prove(self.desk, self._connector.probe, self.findings))
             group.create_task(self.desk.run_pauses(self._resumed))
@@ -79,10 +90,13 @@ class StorefrontOwner:
             group.create_task(self._listings.run(group))
             group.create_task(self._shipments.run(group))
             group.create_task(self._shipments.run_checks())
+            group.create_task(self._refunds.run(group))
+            group.create_task(self._refunds.run_checks())
 
     def _resumed(self) -> None:
         self._listings.resumed()
         self._shipments.resumed()
+        self._refunds.resumed()
 
     async def close(self) -> None:
         """As `Owner.close`."""

@@ -1,6 +1,7 @@
-"""The owner of the warehouse's channel: stock reads, the feed, releases and their status, what left, and the start check, side by side."""
+"""The owner of the warehouse's channel: stock reads, the feed, releases and their status, what left and what comes back, and the start check, side by side."""
 
 import asyncio
+from collections.abc import Set
 
 from agents.delivery import Kind
 from app.connectors.contract import Finding, Priority, Warehouse
@@ -9,6 +10,7 @@ from app.delivery.owner import prove
 from app.delivery.parcels import ParcelReads
 from app.delivery.queues import Queues
 from app.delivery.releases import Releases
+from app.delivery.returns import ReturnDesk
 from app.delivery.stock import WarehouseStock
 
 
@@ -20,6 +22,7 @@ class WarehouseOwner:
         self.findings: list[Finding] = []
         self._connector = connector
         self._parcels = ParcelReads(desk, connector)
+        self._returns = ReturnDesk(desk, connector)
         self._releases = Releases(desk, connector, lambda sku: self._stock.changed(sku), self._parcels.due)
         self._stock = WarehouseStock(
             desk, connector, self._releases.looked_up, self._releases.moved, self._releases.unseen
@@ -32,6 +35,8 @@ class WarehouseOwner:
                 self._stock.changed(key)
             case "release":
                 self._releases.changed(key)
+            case "receipt":
+                self._returns.changed(key)
             case "pause":
                 self.desk.pauses_changed()
             case "retry":
@@ -47,11 +52,12 @@ class WarehouseOwner:
             "reads": self._stock.pending(),
             "orders": self._releases.pending(),
             "parcels": self._parcels.pending(),
+            "returns": self._returns.pending(),
         }
 
     def queues(self) -> list[Queues]:
         """As `Owner.queues`."""
-        return [self._stock.queues(), self._releases.queues(), self._parcels.queues()]
+        return [self._stock.queues(), self._releases.queues(), self._parcels.queues(), self._returns.queues()]
 
     def uncertain(self) -> int:
         """As `Owner.uncertain`: the warehouse lists nothing."""
@@ -61,6 +67,10 @@ class WarehouseOwner:
         """As `Owner.unguarded`: a warehouse lists nothing."""
         return 0
 
+    def remapped(self, changed: Set[str]) -> None:
+        """As `Owner.remapped`: a fresh read of a product makes the ledger publish it anew."""
+        self._stock.remapped(changed)
+
     async def run(self) -> None:
         """As `Owner.run`."""
         await self.desk.load_mode()
@@ -68,14 +78,20 @@ class WarehouseOwner:
         await self._stock.load()
         await self._releases.load()
         await self._parcels.load()
+        await self._returns.load()
         async with asyncio.TaskGroup() as group:
             group.create_task(prove(self.desk, lambda: self._connector.probe(Priority.INCREASE), self.findings))
-            group.create_task(self.desk.run_pauses(self._releases.resumed))
+            group.create_task(self.desk.run_pauses(self._resumed))
             group.create_task(self._stock.run(group))
             group.create_task(self._stock.run_feed())
             group.create_task(self._releases.run(group))
             group.create_task(self._releases.run_checks())
             group.create_task(self._parcels.run(group))
+            group.create_task(self._returns.run())
+
+    def _resumed(self) -> None:
+        self._releases.resumed()
+        self._returns.resumed()
 
     async def close(self) -> None:
         """As `Owner.close`."""

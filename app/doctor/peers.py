@@ -23,10 +23,19 @@ PER_SECOND: Final = 5.0
 
 
 class LookingTransport(DirectTransport):
-    """A `Transport` that lets reads through, a few a second, and counts them."""
+    """A `Transport` that lets reads through, a few a second, and counts them. `who` says of itself that it changes nothing; `most`: its requests."""
 
-    def __init__(self, peer: str, timeout: float, per_second: float = PER_SECOND, **options: Any) -> None:
+    def __init__(
+        self,
+        peer: str,
+        timeout: float,
+        per_second: float = PER_SECOND,
+        who: str = "doctor",
+        most: int = MOST_REQUESTS,
+        **options: Any,
+    ) -> None:
         super().__init__(peer, timeout=timeout, connections=2, **options)
+        self._who, self._most = who, most
         self._name, self._gap, self._next = peer, 1 / per_second, 0.0
         self.requests = 0
         self.dated = False
@@ -38,10 +47,10 @@ class LookingTransport(DirectTransport):
     ) -> httpx.Response:
         """As `Transport.request`. `ReadOnly` for what would write, and past the most requests."""
         if not is_read(method, options):
-            raise ReadOnly(self._name, describe(method, url), "doctor changes nothing at a peer")
-        if self.requests >= MOST_REQUESTS:
+            raise ReadOnly(self._name, describe(method, url), f"{self._who} changes nothing at a peer")
+        if self.requests >= self._most:
             raise ReadOnly(
-                self._name, describe(method, url), f"doctor makes at most {MOST_REQUESTS} requests to a peer"
+                self._name, describe(method, url), f"{self._who} makes at most {self._most} requests to a peer"
             )
         self.requests += 1
         now = time.monotonic()

@@ -65,6 +65,7 @@ def judge(area: str, status: Mapping[str, Any], oldest: Mapping[str, float]) -> 
     channels = status.get("channels", {}).items()
     return [
         *_engine(area, status),
+        *_mappings(area, status.get("mappings") or {}),
         *(r for name, one in channels for r in _channel(area, name, one, oldest.get(name, 0.0))),
     ]
 
@@ -97,6 +98,18 @@ def _engine(area: str, status: Mapping[str, Any]) -> list[Result]:
             Result(area, "engine", "warn", f"{owned}; not ready", "a rebalance takes some seconds; else see its log")
         ]
     return [Result(area, "engine", "ok", f"{owned}, ready")]
+
+
+def _mappings(area: str, mappings: Mapping[str, Any]) -> list[Result]:
+    if left := mappings.get("left_out"):
+        text = f"version {mappings['version']}; not in force: {'; '.join(left[:3])}"
+        remedy = (
+            "give all workers one configuration, or import these records as they shall be (remove: true takes one out)"
+        )
+        return [Result(area, "mappings", "warn", text, remedy)]
+    if not mappings:
+        return []
+    return [Result(area, "mappings", "ok", f"version {mappings['version']}, {mappings['records']} records")]
 
 
 def _channel(area: str, name: str, one: Mapping[str, Any], oldest: float) -> list[Result]:

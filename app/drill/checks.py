@@ -8,14 +8,15 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.drill import split
+from app.drill import refunds, split
 from app.drill.despatch import compare
 from app.drill.model import Offer, Offers, Truth
 from app.drill.topics import OpenedException
 from app.simulators.base import Notification
-from app.simulators.contract import StorefrontOrder, WarehouseOrder
+from app.simulators.contract import StorefrontOrder, WarehouseOrder, WarehouseReturn
 
 Failure = dict[str, Any]
+_MISMATCH = "refund_mismatch"
 _SAID = ("despatch_gap", "invalid_tracking")
 """Exceptions that say why a parcel is not at its storefront."""
 
@@ -59,6 +60,11 @@ class Evidence:
     exceptions: Iterable[OpenedException]
     in_shadow: Collection[str] = ()
     """Channels that nothing was written to."""
+    returns: Mapping[str, list[WarehouseReturn]] = field(default_factory=dict)
+    """Goods-in receipts of returns, by order key."""
+    shares: refunds.Shares = field(default_factory=dict)
+    first: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """`channel:number` of orders with a refund of the product: when their first inspection was (0: never), and their first refund."""
 
     def every(self) -> Iterator[tuple[str, StorefrontOrder]]:
         """Every storefront order with its channel."""
@@ -85,7 +91,7 @@ def run_checks(evidence: Evidence) -> dict[str, Check]:
         "stock_equals_model": stock,
         "no_oversell": no_oversell(evidence),
         "despatch_once": despatch_once(evidence),
-        "refund_once": Check(),  # the product does not know returns yet
+        "refund_once": refund_once(evidence),
         "budget_respected": budget_respected(evidence),
         "nothing_unaccounted": nothing_unaccounted(evidence, stock),
     }
@@ -235,6 +241,8 @@ def _sold(evidence: Evidence) -> tuple[dict[str, int], dict[str, int]]:
                 offer = evidence.offers.find(channel, line.sku)
                 for code, n in offer.parts if offer else ():
                     sold[code] += line.qty * n
+                    if order.restocked:
+                        excused[code] += line.qty * n
             continue
         for goods_out in evidence.living(channel, order):
             for parcel in goods_out.parcels:
@@ -258,6 +266,29 @@ def despatch_once(evidence: Evidence) -> Check:
         check.checked += checked
         if failed and not evidence.excepted(channel, order, _SAID):
             check.failed += failed
+    return check
+
+
+def refund_once(evidence: Evidence) -> Check:
+    """Every inspected return refunded once, never above what was paid, and not before its inspection.
+
+    What cannot be refunded has an open exception that says so; nothing excuses too much.
+    """
+    check = Check()
+    for channel, order in evidence.every():
+        if channel in evidence.in_shadow:
+            continue
+        returns = evidence.returns.get(f"{channel}:{order.order_id}", [])
+        checked, beyond, short = refunds.compare(evidence.offers, channel, order, returns, evidence.shares)
+        check.checked += checked
+        check.failed += beyond
+        if short and not evidence.excepted(channel, order, (_MISMATCH,)):
+            check.failed += short
+    for entity, (inspected, refunded) in evidence.first.items():
+        if not inspected or refunded < inspected:
+            check.failed.append(
+                {"entity": entity, "wms": f"inspected at {inspected}", "storefront": f"refunded at {refunded}"}
+            )
     return check
 
 

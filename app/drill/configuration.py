@@ -24,7 +24,7 @@ WITHHELD = (
 DRILL_SETTINGS: dict[str, dict[str, Any]] = {
     "kafka": {"partitions": 4, "replication": 1},
     "bounds": {"late_max": "6s", "apply_max": "2s", "visible_lag": "2s", "consistency_margin": "500ms"},
-    "sweeps": {"orders": "2s", "order_overlap": "1m", "stock": "5s", "listings": "5s", "feed": "5s"},
+    "sweeps": {"orders": "2s", "order_overlap": "1m", "stock": "5s", "listings": "5s", "feed": "5s", "returns": "1s"},
     "delivery": {"timeout": "5s", "backoff_max": "2s", "breaker_pause": "1s", "create_unknown": "6s"},
 }
 """The simulators' own time bounds, and waits that fit a drill of a minute."""

@@ -28,6 +28,8 @@ def _ask(command: str, outcome: Outcome, held: Path) -> list[str]:
     if opened:
         lines += ["  what must a person do, and how?", f"    {command} exceptions list"]
         lines += [f"    {command} exceptions show {opened[0]}"]
+        lines += ["  give the unknown shipping method a carrier: its order goes on by itself"]
+        lines += [f'    {command} mappings import docs/examples/overnight.csv --reason "new contract"']
     if order:
         lines += ["  what happened to this order?", f"    {command} why {order}"]
     lines += ["  why does a listing show what it shows?", f"    {command} why {next(iter(outcome.stock))}"]

@@ -31,6 +31,9 @@ class Expect(Model):
         default_factory=dict,
         description="Storefront order, channel:id, to the tracking numbers of its shipments; [] for none.",
     )
+    refunded: dict[str, str] = Field(
+        default_factory=dict, description="Storefront order, channel:id, to what went back, such as 10.00."
+    )
     wms_orders: Bounds | None = Field(None, description="WMS orders that were not deleted.")
     wms: dict[str, list[str]] = Field(
         default_factory=dict, description="Order, channel:id, to the status of each of its WMS orders; [] for none."

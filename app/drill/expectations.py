@@ -38,6 +38,9 @@ def _pairs(expect: Expect, report: Mapping[str, Any]) -> Iterator[tuple[str, Any
         channel, _, number = order.partition(":")
         shown = report["channels"][channel]["orders"].get(number, {}).get("shipments", [])
         yield f"shipments of {order}", sorted(numbers), sorted(s["tracking"] for s in shown)
+    for order, amount in expect.refunded.items():
+        channel, _, number = order.partition(":")
+        yield f"refunded of {order}", amount, report["channels"][channel]["orders"].get(number, {}).get("refunded")
     made = report["wms"]["orders"]
     if expect.wms_orders is not None:
         living = sum(g["status"] != "DELETED" for goods_outs in made.values() for g in goods_outs)

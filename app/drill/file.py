@@ -4,6 +4,7 @@ Products, policies, shipping and settings are the product's own models, so that 
 """
 
 import re
+from decimal import Decimal
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
@@ -171,6 +172,9 @@ class OrderStep(Model):
     note: str = ""
     gift: str = ""
     address: dict[str, str] = Field(default_factory=dict)
+    discount: Annotated[Decimal, Field(ge=0, decimal_places=2)] = Field(
+        Decimal(0), description="Taken off the whole order, in the storefront's currency; a unit costs 10.00."
+    )
     fields: dict[str, str] = Field(
         default_factory=dict, description="Custom fields of a commercetools order, form fields of a BigCommerce one."
     )
@@ -242,10 +246,26 @@ class Despatch(WmsOrder):
     parcels: Annotated[list[Parcel], Field(min_length=1)]
 
 
-class ReturnLines(WmsOrder):
-    """Lines of a return at the warehouse."""
+class ReceiveReturn(WmsOrder):
+    """Goods of a return arrive."""
 
-    lines: list[Line] = Field(default_factory=list)
+    lines: list[Line] = Field(default_factory=list, description="Empty: everything that was announced.")
+
+
+Inspected = Literal["restock", "quarantine", "scrap"]
+
+
+class InspectedLine(Line):
+    """What the inspection made of some eaches."""
+
+    outcome: Inspected = "restock"
+
+
+class Inspect(WmsOrder):
+    """Goods of a return that arrived are inspected."""
+
+    lines: list[InspectedLine] = Field(default_factory=list, description="Empty: everything that arrived.")
+    outcome: Inspected = Field("restock", description="Without lines: what is made of everything.")
 
 
 class WmsStep(Model):
@@ -277,8 +297,8 @@ class WmsStep(Model):
     short: WmsOrder | None = None
     pick: WmsOrder | None = Field(None, description="All that is allocated of an order is picked.")
     unallocate: WmsOrder | None = Field(None, description="The pick list of an order is cancelled: it waits again.")
-    receive_return: ReturnLines | None = None
-    inspect: ReturnLines | None = None
+    receive_return: ReceiveReturn | None = None
+    inspect: Inspect | None = None
 
     @model_validator(mode="after")
     def _one(self) -> "WmsStep":
@@ -294,11 +314,22 @@ class SetStock(Model):
     location: str = ""
 
 
+class RefundByHand(OrderRef):
+    """A person gives back what these lines cost before any discount."""
+
+    lines: Annotated[list[Line], Field(min_length=1)]
+
+
 class ChannelStep(Model):
     """Something a person does at the storefront."""
 
-    model_config = exactly_one("set_stock")
-    set_stock: SetStock
+    model_config = exactly_one("set_stock", "refund")
+    set_stock: SetStock | None = None
+    refund: RefundByHand | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "ChannelStep":
+        return _one_given(self, list(type(self).model_fields))
 
 
 class FaultStep(Model):

@@ -12,6 +12,7 @@ from app.simulators.contract import (
     StorefrontOrder,
     StorefrontSimulator,
     WarehouseOrder,
+    WarehouseReturn,
     WarehouseSimulator,
 )
 
@@ -107,6 +108,13 @@ class Peers:
         found: dict[str, list[WarehouseOrder]] = {}
         for goods_out in self.clarus.orders():
             found.setdefault(goods_out.upstream, []).append(goods_out)
+        return found
+
+    def returns(self) -> dict[str, list[WarehouseReturn]]:
+        """All goods-in receipts of returns by order key."""
+        found: dict[str, list[WarehouseReturn]] = {}
+        for one in self.clarus.returns():
+            found.setdefault(one.upstream, []).append(one)
         return found
 
     def selling(self) -> float:

@@ -52,6 +52,11 @@ class Process:
         self._was_ready = False
         self._watcher: asyncio.Task[None] | None = None
 
+    @property
+    def pid(self) -> int:
+        """Its number while it runs; 0 before it was started."""
+        return self._running.pid if self._running is not None else 0
+
     async def start(self) -> None:
         """Start it and watch over it."""
         with self.log.open("ab") as log:

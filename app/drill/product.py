@@ -184,6 +184,18 @@ class Product:
         command = OperatorCommand(action="go_live", target=channel, actor="drill", reason="step of the file")
         await asyncio.to_thread(send, self.settings, command)
 
+    async def authorise(self, order_key: str, name: str, lines: Mapping[str, int]) -> None:
+        """Raise a return, as `clarus-stream returns authorise` does."""
+        command = OperatorCommand(
+            action="authorise_return",
+            target=order_key,
+            actor="drill",
+            reason="step of the file",
+            holder=name,
+            lines=dict(lines),
+        )
+        await asyncio.to_thread(send, self.settings, command)
+
     async def status(self) -> dict[str, dict[str, Any]]:
         """What each worker says of itself; a worker that does not answer, or is not ready yet, is missing."""
         found: dict[str, dict[str, Any]] = {}

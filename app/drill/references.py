@@ -12,23 +12,20 @@ from app.drill.configuration import WITHHELD, product_data
 from app.drill.file import (
     RESERVED,
     BigCommerceChannel,
-    ChannelStep,
     DrillFile,
     EditStep,
     FaultStep,
     LoadStep,
     OrderRef,
     OrderStep,
+    RefundByHand,
+    ReturnStep,
+    SetStock,
     Step,
     WmsStep,
 )
 from app.settings import Settings
 
-_NOT_YET = {
-    "return": "returns come with a later version; allowed: every other step",
-    "receive_return": "returns come with a later version; allowed: receive, adjust, hold, release, move, allocate, despatch, undespatch, short",
-    "inspect": "returns come with a later version; allowed: receive, adjust, hold, release, move, allocate, despatch, undespatch, short",
-}
 _KAFKA_KINDS = ("down", "timeout")
 
 
@@ -116,7 +113,7 @@ def _expected(file: DrillFile, names: _Names) -> Iterator[Reference]:
         for listing in figures.keys() - listed:
             yield Reference((*path, listing), _no(f"listing of {channel}", listing, listed))
     placed = {f"{channel}:{number}" for channel, number in names.orders}
-    for kind in ("states", "shipments", "wms", "wms_lines"):
+    for kind in ("states", "shipments", "refunded", "wms", "wms_lines"):
         for order in getattr(file.expect, kind).keys() - placed:
             yield Reference(("expect", kind, order), _no("order of a step", order, placed))
     for n, index in enumerate(file.expect.failed_steps):
@@ -135,15 +132,18 @@ def _no(kind: str, name: str, allowed: Any) -> str:
 def _step(step: Step, names: _Names, file: DrillFile) -> Iterator[Reference]:
     if step.order is not None:
         yield from _order(step.order, names, file)
-    for kind, ref in (("pay", step.pay), ("edit", step.edit), ("cancel", step.cancel)):
+    for kind, ref in (("pay", step.pay), ("edit", step.edit), ("cancel", step.cancel), ("return", step.returned)):
         if ref is not None:
             yield from _order_ref(kind, ref, names, file)
-    if step.returned is not None:
-        yield Reference(("return",), f": {_NOT_YET['return']}")
+    for kind, lined in (("return", step.returned), ("channel", step.channel.refund if step.channel else None)):
+        if lined is not None:
+            yield from _ordered_lines(kind, lined, file)
     if step.wms is not None:
         yield from _wms(step.wms, names)
-    if step.channel is not None:
-        yield from _storefront(step.channel, names)
+    if step.channel is not None and step.channel.set_stock is not None:
+        yield from _storefront(step.channel.set_stock, names)
+    if step.channel is not None and step.channel.refund is not None:
+        yield from _order_ref("channel", step.channel.refund, names, file)
     if step.fault is not None:
         yield from _peer_fault(step.fault, names)
     if step.load is not None:
@@ -196,6 +196,16 @@ def _order_ref(kind: str, ref: OrderRef, names: _Names, file: DrillFile) -> Iter
             )
 
 
+def _ordered_lines(kind: str, ref: ReturnStep | RefundByHand, file: DrillFile) -> Iterator[Reference]:
+    """Lines of a return or a refund name SKUs of their order."""
+    placed = [s.order for s in file.steps if s.order and (s.order.channel, s.order.id) == (ref.channel, ref.id)]
+    path: Path_ = ("return",) if kind == "return" else ("channel", "refund")
+    skus = {line.sku for order in placed for line in order.lines or []}
+    for n, line in enumerate(ref.lines):
+        if placed and line.sku not in skus:
+            yield Reference((*path, "lines", n, "sku"), _no("SKU of the order", line.sku, skus))
+
+
 def _wms(wms: WmsStep, names: _Names) -> Iterator[Reference]:
     for kind in ("receive", "adjust", "hold", "release"):
         movement = getattr(wms, kind)
@@ -221,8 +231,11 @@ def _wms(wms: WmsStep, names: _Names) -> Iterator[Reference]:
             for n, line in enumerate(parcel.lines):
                 yield from _product(("wms", "despatch", "parcels", p, "lines", n, "sku"), line.sku, names)
     for kind in ("receive_return", "inspect"):
-        if getattr(wms, kind) is not None:
-            yield Reference(("wms", kind), f": {_NOT_YET[kind]}")
+        back = getattr(wms, kind)
+        if back is not None:
+            yield from _wms_order(("wms", kind, "order"), back.order, names)
+            for n, line in enumerate(back.lines):
+                yield from _product(("wms", kind, "lines", n, "sku"), line.sku, names)
 
 
 def _product(path: Path_, sku: str, names: _Names) -> Iterator[Reference]:
@@ -251,8 +264,7 @@ def resolve(order: str, orders: Mapping[tuple[str, str], int]) -> list[tuple[str
     return sorted((c, i) for c, i in orders if order in (i, f"{c}:{i}"))
 
 
-def _storefront(step: ChannelStep, names: _Names) -> Iterator[Reference]:
-    edit = step.set_stock
+def _storefront(edit: SetStock, names: _Names) -> Iterator[Reference]:
     path: Path_ = ("channel", "set_stock")
     if edit.channel not in names.channels:
         yield Reference((*path, "channel"), _no("channel", edit.channel, names.channels))

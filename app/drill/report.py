@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import Any
 
 from app.drill.checks import Check, Evidence, run_checks
@@ -132,7 +133,35 @@ def gather(peers: Peers, script: Script, opening: Mapping[str, int], exceptions:
         throttled={n: (s.journal.throttled(), s.journal.throttled("limit")) for n, s in peers.storefronts.items()},
         exceptions=list(exceptions),
         in_shadow=set(peers.in_shadow),
+        returns=peers.returns(),
+        shares=_shares(peers),
+        first=_first_refunds(peers),
     )
+
+
+def _shares(peers: Peers) -> dict[str, Fraction]:
+    given = peers.file.settings.returns
+    return {
+        "restock": Fraction(given.restocked),
+        "quarantine": Fraction(given.quarantined),
+        "scrap": Fraction(given.scrapped),
+    }
+
+
+def _first_refunds(peers: Peers) -> dict[str, tuple[int, int]]:
+    """When each order was first inspected and first refunded, by the peers' own journals."""
+    inspected: dict[str, int] = {}
+    for entry in peers.clarus.journal.entries:
+        if entry["what"] == "return inspected":
+            inspected.setdefault(entry["order"], entry["at"])
+    found: dict[str, tuple[int, int]] = {}
+    for channel, orders in peers.orders().items():
+        keys = {order.number: f"{channel}:{order.order_id}" for order in orders}
+        for entry in peers.storefronts[channel].journal.entries:
+            if entry["what"] == "refund":
+                name = f"{channel}:{entry['order']}"
+                found.setdefault(name, (inspected.get(keys.get(entry["order"], ""), 0), entry["at"]))
+    return found
 
 
 def conclude(

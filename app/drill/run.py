@@ -110,7 +110,7 @@ class DrillRun:
 
     async def _drill(self, peers: Peers, product: Product, progress: Progress) -> Outcome:
         watch, lag = Watch(peers), GroupLag(product.settings)
-        player = Player(self._file, peers, product.kill, product.freeze, product.go_live)
+        player = Player(self._file, peers, product.kill, product.freeze, product.go_live, product.authorise)
         settling = Settling(peers, product, lambda: asyncio.to_thread(lag.look))
         progress.script, progress.watch = player.script, watch
         opening = {sku: sum(s["available"] for s in by.values()) for sku, by in peers.clarus.stock().items()}

@@ -19,7 +19,12 @@ class RealPeers:
     def warehouse(self, file: DrillFile) -> WarehouseSimulator:
         """Clarus with the file's warehouses, carriers, customers and order types."""
         clarus = ClarusSimulator(
-            "clarus", file.seed, warehouses=file.warehouses, floor=floor_speed(file), package_contents="stocks"
+            "clarus",
+            file.seed,
+            warehouses=file.warehouses,
+            floor=floor_speed(file),
+            package_contents="stocks",
+            receipt_lines="lines",
         )
         for shipping in file.shipping.values():
             if shipping.carrier:

@@ -3,11 +3,11 @@
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.drill.file import STEP_KINDS, DrillFile, FaultStep, KillStep, OrderStep, Step, WmsStep
+from app.drill.file import STEP_KINDS, DrillFile, FaultStep, KillStep, OrderStep, ReturnStep, Step, WmsStep
 from app.drill.load import Shoppers, run_load
 from app.drill.peers import Peers
 from app.drill.references import resolve
@@ -17,6 +17,8 @@ from app.simulators.contract import NewLine, NewOrder, OddLine, StepRefused, Sto
 Kill = Callable[[KillStep], Awaitable[None]]
 Freeze = Callable[[float], Awaitable[None]]
 GoLive = Callable[[str], Awaitable[None]]
+Authorise = Callable[[str, str, Mapping[str, int]], Awaitable[None]]
+"""Order key, name of the return, the channel's SKU to selling units."""
 
 
 @dataclass(slots=True)
@@ -55,11 +57,15 @@ class Script:
 
 
 class Player:
-    """Plays one file. `kill` ends a process of the product, `freeze` stops the broker for so many seconds, `live` ends a channel's shadow."""
+    """Plays one file. `kill` ends a process of the product, `freeze` stops the broker for so many seconds, `live` ends a channel's shadow, `authorise` raises
+    a return at the product."""
 
-    def __init__(self, file: DrillFile, peers: Peers, kill: Kill, freeze: Freeze, live: GoLive) -> None:
+    def __init__(
+        self, file: DrillFile, peers: Peers, kill: Kill, freeze: Freeze, live: GoLive, authorise: Authorise
+    ) -> None:
         self._file, self._peers, self._kill, self._freeze = file, peers, kill, freeze
-        self._live = live
+        self._live, self._authorise = live, authorise
+        self._returns = 0
         self.script = Script()
         self._places = {(s.order.channel, s.order.id): 1 for s in file.steps if s.order is not None}
         self._ids: dict[tuple[str, str], str] = {}
@@ -102,7 +108,13 @@ class Player:
             await storefronts[step.cancel.channel].cancel(step.cancel.id)
         elif step.wms is not None:
             return await self._warehouse(step.wms)
-        elif step.channel is not None:
+        elif step.returned is not None:
+            await self._send_back(step.returned)
+        elif step.channel is not None and step.channel.refund is not None:
+            refund = step.channel.refund
+            back = [NewLine(line.sku, line.qty) for line in refund.lines]
+            await storefronts[refund.channel].refund_by_hand(refund.id, back)
+        elif step.channel is not None and step.channel.set_stock is not None:
             edit = step.channel.set_stock
             raised = await storefronts[edit.channel].set_stock(edit.sku, edit.qty, edit.location)
             key = edit.channel, edit.sku
@@ -122,6 +134,19 @@ class Player:
         elif step.go_live is not None:
             await self._go_live(step.go_live.channel)
         return None
+
+    async def _send_back(self, given: ReturnStep) -> None:
+        """The storefront authorises the return; where it has no returns, somebody does with the product's own command."""
+        lines = [NewLine(line.sku, line.qty) for line in given.lines]
+        if await self._peers.storefronts[given.channel].send_back(given.id, lines):
+            return
+        self._returns += 1
+        units: dict[str, int] = {}
+        for line in given.lines:
+            units[line.sku] = units.get(line.sku, 0) + line.qty
+        await self._authorise(
+            f"{given.channel}:{self._ids.get((given.channel, given.id), '')}", f"R-{self._returns}", units
+        )
 
     async def _go_live(self, channel: str) -> None:
         written = self._peers.writes(channel)
@@ -153,6 +178,16 @@ class Player:
         if wms.move is not None:
             move = wms.move
             return self._moved(move.sku, clarus.move(move.sku, move.source, move.target, move.qty))
+        back = wms.receive_return or wms.inspect
+        if back is not None:
+            place = resolve(back.order, self._places)[0]
+            async with self._turns[place]:
+                upstream = await self._returning(*place)
+                if wms.inspect is not None:
+                    inspected = [(line.sku, line.qty, line.outcome) for line in wms.inspect.lines]
+                    clarus.inspect(upstream, inspected, wms.inspect.outcome)
+                else:
+                    clarus.receive_return(upstream, [(line.sku, line.qty) for line in back.lines])
         order = wms.allocate or wms.despatch or wms.undespatch or wms.short or wms.pick or wms.unallocate
         if order is not None:
             place = resolve(order.order, self._places)[0]
@@ -177,6 +212,18 @@ class Player:
     def _moved(self, sku: str, booked: int) -> int:
         self.script.on_movement(sku)
         return booked
+
+    async def _returning(self, channel: str, number: str) -> str:
+        """The order key of an order of the file, once one of its returns that is not complete is announced; waits for that at most `settle`."""
+        deadline = time.monotonic() + self._file.settle / 1000
+        key = f"{channel}:{self._ids.get((channel, number), '')}"
+        while time.monotonic() < deadline:
+            if any(one.upstream == key and one.status != "completed" for one in self._peers.clarus.returns()):
+                return key
+            await asyncio.sleep(0.05)
+        raise StepRefused(
+            f"{channel}:{number}: no return of it was announced to the warehouse within {self._file.settle / 1000:g} s"
+        )
 
     async def _upstream(self, channel: str, number: str) -> str:
         """The order key of an order of the file, once the warehouse knows the order; waits for that at most `settle`."""
@@ -224,6 +271,7 @@ def _new_order(given: OrderStep) -> NewOrder:
         given.note,
         given.gift,
         given.address,
+        int(given.discount * 100),
         given.fields,
         None if entered is None else [OddLine(one.sku, one.qty, one.currency, one.id) for one in entered],
     )
@@ -235,8 +283,10 @@ def describe(step: Step) -> str:
         name = next(n for n in type(step.wms).model_fields if getattr(step.wms, n) is not None)
         what = getattr(step.wms, name)
         return f"wms {name} {getattr(what, 'sku', None) or getattr(what, 'order', '')}"
-    if step.channel is not None:
+    if step.channel is not None and step.channel.set_stock is not None:
         return f"set_stock {step.channel.set_stock.channel}:{step.channel.set_stock.sku}"
+    if step.channel is not None and step.channel.refund is not None:
+        return f"refund by hand {step.channel.refund.channel}:{step.channel.refund.id}"
     if step.fault is not None:
         return f"fault {step.fault.peer} {step.fault.kind}"
     if step.kill is not None:

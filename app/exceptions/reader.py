@@ -2,16 +2,15 @@
 
 import re
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer
 from pydantic import TypeAdapter, ValidationError
 
-from app import kafka, registry
-from app.errors import Problem
+from app import registry
 from app.settings import Duration, Settings
+from app.why.log import LogReader, Make, Steady
 from schemas.catalogue import INTEGRATION_EXCEPTIONS
 from schemas.codec import UndecodableRecord
 from schemas.records import ExceptionPhase, ExceptionState
@@ -94,40 +93,26 @@ def channels(one: ExceptionState) -> set[str]:
 def read(
     settings: Settings,
     wanted: Wanted,
-    make: Callable[[dict[str, Any]], Any] = Consumer,
-    steady: Callable[[], float] = time.monotonic,
+    make: Make = Consumer,
+    steady: Steady = time.monotonic,
 ) -> Found:
     """All of them, as the topic has them now. `Problem` where it is missing; KafkaException where the broker does not answer."""
-    given = settings.settings.kafka
-    topic = kafka.topic(given, INTEGRATION_EXCEPTIONS.name)
     codec = registry.codecs_for(settings)[INTEGRATION_EXCEPTIONS]
     kept: dict[str, ExceptionState] = {}
     left_out = False
-    consumer = make(kafka.reader(given, "clarus-stream-exceptions"))
-    deadline = steady() + SECONDS
+    reader = LogReader(settings.settings.kafka, "clarus-stream-exceptions", SECONDS, make, steady)
     try:
-        described = consumer.list_topics(topic, timeout=SECONDS).topics[topic]
-        if described.error is not None:
-            raise Problem(f"{topic} is missing; clarus-stream topics create")
-        waiting = set(described.partitions)
-        consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in waiting])
-        while waiting and steady() < deadline:
-            for message in consumer.consume(1_000, timeout=0.5):
-                if (error := message.error()) is None:
-                    try:
-                        body = codec.decode(message.value()).body
-                    except UndecodableRecord:
-                        continue
-                    if not wanted.takes(body):
-                        kept.pop(body.exception_id, None)
-                    elif body.exception_id in kept or len(kept) < AT_MOST:
-                        kept[body.exception_id] = body
-                    else:
-                        left_out = True
-                elif error.code() == KafkaError._PARTITION_EOF:
-                    waiting.discard(message.partition())
-                else:
-                    raise KafkaException(error)
+        for message in reader.whole(INTEGRATION_EXCEPTIONS.name):
+            try:
+                body = codec.decode(message.value()).body
+            except UndecodableRecord:
+                continue
+            if not wanted.takes(body):
+                kept.pop(body.exception_id, None)
+            elif body.exception_id in kept or len(kept) < AT_MOST:
+                kept[body.exception_id] = body
+            else:
+                left_out = True
     finally:
-        consumer.close()
-    return Found(kept, not waiting and not left_out)
+        reader.close()
+    return Found(kept, not reader.over and not left_out)

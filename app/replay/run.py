@@ -12,6 +12,7 @@ from app import registry
 from app.engine import EngineError
 from app.engine.store import StoreSet
 from app.errors import Problem
+from app.mappings.importing import mapped
 from app.replay.fold import PartitionReplay, Range
 from app.replay.points import Points
 from app.replay.read import Reader
@@ -31,7 +32,7 @@ _COLUMNS = (
 
 def run(settings: Settings, partitions: list[int], asked: Range, base: Path | None, rules_then: Rules | None) -> Report:
     """Everything that is asked for. `base`: a folder where the folded rows stay; `rules_then`: other rules to look at the rows with."""
-    rules, codecs = stock_rules(settings), registry.codecs_for(settings)
+    rules, codecs = stock_rules(settings, mapped(settings)), registry.codecs_for(settings)
     found: list[PartitionReport] = []
     row = None
     with ExitStack() as stack:

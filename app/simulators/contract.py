@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from app.simulators.base import Faults, Journal, Notifier
 
@@ -51,6 +51,8 @@ class NewOrder:
     note: str = ""
     gift: str = ""
     address: Mapping[str, str] = field(default_factory=dict)
+    discount: int = 0
+    """Taken off the whole order, in minor units of the storefront's currency."""
     fields: Mapping[str, str] = field(default_factory=dict)
     entered: Sequence[OddLine] | None = None
 
@@ -62,6 +64,8 @@ class SoldLine:
     sku: str
     qty: int
     tracked: bool = True
+    price: int = 0
+    """Of all its units, with tax and before what is taken off the whole order, in minor units."""
 
 
 @dataclass(slots=True)
@@ -77,6 +81,12 @@ class StorefrontOrder:
     restocked: bool = False
     shipments: list[dict[str, Any]] = field(default_factory=list)
     refunded: str = "0.00"
+    discount: int = 0
+    captured: int = 0
+    refunds: list[int] = field(default_factory=list)
+    """Amounts that went back by a request of the product, in minor units, as `discount` and `captured`."""
+    by_hand: list[tuple[str, int, int]] = field(default_factory=list)
+    """SKU, units and amount of what people of the shop gave back."""
 
 
 class StorefrontSimulator(Protocol):
@@ -113,6 +123,14 @@ class StorefrontSimulator(Protocol):
 
     async def cancel(self, number: str) -> None:
         """The order is cancelled at the platform."""
+        ...
+
+    async def send_back(self, number: str, lines: Sequence[NewLine]) -> bool:
+        """The customer sends something back: the storefront authorises it. False where the platform has no returns. StepRefused for more than was ordered."""
+        ...
+
+    async def refund_by_hand(self, number: str, lines: Sequence[NewLine]) -> None:
+        """A person of the shop gives back what these lines cost."""
         ...
 
     async def set_stock(self, sku: str, qty: int, location: str = "") -> int:
@@ -152,6 +170,17 @@ class WarehouseOrder:
     priority: int | None = None
     address: dict[str, Any] = field(default_factory=dict)
     references: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class WarehouseReturn:
+    """The truth of one goods-in receipt of a return; eaches by SKU, `inspected` by outcome (restock, quarantine, scrap) and SKU."""
+
+    upstream: str
+    reference: str
+    status: str
+    received: dict[str, int]
+    inspected: dict[str, dict[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +258,23 @@ class WarehouseSimulator(Protocol):
 
     def unallocate(self, upstream: str) -> None:
         """Cancel the pick list of one order: it waits for its allocation again."""
+        ...
+
+    def receive_return(self, upstream: str, lines: Sequence[tuple[str, int]]) -> None:
+        """Goods of an announced return arrive: these, or all that are expected. StepRefused where none is announced."""
+        ...
+
+    def inspect(
+        self,
+        upstream: str,
+        lines: Sequence[tuple[str, int, Literal["restock", "quarantine", "scrap"]]],
+        rest: Literal["restock", "quarantine", "scrap"] = "restock",
+    ) -> None:
+        """What arrived is inspected: these lines, or all of it with the outcome `rest`. StepRefused where nothing arrived."""
+        ...
+
+    def returns(self) -> Sequence[WarehouseReturn]:
+        """All goods-in receipts of returns."""
         ...
 
     def orders(self) -> Sequence[WarehouseOrder]:

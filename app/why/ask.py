@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -9,10 +10,13 @@ import msgspec
 
 from app.errors import Problem
 from app.settings import OpsSettings
-from tables.explain.report import Answer, merge
+from tables.explain.report import Answer, Part, merge
 
 SECONDS = 8.0
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}  # noqa: S104 - addresses to listen on, as a client must name them
+
+
+Found = TypeVar("Found", bound=msgspec.Struct)
 
 
 @dataclass(slots=True)
@@ -32,33 +36,48 @@ def ask(sku: str, workers: Sequence[str], transport: httpx.BaseTransport | None 
     """Every worker in turn until every piece is there. `Problem` where none of them answers."""
     answers: list[Answer] = []
     troubles: list[str] = []
-    with httpx.Client(timeout=SECONDS, trust_env=False, transport=transport) as client:
+    with client(transport) as asking:
         for worker in workers:
-            answer = _one(client, worker, sku, troubles)
+            answer = get(asking, worker, f"/why/sku/{quote(sku, safe='')}", Answer, troubles)
             if answer is None:
                 continue
             answers.append(answer)
             if all(part.here for part in merge(answers).parts):
                 break
     if not answers:
-        raise Problem(
-            [
-                *troubles,
-                "no worker explained it: name running ones with --worker http://HOST:PORT (settings.ops.host, settings.ops.port)",
-            ]
-        )
+        raise nobody(troubles)
     joint = merge(answers)
-    troubles += [
+    return Asked(joint, troubles + elsewhere(joint.parts))
+
+
+def client(transport: httpx.BaseTransport | None) -> httpx.Client:
+    """Asks workers."""
+    return httpx.Client(timeout=SECONDS, trust_env=False, transport=transport)
+
+
+def nobody(troubles: Sequence[str]) -> Problem:
+    """None of the workers answered."""
+    return Problem(
+        [
+            *troubles,
+            "no worker explained it: name running ones with --worker http://HOST:PORT (settings.ops.host, settings.ops.port)",
+        ]
+    )
+
+
+def elsewhere(parts: Sequence[Part]) -> list[str]:
+    """A line for each piece that no worker asked has."""
+    return [
         f"{part.what} lies in partition {part.partition}, which none of the workers asked owns: name its worker with --worker"
-        for part in joint.parts
+        for part in parts
         if not part.here
     ]
-    return Asked(joint, troubles)
 
 
-def _one(client: httpx.Client, worker: str, sku: str, troubles: list[str]) -> Answer | None:
+def get(asking: httpx.Client, worker: str, path: str, kind: type[Found], troubles: list[str]) -> Found | None:
+    """One worker's answer; None, and a line in `troubles`, where it gives none."""
     try:
-        response = client.get(f"{worker.rstrip('/')}/why/sku/{quote(sku, safe='')}")
+        response = asking.get(f"{worker.rstrip('/')}{path}")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         troubles.append(
             f"{worker} cannot be reached: {error or type(error).__name__}; is a worker running there (clarus-stream worker)?"
@@ -66,7 +85,7 @@ def _one(client: httpx.Client, worker: str, sku: str, troubles: list[str]) -> An
         return None
     try:
         if response.status_code == 200:
-            return msgspec.json.decode(response.content, type=Answer)
+            return msgspec.json.decode(response.content, type=kind)
         detail = msgspec.json.decode(response.content, type=dict)["error"]
     except (msgspec.DecodeError, KeyError):
         detail = "that is no answer of a worker of this version"

@@ -1,22 +1,19 @@
 """The last events of a SKU, read from the end of its partition of `inventory.events` backwards, by a consumer outside of every group and for a bounded time."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException
 
-from app import kafka, registry
+from app import registry
 from app.engine import partition_of
 from app.errors import Problem
 from app.settings import Settings
+from app.why.log import LogReader, Make, Steady
 from schemas.catalogue import INVENTORY_EVENTS
 from schemas.codec import TopicCodec, UndecodableRecord
 from tables.explain.inputs import Input, describe
-
-FIRST_WINDOW: Final = 2_000
-"""Offsets before the end that are looked at first; each further look goes back four times as far."""
 
 
 @dataclass(slots=True)
@@ -30,66 +27,26 @@ class Tail:
 
 
 def last_inputs(
-    settings: Settings,
-    sku: str,
-    count: int,
-    seconds: float,
-    make: Callable[[dict[str, Any]], Any] = Consumer,
-    steady: Callable[[], float] = time.monotonic,
+    settings: Settings, sku: str, count: int, seconds: float, make: Make = Consumer, steady: Steady = time.monotonic
 ) -> Tail:
     """The last `count` events of the SKU, found within `seconds`. `Problem` where the broker cannot be asked."""
     given = settings.settings.kafka
     codec = registry.codecs_for(settings)[INVENTORY_EVENTS]
-    place = TopicPartition(kafka.topic(given, INVENTORY_EVENTS.name), partition_of(sku, given.partitions))
-    consumer = make(kafka.reader(given, "clarus-stream-why"))
-    deadline = steady() + seconds
+    reader = LogReader(given, "clarus-stream-why", seconds, make, steady)
     try:
-        low, end = consumer.get_watermark_offsets(place, timeout=seconds)
-        tail, window = Tail(back_to=end, end=end), FIRST_WINDOW
-        while tail.back_to > low and len(tail.inputs) < count and steady() < deadline:
-            start = max(low, tail.back_to - window)
-            found = _read(consumer, place, start, tail.back_to, sku, codec, lambda: deadline - steady())
-            if found is None:
-                break
-            tail.inputs, tail.back_to, window = [*found, *tail.inputs], start, window * 4
-        tail.whole = tail.back_to <= low
-        tail.inputs = tail.inputs[-count:] if count else []
-        return tail
+        found = reader.tail(INVENTORY_EVENTS.name, partition_of(sku, given.partitions), {sku.encode()}, count)
     except KafkaException as error:
-        text = error.args[0].str() if error.args else str(error)
-        raise Problem(
-            f"kafka: {given.bootstrap} cannot be asked for the last inputs: {text}; leave them out with --inputs 0"
-        ) from error
+        raise unreadable(given.bootstrap, error) from error
     finally:
-        consumer.close()
+        reader.close()
+    inputs = [one for message in found.messages for one in _input(message, codec)]
+    return Tail(inputs, found.back_to, found.end, found.whole)
 
 
-def _read(
-    consumer: Any,
-    place: TopicPartition,
-    start: int,
-    end: int,
-    sku: str,
-    codec: TopicCodec,
-    left: Callable[[], float],
-) -> list[Input] | None:
-    """The SKU's events of one span of offsets; None where the time was over before its end."""
-    consumer.assign([TopicPartition(place.topic, place.partition, start)])
-    found: list[Input] = []
-    key = sku.encode()
-    while left() > 0:
-        for message in consumer.consume(500, timeout=min(0.5, max(0.01, left()))):
-            if (error := message.error()) is not None:
-                if error.code() == KafkaError._PARTITION_EOF:
-                    return found
-                raise KafkaException(error)
-            if message.offset() >= end:
-                return found
-            if message.key() == key:
-                found += _input(message, codec)
-            if message.offset() == end - 1:
-                return found
-    return None
+def unreadable(bootstrap: str, error: KafkaException) -> Problem:
+    """The broker does not answer."""
+    text = error.args[0].str() if error.args else str(error)
+    return Problem(f"kafka: {bootstrap} cannot be asked for the last inputs: {text}; leave them out with --inputs 0")
 
 
 def _input(message: Any, codec: TopicCodec) -> list[Input]:

@@ -26,7 +26,7 @@ def show(console: Console, answer: Answer, tail: Tail | None, missing: Sequence[
         for target in answer.ledger.targets:
             console.print(_target(target, next((x for x in answer.listings if x.listing == target.listing), None)))
     else:
-        console.print(_rows("Delivery", [_delivery(one) for one in answer.listings]))
+        console.print(section("Delivery", [_delivery(one) for one in answer.listings]))
     if answer.lines is not None:
         console.print(_lines(answer.lines))
     if tail is not None:
@@ -38,11 +38,13 @@ def moment(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3] + "Z" if ms else "-"
 
 
-def _rows(title: str, rows: Iterable[RenderableType]) -> Group:
+def section(title: str, rows: Iterable[RenderableType]) -> Group:
+    """A title and what stands below it."""
     return Group(Text(title, style="bold cyan"), *rows)
 
 
-def _table(*columns: str) -> Table:
+def plain_table(*columns: str) -> Table:
+    """A table without a frame; the first column is never broken."""
     table = Table(*columns, box=box.SIMPLE, pad_edge=False, show_edge=False)
     table.columns[0].no_wrap = True
     return table
@@ -54,36 +56,36 @@ def _levels(answer: Answer, row: Ledger) -> Group:
     if read is not None:
         due = ", a further read is due" if read.dirty else ""
         when = f"{when}, newest read {read.read_no} at {moment(read.read_at)}{due}"
-    table = _table("warehouse", "free", "held")
+    table = plain_table("warehouse", "free", "held")
     for warehouse in sorted(row.free.keys() | row.held.keys()):
         table.add_row(warehouse, str(row.free.get(warehouse, 0)), str(row.held.get(warehouse, 0)))
-    demand = _table("open demand counts against", "eaches")
+    demand = plain_table("open demand counts against", "eaches")
     for key, eaches in sorted(row.demand.items()):
         demand.add_row(key.replace("+", " or ") or "every warehouse", str(eaches))
     if not row.demand:
         demand.add_row("nothing open", "0")
     parts: list[RenderableType] = [table] if row.free or row.held else []
-    return _rows(f"Levels ({when})", [*parts, demand])
+    return section(f"Levels ({when})", [*parts, demand])
 
 
 def _bundles(told: Sequence[Told]) -> Group:
-    table = _table("bundle", "component", "eaches in it", "word", "per warehouse", "jointly", "granted")
+    table = plain_table("bundle", "component", "eaches in it", "word", "per warehouse", "jointly", "granted")
     for one in told:
         table.add_row(
             one.bundle,
             one.component,
             str(one.eaches),
             f"v{one.version}",
-            _figures(one.pools),
-            _figures(one.joint),
-            _figures(one.granted),
+            figures(one.pools),
+            figures(one.joint),
+            figures(one.granted),
         )
-    return _rows("Bundles", [table])
+    return section("Bundles", [table])
 
 
 def _split(split: Split) -> Group:
     """R9."""
-    table = _table("sellers limited together", "to be split", "aimed at", "kept for them")
+    table = plain_table("sellers limited together", "to be split", "aimed at", "kept for them")
     for limit in split.limits:
         table.add_row(", ".join(limit.sellers), str(limit.left), str(limit.aimed), str(limit.reserved))
     rows: list[RenderableType] = [table] if split.limits else []
@@ -98,10 +100,11 @@ def _split(split: Split) -> Group:
     rows += [Text(f"  {line}", style="red") for line in split.no_guarantee]
     rows += [_waiting(one) for one in split.awaits]
     promise = "no guarantee" if split.no_guarantee else "what is sold is at most what is there"
-    return _rows(f"Pool split (escrow): {promise}", rows)
+    return section(f"Pool split (escrow): {promise}", rows)
 
 
-def _figures(given: dict[str, int]) -> str:
+def figures(given: dict[str, int]) -> str:
+    """Names with their numbers; a dash for none."""
     return ", ".join(f"{key} {value}" for key, value in sorted(given.items())) or "-"
 
 
@@ -115,7 +118,7 @@ def _target(target: Target, row: Delivered | None) -> Group:
             )
         )
     if target.terms:
-        table = _table("  R4", *(term.name for term in target.terms))
+        table = plain_table("  R4", *(term.name for term in target.terms))
         table.add_row("  term", *(f"{term.operation} {term.operand}" for term in target.terms))
         table.add_row("  gives", *(term.result for term in target.terms))
         rows.append(table)
@@ -146,7 +149,7 @@ def _target(target: Target, row: Delivered | None) -> Group:
     rows += [_waiting(one) for one in target.awaits]
     rows.append(_delivery(row) if row is not None else Text("  delivery: not known here", style="dim"))
     where = f" at {target.location}" if target.location else ""
-    return _rows(f"{target.channel}:{target.channel_sku}{where} ({target.unit}, {target.mode})", rows)
+    return section(f"{target.channel}:{target.channel_sku}{where} ({target.unit}, {target.mode})", rows)
 
 
 def _delivery(row: Delivered) -> RenderableType:
@@ -168,8 +171,8 @@ def _lines(lines: Lines) -> Group:
     least = "" if lines.complete else "at least "
     title = f"Open order lines: {least}{lines.count}, {least}{lines.eaches} eaches that count"
     if not lines.first:
-        return _rows(title, [])
-    table = _table("order", "line", "version", "state", "eaches", "out already", "counts", "against")
+        return section(title, [])
+    table = plain_table("order", "line", "version", "state", "eaches", "out already", "counts", "against")
     for one in lines.first:
         table.add_row(
             one.reference,
@@ -181,12 +184,12 @@ def _lines(lines: Lines) -> Group:
             str(one.counts),
             " or ".join(one.warehouses) or "every warehouse",
         )
-    return _rows(title if len(lines.first) == lines.count else f"{title} (first {len(lines.first)})", [table])
+    return section(title if len(lines.first) == lines.count else f"{title} (first {len(lines.first)})", [table])
 
 
 def _inputs(tail: Tail) -> Group:
     title = f"Last inputs ({len(tail.inputs)}, offsets {tail.back_to} to {tail.end}{'' if tail.whole else ', older ones not read'})"
-    table = _table("time", "topic:partition:offset", "source", "event", "")
+    table = plain_table("time", "topic:partition:offset", "source", "event", "")
     for one in tail.inputs:
         table.add_row(moment(one.time), f"{one.topic}:{one.partition}:{one.offset}", one.source, one.kind, one.text)
-    return _rows(title, [table] if tail.inputs else [])
+    return section(title, [table] if tail.inputs else [])

@@ -7,8 +7,9 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 from starlette.requests import Request
@@ -19,7 +20,8 @@ from agents.availability import PartitionState, StockTables
 from agents.delivery import DeliveryTables
 from agents.emit import Place
 from app.connectors import CLARUS
-from app.engine.api import Context, Engine, PartitionLost
+from app.engine.api import Context, Engine
+from app.why.look import look
 from app.why.names import near
 from tables.catalogue import Product
 from tables.deliveries import pauses
@@ -32,8 +34,6 @@ LINES_SHOWN: Final = 20
 ROWS_AT_MOST: Final = 20_000
 """Orders of a SKU that are looked at in one cycle: the engine must not be held up by a question."""
 SECONDS: Final = 5.0
-
-Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +83,19 @@ class Explainer:
     async def sku(self, product: Product) -> Answer:
         """Everything this worker owns about the SKU."""
         home = self._place(product.sku)
-        known = await self._look(home, lambda context: self._ledger(context, product))
+        known = await look(self._engine, home, lambda context: self._ledger(context, product))
         channels = sorted({listing.channel for listing in product.listings})
         parts = [Part("ledger", home, known is not None)]
         listings: list[Delivered] = []
         for channel in channels:
             partition = self._place(channel)
-            rows = await self._look(partition, lambda context, name=channel: self._delivered(context, name, product))  # type: ignore[misc]
+            rows = await look(self._engine, partition, partial(self._delivered, channel=channel, product=product))
             parts.append(Part(f"channel {channel}", partition, rows is not None))
             listings += rows or []
         read: WarehouseRead | None = None
         if not product.bundle:
             partition = self._place(CLARUS)
-            reads = await self._look(partition, lambda context: self._read(context, product.sku))
+            reads = await look(self._engine, partition, lambda context: self._read(context, product.sku))
             parts.append(Part(f"channel {CLARUS}", partition, reads is not None))
             read = reads[0] if reads else None
         row, lines = known or (None, None)
@@ -103,17 +103,6 @@ class Explainer:
 
     def _now(self) -> int:
         return int(self._clock() * 1000)
-
-    async def _look(self, partition: int, read: Callable[[Context], Found]) -> Found | None:
-        """Run `read` in a cycle of the partition; None where it is another worker's."""
-        if partition not in self._engine.owned:
-            return None
-        found: list[Found] = []
-        try:
-            await self._engine.submit(partition, lambda context: found.append(read(context)))
-        except PartitionLost:
-            return None
-        return found[-1]
 
     # ---- inside a cycle ----
 

@@ -94,8 +94,10 @@ def tell(
     `found` answers the look-ups of `absent`; `deleted` are those of them for which we asked Clarus to delete a PENDING order. `clean`: nothing asked for
     another read since this one began. The row stays dirty where lines moved all the time or an absent line could not be explained.
 
-    `read_no` is at least the time of the read, so that a row that was lost does not start below its past.
+    `read_no` is at least the time of the read, so that a row that was lost does not start below its past. Its first read is `whole`: it names every line that
+    is out, for the ledger may know of some that went back while nobody remembered them.
     """
+    whole = not row.read_no
     changes = {ref: line for ref, line in joint.lines.items() if row.lines.get(ref) != line}
     kept = dict(joint.lines)
     explained = True
@@ -113,7 +115,7 @@ def tell(
     elif not row.dirty:
         row.wanted += 1
     row.asked_at = began if row.dirty else 0
-    return _chunks(row, joint, changes)
+    return _chunks(row, joint, changes, whole)
 
 
 def _open(status: str) -> bool:
@@ -133,7 +135,7 @@ def _fate(last: SeenLine, found: Sequence[Found] | None, deleted: bool) -> SeenL
     return SeenLine(sum(one.out for one in found if one.status in OVER), warehouse)
 
 
-def _chunks(row: ReadRow, joint: Joint, changes: Mapping[str, SeenLine]) -> list[StockLevel]:
+def _chunks(row: ReadRow, joint: Joint, changes: Mapping[str, SeenLine], whole: bool) -> list[StockLevel]:
     lines = [
         ReflectedLine(reference=ref, out=line.out, closed=line.closed, warehouse=line.warehouse or None)
         for ref, line in sorted(changes.items())
@@ -149,6 +151,7 @@ def _chunks(row: ReadRow, joint: Joint, changes: Mapping[str, SeenLine]) -> list
             held=dict(joint.held) if number == len(parts) - 1 else {},
             lines=part,
             read_at=row.read_at,
+            whole=whole,
         )
         for number, part in enumerate(parts)
     ]

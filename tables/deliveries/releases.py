@@ -140,8 +140,9 @@ class AtWarehouse:
 
 
 def want_release(row: ReleaseRow, command: ReleaseOrder, now: int) -> bool:
-    """The order shall be at the warehouse. False where the command is not newer. An intent whose outcome is open survives."""
+    """The order shall be at the warehouse. False where the command is not newer: it is answered again. An intent whose outcome is open survives."""
     if command.version <= row.version:
+        _again(row, now)
         return False
     _newer(row, command.order_key, command.version, now)
     row.order, row.cancel = command, False
@@ -150,12 +151,20 @@ def want_release(row: ReleaseRow, command: ReleaseOrder, now: int) -> bool:
 
 
 def want_cancel(row: ReleaseRow, command: CancelOrder, now: int) -> bool:
-    """The order shall not be at the warehouse. False where the command is not newer. An intent whose outcome is open survives."""
+    """The order shall not be at the warehouse. False where the command is not newer: it is answered again. An intent whose outcome is open survives."""
     if command.version <= row.version:
+        _again(row, now)
         return False
     _newer(row, command.order_key, command.version, now)
     row.cancel = True
     return True
+
+
+def _again(row: ReleaseRow, now: int) -> None:
+    """ORDERS lost its row, and with it the answer; its new one counts from the storefront's version, as the lost one did."""
+    row.answered = min(row.answered, row.version - 1)
+    if row.intent is None:
+        row.looked, row.next_at = False, now
 
 
 def _newer(row: ReleaseRow, order_key: str, version: int, now: int) -> None:
@@ -337,12 +346,14 @@ def _there(row: ReleaseRow, one: AtWarehouse, looked_at: int, unknown_for: int, 
         row.holds = intent.version
     elif row.order is not None and not row.holds and not row.order.amends:
         row.holds = row.order.version  # made in an earlier life of the row
-    row.intent, row.next_at = None, now
+    asked, row.intent = intent is not None, None
     if row.cancel and one.status not in FINAL and row.answered < row.version:
         _take(row, one)
         row.looked = True
-        row.next_at = now + (_look_wait(row) if row.attempts else 0)
+        if asked:  # what others look up meanwhile does not put the next attempt off
+            row.next_at = now + _look_wait(row)
         return []
+    row.next_at = now
     return _seen(row, one, now)
 
 
@@ -459,9 +470,9 @@ def pending(row: ReleaseRow) -> bool:
     return row.intent is not None or row.answered < row.version or bool(row.twin)
 
 
-def watched(row: ReleaseRow) -> bool:
-    """Is it to be looked at again at a time of its own?"""
-    return pending(row) or twins.due(row) is not None or row.picks_at is not None
+def watched(row: ReleaseRow, *, picks: bool = False) -> bool:
+    """Is it to be looked at again at a time of its own? `picks` as in `next_step`."""
+    return pending(row) or twins.due(row) is not None or (picks and row.picks_at is not None)
 
 
 def moves_stock(row: ReleaseRow) -> bool:

@@ -12,6 +12,8 @@ OWNERS: Final = {
     "unmapped_sku": "ecommerce",
     "despatch_gap": "integration",
     "stuck_order": "operations",
+    "catalogue_mismatch": "ecommerce",
+    "refund_mismatch": "finance",
 }
 """Type of exception to who must look at it."""
 

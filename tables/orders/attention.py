@@ -5,17 +5,39 @@ because an order that is released is not judged again; of its parcels those are 
 """
 
 from collections.abc import Callable
+from typing import Final
 
-from schemas.records import ExceptionCommand
+from schemas.records import ExceptionCommand, OrderSnapshot
+from tables.mappings.statuses import Meanings, meant
 from tables.orders import changes
 from tables.orders.demand import read
 from tables.orders.effects import Effect, next_revision, status_of
 from tables.orders.exceptions import exception_state
+from tables.orders.fold import snapshot
 from tables.orders.judgement import before_release
 from tables.orders.lines import told_last
 from tables.orders.rows import OpenException, OrderRow
 from tables.orders.rules import Rules
 from tables.orders.shipping import despatch_effects
+
+MAPPED: Final = frozenset(
+    {"unmapped_sku", "unmapped_shipping_method", "unmapped_status", "unmapped_location", "unit_mismatch"}
+)
+"""Exceptions that a mapping can mend."""
+
+
+def waits_for_mappings(row: OrderRow) -> bool:
+    """Can a mapping get the order on? At the warehouse's door at the latest it cannot any more."""
+    return not row.released and not MAPPED.isdisjoint(row.exceptions)
+
+
+def judge_again(row: OrderRow, rules: Rules, meanings: Meanings, now: int) -> list[Effect]:
+    """The order as its storefront last showed it, under the mappings of now. Nothing follows where they say the same as before."""
+    last = row.snapshot
+    if last is None or not waits_for_mappings(row):
+        return []
+    seen = meant(last, meanings)
+    return snapshot(row, seen, rules, now) if seen != last else _release(row, last, rules, now)
 
 
 def command(row: OrderRow, given: ExceptionCommand, rules: Rules, now: int) -> list[Effect]:
@@ -45,10 +67,14 @@ def _retry(row: OrderRow, known: OpenException, given: ExceptionCommand, rules: 
     elif seen is not None and row.parcels:
         effects = _tell_parcels_again(row, rules, now)
     elif seen is not None and not row.released and seen.state != "CANCELLED":
-        effects = _moving(row, lambda: before_release(row, seen, read(seen, rules.catalogue), rules, now))
+        effects = _release(row, seen, rules, now)
     if row.exceptions.get(known.type) is known:
         effects.append(exception_state(row, known, now))
     return effects
+
+
+def _release(row: OrderRow, seen: OrderSnapshot, rules: Rules, now: int) -> list[Effect]:
+    return _moving(row, lambda: before_release(row, seen, read(seen, rules.catalogue), rules, now))
 
 
 def _moving(row: OrderRow, act: Callable[[], list[Effect]]) -> list[Effect]:

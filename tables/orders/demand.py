@@ -16,6 +16,8 @@ class Reading:
     unmapped: list[str]
     warehouses: tuple[str, ...]
     untouched: list[str] = field(default_factory=list)
+    lost: set[str] = field(default_factory=set)
+    """Locations of the storefront that no mapping gives to a warehouse, where others are mapped."""
 
     @property
     def warehouse(self) -> str | None:
@@ -28,6 +30,7 @@ def read(snapshot: OrderSnapshot, catalogue: Catalogue) -> Reading:
     mapped: dict[str, Listing] = {}
     unmapped: list[str] = []
     untouched: list[str] = []
+    lost: set[str] = set()
     common: tuple[str, ...] | None = None
     for line in snapshot.lines:
         if not line.shippable or line.quantity <= 0:
@@ -38,9 +41,16 @@ def read(snapshot: OrderSnapshot, catalogue: Catalogue) -> Reading:
             unmapped.append(line.sku)
             continue
         mapped[line.line_id] = listing
-        served = catalogue.policy(listing).warehouses
+        if catalogue.is_lost(snapshot.channel, line.location):
+            lost.add(line.location)
+        served = _served(catalogue, listing, line)
         common = served if common is None else tuple(w for w in common if w in served)
-    return Reading(mapped, unmapped, common or catalogue.warehouses, untouched)
+    return Reading(mapped, unmapped, common or catalogue.warehouses, untouched, lost)
+
+
+def _served(catalogue: Catalogue, listing: Listing, line: OrderLine) -> tuple[str, ...]:
+    """The warehouses of the line's location, or else of its listing's policy."""
+    return catalogue.serving(listing.channel, line.location) or catalogue.policy(listing).warehouses
 
 
 def components(product: Product, units: int, eaches_per_unit: int) -> Iterable[tuple[str, int]]:
@@ -62,7 +72,7 @@ def demands_of(snapshot: OrderSnapshot, reading: Reading, catalogue: Catalogue, 
         if listing is None:
             continue
         product = catalogue.products[listing.product]
-        warehouses = [reading.warehouse] if reading.warehouse else list(catalogue.policy(listing).warehouses)
+        warehouses = [reading.warehouse] if reading.warehouse else list(_served(catalogue, listing, line))
         for code, eaches in components(product, line.quantity, listing.eaches):
             line_id = f"{line.line_id}/{code}" if product.bundle else line.line_id
             wanted[line_id] = _demand(code, eaches, line, listing, state, warehouses)

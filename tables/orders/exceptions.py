@@ -10,6 +10,7 @@ from tables.orders.rows import OpenException, OrderRow
 OWNERS: Final[dict[str, str]] = {
     "unmapped_sku": "ecommerce",
     "unmapped_shipping_method": "ecommerce",
+    "unmapped_location": "ecommerce",
     "unmapped_status": "ecommerce",
     "unit_mismatch": "ecommerce",
     "invalid_address": "customer service",
@@ -22,6 +23,7 @@ OWNERS: Final[dict[str, str]] = {
     "short_stock": "operations",
     "early_fulfilment": "operations",
     "poison_record": "integration",
+    "refund_mismatch": "finance",
 }
 
 

@@ -12,7 +12,7 @@ from tables.orders.effects import Effect, next_revision, status_of
 from tables.orders.exceptions import judge
 from tables.orders.judgement import before_release
 from tables.orders.lines import told_last
-from tables.orders.rows import OrderRow
+from tables.orders.rows import OrderRow, keep_money
 from tables.orders.rules import Rules
 from tables.orders.shipping import despatch_effects, despatched
 
@@ -29,6 +29,7 @@ def snapshot(row: OrderRow, seen: OrderSnapshot, rules: Rules, now: int) -> list
     if last is not None:
         if seen.version < row.version:
             return mended
+        keep_money(seen, last)
         if seen.version == row.version:
             seen.state = "CANCELLED" if "CANCELLED" in (seen.state, last.state) else "OPEN"
             seen.paid = seen.paid or last.paid

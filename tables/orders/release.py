@@ -17,6 +17,7 @@ from tables.orders.text import cut, listed, printable, shown
 HINDRANCES = (
     "unmapped_sku",
     "unmapped_shipping_method",
+    "unmapped_location",
     "unmapped_status",
     "unit_mismatch",
     "invalid_address",
@@ -31,6 +32,7 @@ def hindrances(seen: OrderSnapshot, reading: Reading, rules: Rules) -> dict[str,
     for kind, text in (
         ("unmapped_sku", _unmapped(seen, reading)),
         ("unmapped_shipping_method", _method(seen, rules)),
+        ("unmapped_location", _location(seen, reading)),
         ("unmapped_status", _status(seen)),
         ("invalid_address", _address(seen, reading, rules)),
         ("payment_hold", _payment(seen, rules.of_channel(seen.channel))),
@@ -54,6 +56,13 @@ def _method(seen: OrderSnapshot, rules: Rules) -> str:
     return (
         f"shipping method {shown(method)!r} has no carrier and service: add it under `shipping` and the order goes on"
     )
+
+
+def _location(seen: OrderSnapshot, reading: Reading) -> str:
+    if not reading.lost:
+        return ""
+    places = listed(list(reading.lost))
+    return f"no warehouse serves location {places} of {seen.channel}: map it (`location`) and the order goes on"
 
 
 def _status(seen: OrderSnapshot) -> str:

@@ -139,3 +139,10 @@ def keep_times(demand: Demand, first: Demand) -> None:
     demand.taken_from, demand.taken_to = first.taken_from, first.taken_to
     if first.restocked_at is not None and demand.restocked_at is not None:
         demand.restocked_at = first.restocked_at
+
+
+def keep_money(seen: OrderSnapshot, last: OrderSnapshot) -> None:
+    """Payments change without the order's version, and notifications do not hold them: what is known of them stays until more is."""
+    older = seen.version == last.version and (seen.refunded or 0) < (last.refunded or 0)
+    if last.captured is not None and (seen.captured is None or older):
+        seen.captured, seen.refunded, seen.payments = last.captured, last.refunded, last.payments

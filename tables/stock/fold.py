@@ -127,6 +127,8 @@ def stock_level(state: StockState, body: StockLevel) -> Folded:
     if read is not None:
         for line in read:
             levels.reflect(state, row, line)
+        if body.whole:
+            levels.forget(state, row, {line.reference for line in read})
     state.put_sku(row)
     return Folded(touched={body.sku: "level"} if read is not None else {}, superseded=not news)
 

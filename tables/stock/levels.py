@@ -1,5 +1,7 @@
 """R1: a joint read of the warehouse folded into a SKU: chunks put together, older reads superseded, orders' lines reflected. Pure."""
 
+from collections.abc import Collection
+
 from schemas.records import StockLevel
 from tables.stock.lines import apply_difference, demand_of, spread
 from tables.stock.rows import LineRead, OrderLines, SkuRow, StockState
@@ -23,6 +25,14 @@ def collect(row: SkuRow, level: StockLevel) -> list[LineRead] | None:
     lines, row.chunk_lines, row.chunks_next = row.chunk_lines, [], 0
     row.read_no, row.free, row.held = level.read_no, dict(level.balances), dict(level.held)
     return lines
+
+
+def forget(state: StockState, row: SkuRow, named: Collection[str]) -> None:
+    """Of orders that a whole read does not name nothing is out; those that are closed are over."""
+    for reference in state.references(row.sku):
+        known = state.lines(row.sku, reference)
+        if known is not None and known.out and not known.closed and reference not in named:
+            reflect(state, row, LineRead(reference, 0, False, None))
 
 
 def reflect(state: StockState, row: SkuRow, read: LineRead) -> None:

@@ -7,8 +7,10 @@ import httpx
 import pytest
 
 from app.connectors.contract import Priority
+from app.connectors.errors import Refused
 from app.simulators.contract import NewLine, NewOrder
-from schemas.records import OrderSnapshot, ShipmentLine, ShipParcel
+from schemas.records import OrderSnapshot, RefundLine, SettleReturn, ShipmentLine, ShipParcel
+from tables.deliveries.refunds import Refund
 from tests.support.bigcommerce import Store, store
 from tests.support.openapi import SpecMismatch, SpecValidator, vendor_spec
 
@@ -17,6 +19,7 @@ SPECS = {
     "/v3/settings/": "bigcommerce.settings.v3.yml",
     "/v3/hooks": "bigcommerce.webhooks.v3.yml",
     "/v2/order": "bigcommerce.orders.v2.oas2.yml",
+    "/v3/orders/": "bigcommerce.orders.v3.yml",
 }
 UNDESCRIBED = ("/v3/catalog/", "/v3/inventory/locations", "/v2/store", "/v2/time")
 """Parts of the API whose descriptions are in other files of the vendor."""
@@ -78,6 +81,26 @@ async def _despatch(shop: Store, order: OrderSnapshot) -> None:
     await shop.connector.settle(order.order_id, "none", Priority.DESPATCH)
 
 
+async def _give_back(shop: Store, order: OrderSnapshot) -> None:
+    """A refund as the store reckons, one of less, one that is too much, and one that a person made."""
+    await shop.simulator.refund_by_hand(order.number, [NewLine("TEE", 1)])
+    for part, (units, amount) in enumerate([(1, 1000), (1, 100), (9, 9000)], 1):
+        line = RefundLine(line_id=order.lines[0 if part == 1 else 1].line_id, units=units, amount=amount)
+        command = SettleReturn(
+            channel="shop", order_id=order.order_id, number=order.number, return_id="r", part=part, key=f"clarus-return-r-{part}",
+            version=1, currency="GBP", lines=[line], reason="wrong size",
+        )  # fmt: skip
+        shown = await shop.connector.payments(order.order_id, Priority.DESPATCH)
+        assert shown is not None
+        step = Refund(command.key, amount, (line,), 0, 0)
+        if part < 3:
+            await shop.connector.refund(command, step, shown, Priority.DESPATCH)
+        else:
+            with pytest.raises(Refused):
+                await shop.connector.refund(command, step, shown, Priority.DESPATCH)
+    assert await shop.connector.fetch_order(order.order_id, Priority.RELEASE) is not None
+
+
 @pytest.mark.parametrize("inline", [True, False])
 async def test_every_exchange_of_the_connector_is_as_described(inline: bool) -> None:
     async with store(settings={"inline_lines": inline}) as shop:
@@ -95,9 +118,10 @@ async def test_every_exchange_of_the_connector_is_as_described(inline: bool) -> 
         await shop.simulator.cancel("1002")
         first, *_ = await shop.poll()
         await _despatch(shop, first)
+        await _give_back(shop, first)
         await shop.connector.probe()
         checked = [check(answer) for answer in shop.transport.answers]
-        assert sum(checked) >= 12
+        assert sum(checked) >= 20
 
 
 async def test_the_rest_of_the_simulated_api_answers_as_described() -> None:

@@ -15,6 +15,7 @@ from app.simulators.clarus import ClarusSimulator
 from app.simulators.clarus.execute import OPERATORS, Fields, Nested
 from app.simulators.clarus.graphql import Query, Selection, parse
 from app.simulators.clarus.model import GoodsOut
+from schemas.records import AnnounceReturn
 from tests.support.clarus import Clarus, clarus, until
 from tests.support.openapi import SPECS_VARIABLE, SpecMismatch, load, vendor_spec
 
@@ -167,6 +168,12 @@ async def everything(tenant: Clarus) -> None:
     for order in orders:
         await connector.cancel_order(order, Priority.RELEASE)
         await connector.cancel_order(order, Priority.RELEASE)
+    back = AnnounceReturn(
+        channel="clarus", order_key="ct-eu:1", number="A1", order_reference="ct-eu:1", return_id="r", reference="ct-eu:1:r",
+        version=1, lines={"MUG": 1, "CUP": 2}, tracking="T", reason="wrong size",
+    )  # fmt: skip
+    await connector.announce_return(back, "MAIN", Priority.DESPATCH)
+    await connector.find_returns([back], Priority.DESPATCH)
     await connector.changes_since("1", Priority.SWEEP)
     await connector.probe(Priority.SWEEP)
 
@@ -189,6 +196,8 @@ async def test_everything_the_connector_says_and_hears_is_as_described(documente
         "goods_out_lines",
         "transactions",
         "automations",
+        "goods_in_receipts",
+        "/api/goods_in_receipts",
         "/api/goods_outs",
         "/api/goods_out_processes/process_picks_async",
     }
@@ -339,6 +348,34 @@ async def test_addresses_that_do_not_fit_are_refused(documented: Documented, add
         body = new_order(tenant.simulator)
         body["data"]["relationships"] = {"address": {"data": {"type": "addresses", "attributes": address}}}
         assert (await browser.send("POST", "/api/goods_outs", body, well_formed=False)).status_code == 422
+        await browser.close()
+
+
+async def test_receipts_are_created_and_deleted_as_described(documented: Documented) -> None:
+    async with clarus(stock={"MUG": 5}) as tenant:
+        simulator, browser = tenant.simulator, Browser(tenant.simulator)
+        await browser.sign_in()
+        line = {"product_id": simulator.stockroom.products["MUG"].id, "expected_quantity": 2}
+        attributes = {
+            "account_id": simulator.account.id,
+            "warehouse_id": 1,
+            "reference": "RET1",
+            "external_system_reference1": "shop:1",
+            "notes": "n",
+            "lines_changes": [{"type": "ADD", "attributes": line}],
+        }
+        body = {"data": {"type": "goods_in_receipts", "attributes": attributes}}
+        made = await browser.send("POST", "/api/goods_in_receipts", body)
+        assert isinstance(made.json()["data"]["id"], int)
+        strange = {"data": {"type": "goods_in_receipts", "attributes": attributes | {"warehouse_id": 99}}}
+        assert (await browser.send("POST", "/api/goods_in_receipts", strange)).status_code == 422
+        simulator.receive_return("shop:1", [])
+        path = f"/api/goods_in_receipts/{made.json()['data']['id']}"
+        assert (await browser.send("DELETE", path)).status_code == 404
+        other = await browser.send("POST", "/api/goods_in_receipts", body)
+        path = f"/api/goods_in_receipts/{other.json()['data']['id']}"
+        assert (await browser.send("DELETE", path)).status_code == 204
+        assert (await browser.send("DELETE", path)).status_code == 404
         await browser.close()
 
 

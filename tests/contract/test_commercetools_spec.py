@@ -14,8 +14,9 @@ from app.connectors.errors import Unavailable
 from app.connectors.http import DirectTransport
 from app.simulators.commercetools import CommercetoolsSimulator
 from app.simulators.contract import NewLine, NewOrder
-from schemas.records import ShipmentLine, ShipParcel
+from schemas.records import RefundLine, ReturnItem, SettleReturn, ShipmentLine, ShipParcel
 from tables.catalogue import Listing
+from tables.deliveries.refunds import Refund
 from tests.contract.storefronts import until
 from tests.support.openapi import SpecMismatch, SpecValidator, vendor_spec
 
@@ -106,6 +107,20 @@ async def test_what_the_connector_asks_and_the_simulator_answers(
             assert shown is not None
             await change(parcel, delivery, shown, Priority.DESPATCH)
     await storefront.settle(order.order_id, "whole", Priority.DESPATCH)
+    await simulator.send_back("1", [NewLine("A", 1)])
+    item_id = (await storefront.fetch_order(placed.order_id, Priority.DESPATCH)).returns[0].lines[0].item_id  # type: ignore[union-attr]
+    line = RefundLine(line_id=order.lines[0].line_id, units=1, amount=1000)
+    item = ReturnItem(item_id=item_id, line_id=line.line_id, condition="RESTOCKED", refunded=True)
+    back = SettleReturn(
+        channel="shop", order_id=order.order_id, number="1", return_id="r", part=1, key="clarus-return-r-1", version=1,
+        currency="EUR", lines=[line], items=[item],
+    )  # fmt: skip
+    paid = await storefront.payments(order.order_id, Priority.DESPATCH)
+    assert paid is not None
+    await storefront.refund(back, Refund(back.key, 1000, (line,), 0, 0), paid, Priority.DESPATCH)
+    with pytest.raises(Unavailable):
+        await storefront.refund(back, Refund(back.key, 1000, (line,), 0, 0), paid, Priority.DESPATCH)
+    await storefront.settle_return(back, Priority.DESPATCH)
     await simulator.cancel("1")
     assert [page.last async for page in storefront.poll_orders(0, Priority.SWEEP)] == [True]
     assert await storefront.fetch_order(placed.order_id, Priority.SWEEP) is not None
@@ -119,6 +134,8 @@ async def test_what_the_connector_asks_and_the_simulator_answers(
         ("GET", "orders", 404),
         ("POST", "orders", 200),
         ("POST", "orders", 409),
+        ("POST", "payments", 200),
+        ("POST", "payments", 409),
         ("GET", "channels", 200),
         ("GET", "types", 200),
         ("GET", "types", 404),

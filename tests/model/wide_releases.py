@@ -35,6 +35,7 @@ class Releases:
         self.committed: dict[str, bytes] = {}
         self.busy: set[str] = set()
         self.checking: set[str] = set()
+        self.timers: dict[str, int] = {}
 
     @property
     def now(self) -> int:
@@ -44,6 +45,7 @@ class Releases:
         self.rows = {key: msgspec.msgpack.decode(row, type=ReleaseRow) for key, row in self.committed.items()}
         self.busy.clear()
         self.checking.clear()
+        self.timers.clear()
         for reference, row in self.rows.items():
             if rules.pending(row):
                 rules.foreign(row, self.now)
@@ -105,7 +107,8 @@ class Releases:
                     self.busy.add(reference)
                     self.send(row, step)
                 case Idle(until):
-                    if until is not None:
+                    if until is not None and self.timers.get(reference) != until:
+                        self.timers[reference] = until
                         model.at((until - self.now) / 1000 + 0.001, self.kick, reference)
             return
 

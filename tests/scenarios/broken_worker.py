@@ -1,21 +1,24 @@
 """A worker with one rule taken out, for drills that show which check then fails: `python broken_worker.py RULE --config FILE`. Only tests start it."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import app.main  # noqa: F401  (every module that holds a rule is loaded before one is taken out)
 from app.cli import main
 from app.delivery.bucket import Bucket
-from schemas.records import OrderSnapshot, ReleaseOrder, StockLevel
-from tables.deliveries import releases, shipments
+from schemas.records import OrderSnapshot, Payment, ReleaseOrder, StockLevel, WarehouseReturn
+from tables.deliveries import refunds, releases, shipments
 from tables.orders import fold as orders
 from tables.orders.effects import Effect
 from tables.orders.rows import OrderRow
 from tables.orders.rules import Rules
+from tables.returns import fold as returns
 from tables.stock import levels, pool
 from tables.stock.rows import LineRead, SkuRow
 
@@ -59,6 +62,39 @@ def nobody_looks_before_shipping_again() -> None:
     _everywhere(next_step, blind)
 
 
+def nobody_looks_before_refunding_again() -> None:
+    next_step = refunds.next_step
+
+    def blind(row: refunds.RefundRow, *seen: Any) -> refunds.Step:
+        command = row.command
+        wanted = command.shipping + sum(line.amount for line in command.lines) if command else 0
+        if command is None or not wanted:
+            return next_step(row, *seen)
+        if row.sure:
+            return refunds.Settled(row.sure, 0, "", {})
+        return refunds.Refund(command.key, wanted, tuple(command.lines), command.shipping, 0)
+
+    _everywhere(next_step, blind)
+
+
+def goods_are_refunded_when_they_arrive() -> None:
+    warehouse = returns.warehouse
+
+    def hasty(row: OrderRow, book: Any, seen: WarehouseReturn, *more: Any) -> list[returns.Command]:
+        return warehouse(row, book, msgspec.structs.replace(seen, restocked=seen.received), *more)
+
+    returns.warehouse = hasty  # type: ignore[assignment]
+
+
+def refunds_of_other_people_do_not_count() -> None:
+    next_step = refunds.next_step
+
+    def alone(row: refunds.RefundRow, captured: int, shown: Sequence[Payment], *more: Any) -> refunds.Step:
+        return next_step(row, captured, [one for one in shown if one.key.startswith(returns.KEY)], *more)
+
+    _everywhere(next_step, alone)
+
+
 def open_orders_do_not_count() -> None:
     whole = pool.pool
     _everywhere(whole, lambda free, demand, warehouses: whole(free, {}, warehouses))
@@ -83,6 +119,9 @@ RULES: Mapping[str, Callable[[], None]] = {
         orders_are_not_released,
         nobody_looks_before_sending_again,
         nobody_looks_before_shipping_again,
+        nobody_looks_before_refunding_again,
+        goods_are_refunded_when_they_arrive,
+        refunds_of_other_people_do_not_count,
         open_orders_do_not_count,
         only_the_first_level_counts,
         budgets_do_not_bind,

@@ -49,6 +49,30 @@ LOST_SHIPMENTS = [
         )
     ),
 ]
+COMES_BACK = [
+    {"at": "0.5s", "order": {"channel": "ct", "id": "1", "lines": [{"sku": "A", "qty": 2}]}},
+    {"at": "5s", "return": {"channel": "ct", "id": "1", "lines": [{"sku": "A", "qty": 2}]}},
+    {"at": "6s", "wms": {"receive_return": {"order": "ct:1"}}},
+]
+LOST_REFUNDS = [
+    *(
+        step
+        for n in range(1, 9)
+        for step in (
+            {"at": "0.5s", "order": {"channel": "bc", "id": n, "lines": [{"sku": "A", "qty": 3}]}},
+            {"at": "6s", "return": {"channel": "bc", "id": n, "lines": [{"sku": "A", "qty": 1}]}},
+            {"at": "7s", "wms": {"receive_return": {"order": str(n)}}},
+            {"at": "13s", "wms": {"inspect": {"order": str(n)}}},
+        )
+    ),
+    {"at": "12s", "fault": {"peer": "bc", "kind": "timeout", "after_effect": True, "share": 0.4, "for": "14s"}},
+]
+BY_HAND = [
+    *COMES_BACK,
+    {"at": "6.5s", "channel": {"refund": {"channel": "ct", "id": "1", "lines": [{"sku": "A", "qty": 1}]}}},
+    {"at": "8s", "wms": {"inspect": {"order": "ct:1"}}},
+]
+QUICK = {"allocate": "0.1s", "pick": "0.1s", "despatch": "0.2s"}
 MANY = {"sku": "A", "channels": {"ct": "A", "bc": "A"}, "stock": {"MAIN": 100}}
 RECEIPT = [{"at": "1s", "wms": {"receive": {"sku": "A", "warehouse": "MAIN", "qty": 5}}}]
 TIGHT = {"bc": {"system": "bigcommerce", "plan": "pro", "order_lag": ["0.1s", "0.3s"], "rate": "6/s"}}
@@ -78,6 +102,21 @@ async def test_two_orders_where_nobody_looks_before_sending_again() -> None:
 
 async def test_a_parcel_twice_where_nobody_looks_before_shipping_again() -> None:
     assert await red("nobody_looks_before_shipping_again", steps=LOST_SHIPMENTS, products=[MANY]) == {"despatch_once"}
+
+
+async def test_money_twice_where_nobody_looks_before_refunding_again() -> None:
+    found = await red("nobody_looks_before_refunding_again", steps=LOST_REFUNDS, products=[MANY], floor=QUICK)
+    assert found == {"refund_once"}
+
+
+@pytest.mark.drills
+async def test_money_without_an_inspection_where_goods_are_refunded_when_they_arrive() -> None:
+    assert await red("goods_are_refunded_when_they_arrive", steps=COMES_BACK, floor=QUICK) == {"refund_once"}
+
+
+@pytest.mark.drills
+async def test_money_twice_where_refunds_of_other_people_do_not_count() -> None:
+    assert await red("refunds_of_other_people_do_not_count", steps=BY_HAND, floor=QUICK) == {"refund_once"}
 
 
 async def test_a_figure_too_high_where_open_orders_do_not_count() -> None:

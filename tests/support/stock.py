@@ -29,6 +29,9 @@ class Memory:
     def put_lines(self, sku: str, reference: str, row: OrderLines) -> None:
         self.orders[sku, reference] = row
 
+    def references(self, sku: str) -> Iterable[str]:
+        return [reference for one, reference in self.orders if one == sku]
+
     def watermark(self, channel: str) -> WatermarkRow:
         return self.marks.get(channel) or WatermarkRow()
 

@@ -55,13 +55,16 @@ class Client:
         *,
         params: Mapping[str, str | int] | None = None,
         json: Any = None,
+        extensions: Mapping[str, bool] | None = None,
     ) -> httpx.Response:
-        """One request; the transport's errors pass through."""
+        """One request; the transport's errors pass through. `extensions=READ` for a POST that changes nothing."""
         options: dict[str, Any] = {"headers": self._headers}
         if params is not None:
             options["params"] = dict(params)
         if json is not None:
             options["json"] = json
+        if extensions is not None:
+            options["extensions"] = dict(extensions)
         return await self._transport.request(method, self._base + path, priority=priority, **options)
 
     async def get(self, path: str, priority: Priority, params: Mapping[str, str | int] | None = None) -> Any:
@@ -135,6 +138,8 @@ def error_text(response: httpx.Response) -> str:
         body = response.json()
     except ValueError:
         return response.reason_phrase or "no text"
+    if isinstance(body, dict) and isinstance(body.get("data"), list):  # so do payment actions
+        body = body["data"]
     if isinstance(body, list):
         body = body[0] if body else {}
     if not isinstance(body, dict):

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from app.connectors.bigcommerce import payments
 from app.connectors.bigcommerce.settings import BigCommerceSettings
 from app.connectors.bigcommerce.statuses import HOLDS, MEANINGS, RESTOCKING
 from app.connectors.reading import Faults, facts, several_addresses, text, word
@@ -92,8 +93,11 @@ def snapshot(
     *,
     tracked: Collection[int],
     restocks: bool,
+    refunds: Sequence[Mapping[str, Any]] = (),
 ) -> OrderSnapshot:
     """The order as a snapshot. `tracked` are the products that keep stock, `restocks` is the store's setting for cancels and refunds.
+
+    `refunds` are the order's refunds.
 
     KeyError, TypeError or ValueError where the order is not as documented.
     """
@@ -105,6 +109,9 @@ def snapshot(
         tracked, created, modified, modified if restocks and status in RESTOCKING else None, settings, faults
     )
     lines = [_line(line, frame) for line in parts.lines if line["quantity"] not in (0, "0")]
+    amounts = payments.read(order, parts.lines, paid=status in settings.paid_statuses, refunds=refunds)
+    for one in lines:
+        one.price = amounts.prices.get(one.line_id, 0)
     places = {line["order_address_id"] for line in parts.lines if line.get("order_address_id")}
     address = parts.addresses[0] if parts.addresses else None
     billing = order.get("billing_address") or {}
@@ -140,6 +147,13 @@ def snapshot(
         collected=bool(parts.pickup) or any(line.get("order_pickup_method_id") for line in parts.lines),
         fields=known,
         faults=faults.said() | several_addresses(len(places), channel),
+        currency=amounts.currency,
+        digits=amounts.digits,
+        total=amounts.total,
+        shipping_price=amounts.shipping,
+        captured=amounts.captured,
+        refunded=amounts.refunded,
+        payments=amounts.payments,
     )
 
 

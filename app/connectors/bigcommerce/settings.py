@@ -55,6 +55,10 @@ class BigCommerceSettings(ChannelSettings):
     reopened_status: int = Field(
         11, ge=0, le=14, description="Status of an order whose despatch the warehouse took back as a whole."
     )
+    offline_refunds: bool = Field(
+        False,
+        description="Where the store can only note a refund and not make it: note it, somebody pays it out by other means. Off: it is a `refund_mismatch`.",
+    )
     rate_per_second: float = Field(
         15.0, gt=0, description="Requests a second at most; what the rate headers of the plan leave counts on top."
     )

@@ -9,6 +9,7 @@ from app.connectors.bigcommerce.client import Client, rate_hint
 from app.connectors.bigcommerce.orders import OrderReader
 from app.connectors.bigcommerce.probe import Probe
 from app.connectors.bigcommerce.products import Products
+from app.connectors.bigcommerce.refunds import Refunds
 from app.connectors.bigcommerce.settings import BigCommerceSettings
 from app.connectors.bigcommerce.shipments import Shipments
 from app.connectors.bigcommerce.stock import StockReader
@@ -18,14 +19,16 @@ from app.connectors.contract import (
     Priority,
     RateHint,
     ShownOrder,
+    ShownPayments,
     StockAnswer,
     StockReading,
     StockRequest,
     Transport,
 )
-from schemas.records import OrderSnapshot, ShipParcel
+from schemas.records import OrderSnapshot, SettleReturn, ShipParcel
 from tables.catalogue import Listing
 from tables.deliveries.peers import PeerKind
+from tables.deliveries.refunds import Refund
 from tables.deliveries.shipments import Extent
 
 
@@ -37,6 +40,7 @@ class BigCommerceStorefront:
     max_read = 500
     parallel_writes = 1
     order_resolution_ms = 2000
+    keeps_returns = False
 
     def __init__(self, name: str, settings: BigCommerceSettings, transport: Transport) -> None:
         client = Client(name, settings, transport)
@@ -45,6 +49,7 @@ class BigCommerceStorefront:
         self._reader, self._adjuster = reader, Adjuster(client, reader)
         self._orders, self._probe = OrderReader(client, products, settings), Probe(client, settings)
         self._shipments = Shipments(client, settings)
+        self._refunds = Refunds(client, settings)
 
     async def read_stock(self, listings: Sequence[Listing], priority: Priority) -> Mapping[str, StockReading]:
         """As `Storefront.read_stock`."""
@@ -81,6 +86,17 @@ class BigCommerceStorefront:
     async def settle(self, order_id: str, extent: Extent, priority: Priority) -> None:
         """As `Storefront.settle`."""
         await self._shipments.settle(order_id, extent, priority)
+
+    async def payments(self, order_id: str, priority: Priority) -> ShownPayments | None:
+        """As `Storefront.payments`."""
+        return await self._refunds.read(order_id, priority)
+
+    async def refund(self, command: SettleReturn, step: Refund, shown: ShownPayments, priority: Priority) -> int:
+        """As `Storefront.refund`."""
+        return await self._refunds.refund(command, step, priority)
+
+    async def settle_return(self, command: SettleReturn, priority: Priority) -> None:
+        """The platform keeps no return items (6.3)."""
 
     async def probe(self) -> list[Finding]:
         """As `Storefront.probe`."""

@@ -5,6 +5,18 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 NoteField = Literal["delivery_notes", "order_notes", "pick_notes", "packing_notes"]
+FieldName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+
+class ReceiptLineFields(BaseModel):
+    """What of a receipt's line holds the figures of a return. The last three are custom fields that the warehouse fills in."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    received: FieldName = Field("quantity_received", description="Eaches that arrived.")
+    restocked: FieldName = Field("integer1", description="Eaches that the inspection put back on sale.")
+    quarantined: FieldName = Field("integer2", description="Eaches that it set aside.")
+    scrapped: FieldName = Field("integer3", description="Eaches that it threw away.")
 
 
 class ClarusSettings(BaseModel):
@@ -116,10 +128,44 @@ class ClarusSettings(BaseModel):
         " undocumented: look it up by introspection. Empty: what is in a parcel follows from the despatched quantities, and parcels that leave between two"
         " looks are told as one.",
     )
+    product_weight: str = Field(
+        "",
+        pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$",
+        description="Field of a product in the tenant's GraphQL schema with the weight of one each, for `clarus-stream audit`. It is undocumented: look it up"
+        " by introspection. Empty: weights are not compared.",
+    )
+    product_weight_unit: Literal["g", "kg", "oz", "lb"] = Field("g", description="Unit of that weight.")
     tracking_wait_s: int = Field(
         900,
         ge=0,
         description="Seconds for which packages and tracking numbers of a despatch are waited for; what has none after that is told without.",
+    )
+    receipt_statuses: dict[str, Annotated[str, Field(pattern="^(announced|received|completed|gone)$")]] = Field(
+        default_factory=lambda: {
+            "DRAFT": "announced",
+            "PENDING": "announced",
+            "RCV": "received",
+            "RECEIVING": "received",
+            "RECEIVED": "received",
+            "PART": "received",
+            "COMPLETED": "completed",
+            "CANCELLED": "gone",
+        },
+        description="What the statuses of goods-in receipts mean, in upper case; the documentation names them in several ways. Others count as received.",
+    )
+    return_attributes: dict[str, str | int | bool] = Field(
+        default_factory=dict,
+        description="Further header attributes of the receipt of a return, such as the one that makes it a Return at your tenant, which is undocumented.",
+    )
+    receipt_lines: str = Field(
+        "",
+        pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$",
+        description="Field of a goods-in receipt in the tenant's GraphQL schema that lists its lines, each with `product { code }` and the fields below. It is"
+        " undocumented: look it up by introspection. Empty: a completed receipt of a return counts as received and put back on sale as announced.",
+    )
+    receipt_line_fields: ReceiptLineFields = Field(
+        default_factory=lambda: ReceiptLineFields(),
+        description="Fields of such a line with eaches: what arrived, and what the inspection put back on sale, set aside and threw away.",
     )
     feed_overlap_s: int = Field(
         120, ge=0, description="Seconds of transactions that are read again each time, for those that were booked late."

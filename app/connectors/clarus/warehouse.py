@@ -12,10 +12,12 @@ from app.connectors.clarus.lookups import Lookups
 from app.connectors.clarus.orders import Orders
 from app.connectors.clarus.parcels import AT_ONCE, Parcels
 from app.connectors.clarus.probe import Probe
+from app.connectors.clarus.returns import Returns
 from app.connectors.clarus.settings import ClarusSettings
 from app.connectors.clarus.stock import StockReader
 from app.connectors.contract import Despatch, Finding, GoodsOut, JointRead, Priority, RateHint, Transport
-from schemas.records import ReleaseOrder
+from schemas.records import AnnounceReturn, ReleaseOrder
+from tables.deliveries.receipts import SeenReceipt
 
 
 class ClarusWarehouse:
@@ -30,6 +32,7 @@ class ClarusWarehouse:
         self._stock = StockReader(self._client, lookups, len(warehouses), whole)
         self._orders = Orders(self._client, lookups, whole)
         self._changes = Changes(self._client, lookups, self._orders)
+        self._returns = Returns(self._client, lookups)
         self._parcels = Parcels(self._client, self._orders, whole)
         self._feed = Feed(self._client, lookups)
         self._probe = Probe(self._client, lookups)
@@ -65,6 +68,16 @@ class ClarusWarehouse:
     async def process_picks(self, orders: Sequence[GoodsOut], priority: Priority) -> list[str]:
         """As `Warehouse.process_picks`."""
         return await self._orders.process_picks([order.wms_id for order in orders], priority)
+
+    async def find_returns(
+        self, returns: Sequence[AnnounceReturn], priority: Priority
+    ) -> Mapping[str, Sequence[SeenReceipt]]:
+        """As `Warehouse.find_returns`."""
+        return await self._returns.find(returns, priority)
+
+    async def announce_return(self, given: AnnounceReturn, warehouse: str, priority: Priority) -> str:
+        """As `Warehouse.announce_return`."""
+        return await self._returns.announce(given, warehouse, priority)
 
     async def changes_since(self, cursor: str, priority: Priority) -> tuple[set[str], str]:
         """As `Warehouse.changes_since`."""

@@ -75,23 +75,34 @@ class Client:
         return json_object(self.name, request, response)
 
     async def query(
-        self, path: str, priority: Priority, where: str, *, limit: int, sort: Iterable[str] = ()
+        self,
+        path: str,
+        priority: Priority,
+        where: str,
+        *,
+        limit: int,
+        sort: Iterable[str] = (),
+        expand: str = "",
     ) -> list[Doc]:
-        """One page of resources that match, without the total."""
+        """One page of resources that match, without the total; the references that `expand` names come as resources."""
         params: dict[str, Any] = {"where": where, "limit": limit, "withTotal": "false"}
         if sort:
             params["sort"] = list(sort)
+        if expand:
+            params["expand"] = expand
         page = self.read("GET", path, await self.send("GET", path, priority, params=params))
         results = page.get("results")
         if not isinstance(results, list):
             raise Malformed(self.name, describe("GET", f"{self._base}/{path}"), "a page without results")
         return results
 
-    async def all(self, path: str, priority: Priority, field: str, since: str) -> AsyncIterator[tuple[list[Doc], bool]]:
+    async def all(
+        self, path: str, priority: Priority, field: str, since: str, expand: str = ""
+    ) -> AsyncIterator[tuple[list[Doc], bool]]:
         """Everything whose time `field` is `since` or later, oldest first, by keyset paging (never by offset): pages, and whether each is the last."""
         where = f"{field} >= {literal(since)}"
         while True:
-            page = await self.query(path, priority, where, limit=PAGE, sort=(f"{field} asc", "id asc"))
+            page = await self.query(path, priority, where, limit=PAGE, sort=(f"{field} asc", "id asc"), expand=expand)
             last = len(page) < PAGE
             yield page, last
             if last:

@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app.connectors.commercetools import payments
 from app.connectors.commercetools.settings import CommercetoolsSettings
 from app.connectors.commercetools.statuses import ORDER_STATES, PAYMENT_STATES
 from app.connectors.reading import Faults, facts, one_currency, readable, several_addresses, text, whole, word
 from app.connectors.times import from_iso
-from schemas.records import Address, OrderLine, OrderSnapshot
+from schemas.records import Address, OrderLine, OrderSnapshot, ReturnLine, StorefrontReturn
 from tables.orders.lifecycle import Meaning
 
 Doc = Mapping[str, Any]
@@ -20,6 +21,7 @@ UNGUARDED_MODES = {
     "ReserveOnCart": "reservations of carts (inventory mode ReserveOnCart) outlive a decrease",
 }
 """Modes by which a storefront may sell beyond what it shows; ReserveOnOrder refuses."""
+_RETURN_OPEN = frozenset({"Advised", "Returned"})
 _NUMBER_FIRST = frozenset({"AU", "CA", "FR", "GB", "IE", "LU", "NZ", "US"})
 
 
@@ -65,6 +67,9 @@ def _snapshot(channel: str, settings: CommercetoolsSettings, order: Doc, locatio
         for line in lines:
             line.restocked_at = modified if line.tracked else None
     lines += [_custom_line(line, frame) for line in order.get("customLineItems") or []]
+    money = payments.read(order)
+    for line in lines:
+        line.price = money.prices.get(line.line_id, 0)
     shippings: list[Doc] = order.get("shipping") or []
     shipping: Doc = next(iter(shippings), {})
     info: Doc = order.get("shippingInfo") or shipping.get("shippingInfo") or {}
@@ -106,6 +111,14 @@ def _snapshot(channel: str, settings: CommercetoolsSettings, order: Doc, locatio
         faults=frame.faults.said()
         | one_currency(_currencies(order, info), channel)
         | several_addresses(len({repr(place) for place in places}), channel),
+        currency=money.currency,
+        digits=money.digits,
+        total=money.total,
+        shipping_price=money.shipping,
+        captured=money.captured,
+        refunded=money.refunded,
+        payments=money.payments,
+        returns=[returned(info) for info in order.get("returnInfo") or [] if info.get("items")],
     )
 
 
@@ -133,6 +146,33 @@ def _day(given: Any) -> int | None:
         return from_iso(f"{given}T12:00:00Z" if isinstance(given, str) and len(given) == 10 else given)
     except (TypeError, ValueError):
         return None
+
+
+def returned(info: Doc) -> StorefrontReturn:
+    """One entry of `returnInfo` (fact sheet 5.6). It has no id: its first item names it, by key where it has one, as ids change when returns are set anew."""
+    items = info["items"]
+    return StorefrontReturn(
+        return_id=item_name(items[0]),
+        at=from_iso(info.get("returnDate") or items[0]["createdAt"]),
+        tracking=str(info.get("returnTrackingId") or ""),
+        lines=[
+            ReturnLine(
+                line_id=item.get("lineItemId") or item["customLineItemId"],
+                units=item["quantity"],
+                item_id=item_name(item),
+            )
+            for item in items
+        ],
+        open=any(
+            item["shipmentState"] in _RETURN_OPEN and item["paymentState"] in payments.RETURN_UNDECIDED
+            for item in items
+        ),
+    )
+
+
+def item_name(item: Doc) -> str:
+    """How a return item is known: its key, else its id."""
+    return str(item.get("key") or item["id"])
 
 
 def mode_of(line: Doc, whole: str) -> str:

@@ -77,5 +77,17 @@ class CommercetoolsSettings(ChannelSettings):
         "", description="Custom field that imported orders carry; orders with completedAt count as imported anyway."
     )
     imported_lower_stock: bool = Field(False, description="Imported orders lower the stock as others do.")
+    barcode_attribute: str = Field(
+        "", description="Product attribute with the barcode, for `clarus-stream audit`; empty: not compared."
+    )
+    weight_attribute: str = Field(
+        "", description="Product attribute with the weight, a number, for `clarus-stream audit`; empty: not compared."
+    )
+    weight_unit: Literal["g", "kg", "oz", "lb"] = Field("g", description="Unit of that weight.")
+    refund_state: Literal["Initial", "Pending", "Success"] = Field(
+        "Initial",
+        description="State of the transactions that we add for refunds: what the project's payment connector takes up. Success: nobody does, money goes back"
+        " by other means.",
+    )
     note_field: str = Field("deliveryNote", description="Order custom field with the customer's delivery note.")
     gift_field: str = Field("giftMessage", description="Order custom field with the gift message.")

@@ -26,7 +26,7 @@ class Shipments:
 
     async def read(self, order_id: str, priority: Priority) -> ShownOrder | None:
         """Every delivery of an order; None for 404."""
-        order = await self._client.get(_path(order_id), priority)
+        order = await self._client.get(order_path(order_id), priority)
         if order is None:
             return None
         try:
@@ -60,13 +60,13 @@ class Shipments:
 
     async def settle(self, order_id: str, extent: Extent, priority: Priority) -> None:
         """`changeShipmentState` where the order says something else; a cancelled order is left alone."""
-        order = await self._client.get(_path(order_id), priority)
+        order = await self._client.get(order_path(order_id), priority)
         if order is None or order.get("orderState") == "Cancelled" or _extent(order) == extent:
             return
         await self._update(order_id, int(order["version"]), [_change(extent)], priority)
 
     async def _update(self, order_id: str, version: int, actions: list[Doc], priority: Priority) -> Doc:
-        path = _path(order_id)
+        path = order_path(order_id)
         response = await self._client.send("POST", path, priority, json={"version": version, "actions": actions})
         if not response.is_success and any(error.get("code") in _MEANWHILE for error in error_codes(response)):
             raise Unavailable(self._client.name, "POST orders", error_text(response), status=response.status_code)
@@ -76,7 +76,8 @@ class Shipments:
             raise OutcomeUnknown(self._client.name, "POST orders", error.detail, status=error.status) from error
 
 
-def _path(order_id: str) -> str:
+def order_path(order_id: str) -> str:
+    """Path of an order by its id."""
     return f"orders/{quote(order_id, safe='')}"
 
 

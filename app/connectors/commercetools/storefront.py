@@ -8,7 +8,9 @@ import httpx
 
 from app.connectors.commercetools.client import Client, Doc, rate_hint
 from app.connectors.commercetools.orders import snapshot, supply_channels
+from app.connectors.commercetools.payments import EXPAND
 from app.connectors.commercetools.probe import Probe
+from app.connectors.commercetools.refunds import Refunds
 from app.connectors.commercetools.settings import CommercetoolsSettings
 from app.connectors.commercetools.shipments import Shipments
 from app.connectors.commercetools.stock import Stock
@@ -18,6 +20,7 @@ from app.connectors.contract import (
     Priority,
     RateHint,
     ShownOrder,
+    ShownPayments,
     StockAnswer,
     StockReading,
     StockRequest,
@@ -25,9 +28,10 @@ from app.connectors.contract import (
 )
 from app.connectors.errors import Malformed
 from app.connectors.times import iso
-from schemas.records import OrderSnapshot, ShipParcel
+from schemas.records import OrderSnapshot, SettleReturn, ShipParcel
 from tables.catalogue import Listing
 from tables.deliveries.peers import PeerKind
+from tables.deliveries.refunds import Refund
 from tables.deliveries.shipments import Extent
 
 
@@ -38,6 +42,7 @@ class CommercetoolsStorefront:
     max_rows = 1
     max_read = 200
     order_resolution_ms = 0
+    keeps_returns = True
 
     def __init__(self, name: str, settings: CommercetoolsSettings, transport: Transport) -> None:
         self._name, self._settings = name, settings
@@ -45,6 +50,7 @@ class CommercetoolsStorefront:
         self._client = Client(name, settings, transport)
         self._stock = Stock(self._client, settings.marker_type, settings.marker_field)
         self._shipments = Shipments(self._client)
+        self._refunds = Refunds(self._client, settings.refund_state)
 
     async def read_stock(self, listings: Sequence[Listing], priority: Priority) -> Mapping[str, StockReading]:
         """As `Storefront.read_stock`; compares `quantityOnStock`. The errors of the transport, `Refused` or `Malformed`."""
@@ -58,13 +64,13 @@ class CommercetoolsStorefront:
     async def poll_orders(self, since: int, priority: Priority) -> AsyncIterator[OrderPage]:
         """As `Storefront.poll_orders`: keyset paging on `lastModifiedAt` and id (fact sheet 6.5)."""
         started = self._client.peer_time()[0]
-        async for page, last in self._client.all("orders", priority, "lastModifiedAt", iso(max(0, since))):
+        async for page, last in self._client.all("orders", priority, "lastModifiedAt", iso(max(0, since)), EXPAND):
             orders = [await self._snapshot(order, priority) for order in page]
             yield OrderPage(orders, started, last)
 
     async def fetch_order(self, order_id: str, priority: Priority) -> OrderSnapshot | None:
         """As `Storefront.fetch_order`."""
-        order = await self._client.get(f"orders/{quote(order_id, safe='')}", priority)
+        order = await self._client.get(f"orders/{quote(order_id, safe='')}", priority, {"expand": EXPAND})
         return None if order is None else await self._snapshot(order, priority)
 
     async def shipments(self, order_id: str, priority: Priority) -> ShownOrder | None:
@@ -86,6 +92,18 @@ class CommercetoolsStorefront:
     async def settle(self, order_id: str, extent: Extent, priority: Priority) -> None:
         """As `Storefront.settle`."""
         await self._shipments.settle(order_id, extent, priority)
+
+    async def payments(self, order_id: str, priority: Priority) -> ShownPayments | None:
+        """As `Storefront.payments`."""
+        return await self._refunds.read(order_id, priority)
+
+    async def refund(self, command: SettleReturn, step: Refund, shown: ShownPayments, priority: Priority) -> int:
+        """As `Storefront.refund`."""
+        return await self._refunds.refund(command, step, shown, priority)
+
+    async def settle_return(self, command: SettleReturn, priority: Priority) -> None:
+        """As `Storefront.settle_return`."""
+        await self._refunds.settle(command, priority)
 
     async def probe(self) -> list[Finding]:
         """As `Storefront.probe`; makes our custom type where the project has none."""

@@ -67,6 +67,8 @@ class Item:
     product_id: int
     variant_id: int
     tracking: Tracking
+    barcode: str = ""
+    grams: float = 0.0
     levels: dict[int, Level] = field(default_factory=dict)
 
     def level(self, location: int) -> Level:

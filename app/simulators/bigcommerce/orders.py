@@ -6,6 +6,7 @@ The V2 representation is in `v2`, the HTTP around it in `orders_api`.
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from app.simulators.base import Journal
 from app.simulators.bigcommerce.inventory import Inventory, Item
@@ -31,6 +32,8 @@ STATUSES = {
     13: "Disputed",
     14: "Partially Refunded",
 }
+PRICE = 1000
+"""Of one unit, in minor units; the store's prices hold no tax."""
 _PAID = {2, 3, 8, 9, 10, 11, 14}
 _STATES = {2: "shipped", 10: "shipped", 3: "part_shipped", 4: "refunded", 5: "cancelled", 6: "cancelled"}
 
@@ -73,6 +76,7 @@ class Line:
     """The quantity that another program entered, where it is shown instead."""
     shipped: int = 0
     wrapping_message: str = ""
+    refunded: int = 0
 
     @property
     def tracked(self) -> bool:
@@ -89,6 +93,19 @@ class Shipment:
     tracking: str
     items: dict[int, int]
     fields: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Refund:
+    """Money that went back, in minor units. `items` as the API has them; `by_hand`: in the control panel."""
+
+    id: int
+    created: float
+    amount: int
+    items: list[dict[str, Any]]
+    payments: list[dict[str, Any]]
+    overrides: bool = False
+    by_hand: bool = False
 
 
 @dataclass(slots=True)
@@ -109,6 +126,25 @@ class Order:
     form_fields: dict[str, str] = field(default_factory=dict)
     restocked: bool = False
     shipments: list[Shipment] = field(default_factory=list)
+    discount: int = 0
+    refunds: list[Refund] = field(default_factory=list)
+
+    @property
+    def cost(self) -> int:
+        """What the customer pays, in minor units."""
+        return max(0, self.total * PRICE - self.discount)
+
+    @property
+    def refunded(self) -> int:
+        """What went back, in minor units."""
+        return sum(refund.amount for refund in self.refunds)
+
+    @property
+    def state(self) -> str:
+        """For people: a status that only says that some money went back tells nothing of the parcels."""
+        if self.status_id != 14:
+            return _STATES.get(self.status_id, "open")
+        return "open" if not self.shipped else "shipped" if self.shipped >= self.total else "part_shipped"
 
     @property
     def total(self) -> int:
@@ -127,13 +163,27 @@ class Order:
             order_id=str(self.id),
             number=str(self.id),
             placed_at=int(self.created * 1000),
-            lines=[SoldLine(line.sku, line.quantity, line.tracked) for line in self.lines if line.quantity],
+            lines=[
+                SoldLine(line.sku, line.quantity, line.tracked, PRICE * line.quantity)
+                for line in self.lines
+                if line.quantity
+            ],
             paid=self.status_id in _PAID,
-            state=_STATES.get(self.status_id, "open"),
+            state=self.state,
             restocked=self.restocked,
             shipments=[
                 {"tracking": s.tracking, "lines": [{"sku": names[n], "qty": q} for n, q in s.items.items()]}
                 for s in self.shipments
+            ],
+            refunded=f"{self.refunded / 100:.2f}",
+            discount=self.discount,
+            captured=self.cost if self.status_id in _PAID or self.refunds else 0,
+            refunds=[refund.amount for refund in self.refunds if not refund.by_hand],
+            by_hand=[
+                (names[item["item_id"]], item["quantity"], refund.amount if n == 0 else 0)
+                for refund in self.refunds
+                if refund.by_hand
+                for n, item in enumerate(refund.items)
             ],
         )
 
@@ -181,6 +231,7 @@ class Orders:
             shipping_method=new.shipping,
             customer_message=new.note,
             form_fields=dict(new.fields),
+            discount=new.discount,
         )
         self.all[number] = order
         self._journal.note("order placed", order=str(number), lines={line.sku: line.quantity for line in order.lines})

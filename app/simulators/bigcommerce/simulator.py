@@ -18,6 +18,7 @@ from app.simulators.bigcommerce.inventory import Inventory, Tracking
 from app.simulators.bigcommerce.limits import QUOTAS, WINDOW, Limit, Rate, Window
 from app.simulators.bigcommerce.orders import FIRST_ORDER, SALES_LOCATION, Order, Orders
 from app.simulators.bigcommerce.orders_api import OrdersApi
+from app.simulators.bigcommerce.refunds import Refunds
 from app.simulators.bigcommerce.stock_api import StockApi
 from app.simulators.bigcommerce.store_api import StoreApi
 from app.simulators.bigcommerce.webhooks import Webhooks
@@ -70,7 +71,9 @@ class BigCommerceSimulator(Hosted):
         self._orders = Orders(self.inventory, self.journal, self.settings, self._changed, first_order)
         self._limit: Limit = Window(QUOTAS[plan]) if rate is None else Rate(rate)
         self._budget = max(15.0, 0.9 * QUOTAS[plan] / WINDOW) if rate is None else max(1.0, 0.8 * rate)
+        self.refunds = Refunds(self._orders, self.faults, self.journal)
         routes = [
+            *self.refunds.routes,
             *StockApi(self.inventory).routes,
             *OrdersApi(self._orders, self.faults, lambda: f"{self.url}/stores/{self._store_hash}/v2").routes,
             *StoreApi(self.inventory, self.settings, self.webhooks).routes,
@@ -84,7 +87,7 @@ class BigCommerceSimulator(Hosted):
         """`stock`, `orders` or `other`, for the report."""
         if "/inventory/" in path and "/settings/" not in path:
             return "stock"
-        return "orders" if "/v2/orders" in path else "other"
+        return "orders" if "/v2/orders" in path or "/v3/orders" in path else "other"
 
     def limit(self, request: Request) -> Response | None:
         """The plan's limit, with all its headers; `X-Retry-After` in whole seconds."""
@@ -142,6 +145,11 @@ class BigCommerceSimulator(Hosted):
         kind: Tracking = tracking or ("product" if len(self.inventory.items) % 2 == 0 else "variant")
         self.inventory.add(sku, _location(location), kind)
 
+    def describe(self, sku: str, *, barcode: str = "", grams: float = 0.0) -> None:
+        """What the catalogue says of a listing's SKU."""
+        item = self.inventory.items[sku]
+        item.barcode, item.grams = barcode, grams
+
     async def place(self, order: NewOrder) -> StorefrontOrder:
         """A customer checks out: status 11 where paid, 7 where the payment is awaited; both lower the stock."""
         return self._orders.place(order).truth()
@@ -163,6 +171,21 @@ class BigCommerceSimulator(Hosted):
         if order.status_id == 5:
             raise StepRefused(f"order {number} is cancelled already")
         self._orders.set_status(order, 5)
+
+    async def send_back(self, number: str, lines: Sequence[NewLine]) -> bool:
+        """As `StorefrontSimulator.send_back`: BigCommerce has no returns of its own."""
+        order = self._orders.get(number)
+        for line in lines:
+            if line.qty > sum(one.quantity for one in order.lines if one.sku == line.sku):
+                raise StepRefused(f"order {number} has no {line.qty} of {line.sku}")
+        return False
+
+    async def refund_by_hand(self, number: str, lines: Sequence[NewLine]) -> None:
+        """As `StorefrontSimulator.refund_by_hand`."""
+        try:
+            self.refunds.by_hand(self._orders.get(number), {line.sku: line.qty for line in lines})
+        except (KeyError, ValueError) as error:
+            raise StepRefused(f"order {number}: {error}") from error
 
     async def set_stock(self, sku: str, qty: int, location: str = "") -> int:
         """A manual edit; it takes effect at once, before what is still queued."""

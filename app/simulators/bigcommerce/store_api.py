@@ -20,6 +20,7 @@ class StoreApi:
         self.routes = [
             Route("/v3/catalog/products", self.products, methods=["GET"]),
             Route("/v3/catalog/variants", self.variants, methods=["GET"]),
+            Route("/v3/settings/store/units-of-measurement", self.units, methods=["GET"]),
             Route("/v3/settings/inventory", self.get_settings, methods=["GET"]),
             Route("/v3/settings/inventory", self.put_settings, methods=["PUT"]),
             Route("/v3/hooks", self.list_hooks, methods=["GET"]),
@@ -60,6 +61,18 @@ class StoreApi:
             and (sku is None or item.sku.lower() == sku.lower())
         ]
         return v3_page(request, [_fields(request, row) for row in rows])
+
+    async def units(self, request: Request) -> Response:
+        """What weights and lengths are in."""
+        data = {
+            "weight_measurement": "KGS",
+            "length_measurement": "Centimeters",
+            "decimal_token": ".",
+            "thousands_token": ",",
+            "decimal_places": 4,
+            "factoring_dimension": "depth",
+        }
+        return JSONResponse({"data": data, "meta": {}})
 
     async def get_settings(self, request: Request) -> Response:
         """The inventory settings."""
@@ -150,6 +163,10 @@ def _variant(item: Item) -> dict[str, Any]:
         "sku": item.sku,
         "sku_id": None if item.tracking != "variant" else 400 + item.variant_id,
         "inventory_level": item.level(1).onhand or 0,
+        "upc": item.barcode,
+        "gtin": "",
+        "weight": None,
+        "calculated_weight": item.grams / 1000,
     }
 
 

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
 
-from app.simulators.bigcommerce.orders import STATUSES, Line, Order, Shipment
+from app.simulators.bigcommerce.orders import PRICE, STATUSES, Line, Order, Shipment
 
-_PRICE = 10
+_PRICE = PRICE / 100
 
 
 def date(seconds: float) -> str:
@@ -21,7 +21,7 @@ def money(amount: float) -> str:
 
 def header(order: Order, base_url: str) -> dict[str, Any]:
     """An order without its lines."""
-    total = money(order.total * _PRICE)
+    subtotal, total, off = money(order.total * _PRICE), money(order.cost / 100), money(order.discount / 100)
     resource = f"/orders/{order.id}"
     zero = {
         name: money(0)
@@ -37,7 +37,8 @@ def header(order: Order, base_url: str) -> dict[str, Any]:
         "status_id": order.status_id,
         "status": STATUSES[order.status_id],
         **zero,
-        **{f"{name}_{tax}": total for name in ("subtotal", "total") for tax in ("ex_tax", "inc_tax")},
+        **{f"subtotal_{tax}": subtotal for tax in ("ex_tax", "inc_tax")},
+        **{f"total_{tax}": total for tax in ("ex_tax", "inc_tax")},
         "subtotal_tax": money(0),
         "total_tax": money(0),
         "is_tax_inclusive_pricing": False,
@@ -45,7 +46,7 @@ def header(order: Order, base_url: str) -> dict[str, Any]:
         "items_shipped": order.shipped,
         "payment_method": "Credit Card",
         "payment_provider_id": "",
-        "payment_status": "captured" if order.status_id in (2, 3, 8, 9, 10, 11) else "",
+        "payment_status": _payment_status(order),
         "refunded_amount": money(0),
         "order_is_digital": False,
         "store_credit_amount": money(0),
@@ -54,7 +55,7 @@ def header(order: Order, base_url: str) -> dict[str, Any]:
         "default_currency_code": "GBP",
         "staff_notes": order.staff_notes,
         "customer_message": order.customer_message,
-        "discount_amount": money(0),
+        "discount_amount": off,
         "coupon_discount": money(0),
         "shipping_address_count": 1,
         "is_deleted": False,
@@ -76,6 +77,12 @@ def header(order: Order, base_url: str) -> dict[str, Any]:
     ):
         shown[name] = {"url": f"{base_url}{resource}/{path}", "resource": f"{resource}/{path}"}
     return shown
+
+
+def _payment_status(order: Order) -> str:
+    if order.refunds:
+        return "refunded" if order.refunded >= order.cost else "partially refunded"
+    return "captured" if order.status_id in (2, 3, 8, 9, 10, 11) else ""
 
 
 def product(order: Order, line: Line) -> dict[str, Any]:
@@ -105,8 +112,8 @@ def product(order: Order, line: Line) -> dict[str, Any]:
         **dict.fromkeys(("width", "height", "depth"), "0.0000"),
         "quantity": line.quantity if line.odd is None else line.odd,
         "quantity_shipped": line.shipped,
-        "quantity_refunded": 0,
-        "is_refunded": False,
+        "quantity_refunded": line.refunded,
+        "is_refunded": 0 < line.quantity <= line.refunded,
         "wrapping_id": 1 if line.wrapping_message else 0,
         "wrapping_name": "Gift wrap" if line.wrapping_message else "",
         "wrapping_message": line.wrapping_message,

@@ -52,6 +52,9 @@ class Product:
 
     id: int
     code: str
+    barcode: str = ""
+    units_per_case: int | None = None
+    grams: float = 0.0
     materials: list[tuple["Product", int]] = field(default_factory=list)
 
     @property

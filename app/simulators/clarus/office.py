@@ -10,6 +10,7 @@ from app.simulators.clarus.automations import Automations
 from app.simulators.clarus.floor import Floor
 from app.simulators.clarus.model import Account, Carrier, CarrierService, Party, PickRequest
 from app.simulators.clarus.orderbook import Denied, OrderBook
+from app.simulators.clarus.receipts import ReceiptBook
 from app.simulators.clarus.stockroom import Stockroom
 
 
@@ -37,6 +38,7 @@ class Office(Protocol):
     account: Account
     stockroom: Stockroom
     book: OrderBook
+    receipts: ReceiptBook
     floor: Floor
     faults: Faults
     webhooks: Automations

@@ -240,6 +240,18 @@ class OrderBook:
         self._set(order, "PICK")
         self._journal.note("despatch taken back", order=order.upstream)
 
+    def relabel(self, order: GoodsOut, before: str, after: str) -> None:
+        """A tracking number is corrected; no event tells of it."""
+        found = [p for s in self.shipments_of(order.id) for p in self.packages_of(s.id) if p.tracking == before]
+        if not found:
+            raise Denied(f"goods out {order.reference} has no package with tracking number {before}")
+        for package in found:
+            package.tracking = after
+        for parcel in order.parcels:
+            if parcel["tracking"] == before:
+                parcel["tracking"] = after
+        self._journal.note("relabelled", order=order.upstream, before=before, after=after)
+
     def cancel(self, order: GoodsOut) -> None:
         """The cancel matrix of fact sheet 6.4: a draft or pending order is deleted, a completed one refused, all others give their stock back."""
         if order.status in ("DRAFT", "PENDING"):

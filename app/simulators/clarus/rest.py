@@ -13,6 +13,7 @@ from app.simulators.clarus.office import Missing, Office, answer, problem
 from app.simulators.clarus.orderbook import Denied
 from app.simulators.clarus.rest_automations import AutomationDesk
 from app.simulators.clarus.rest_orders import OrderDesk
+from app.simulators.clarus.rest_receipts import ReceiptDesk
 from app.simulators.clarus.rest_stock import StockDesk
 
 
@@ -25,6 +26,7 @@ class Rest:
     def routes(self, prefixes: Iterable[str]) -> list[Route]:
         """The routes, under each of the documented prefixes."""
         orders, stock, automations = OrderDesk(self._office), StockDesk(self._office), AutomationDesk(self._office)
+        receipts = ReceiptDesk(self._office)
         table: list[tuple[str, str, Callable[[Request, Any], Response]]] = [
             ("POST", "/goods_outs", orders.create_order),
             ("PATCH", "/goods_outs/{id:int}", orders.update_order),
@@ -32,6 +34,8 @@ class Rest:
             ("POST", "/goods_outs/{id:int}/cancel", orders.cancel_order),
             ("POST", "/goods_out_processes/process_picks_async", orders.process_picks),
             ("POST", "/goods_out_processes/short_order_lines", orders.short_lines),
+            ("POST", "/goods_in_receipts", receipts.create),
+            ("DELETE", "/goods_in_receipts/{id:int}", receipts.delete),
             ("POST", "/stocks/hold", stock.hold),
             ("POST", "/stocks/offhold", stock.offhold),
             ("POST", "/stocks/{id:int}/negative_adjustment", stock.lower),

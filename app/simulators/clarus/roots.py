@@ -10,6 +10,7 @@ from typing import Any
 from app.simulators.clarus.execute import Filter, Nested, Root, Where
 from app.simulators.clarus.model import iso
 from app.simulators.clarus.order_roots import order_roots, parcel_roots
+from app.simulators.clarus.receipt_roots import receipt_roots
 from app.simulators.clarus.schema import (
     CODED,
     ID_FIELDS,
@@ -28,17 +29,19 @@ from app.simulators.clarus.schema import (
 )
 
 
-def make_roots(tenant: Tenant, package_contents: str) -> Mapping[str, Root]:
-    """All roots. `package_contents` names what is undocumented: the field of a package that lists what is in it; empty for none."""
+def make_roots(tenant: Tenant, package_contents: str, product_weight: str, receipt_lines: str) -> Mapping[str, Root]:
+    """All roots. Three names are undocumented fields, empty for none: a package's that lists what is in it, a product's with its weight, a receipt's that lists
+    its lines."""
     return {
-        **_reference_roots(tenant),
+        **_reference_roots(tenant, product_weight),
         **_stock_roots(tenant),
         **order_roots(tenant),
         **parcel_roots(tenant, package_contents),
+        **receipt_roots(tenant, receipt_lines),
     }
 
 
-def _reference_roots(tenant: Tenant) -> dict[str, Root]:
+def _reference_roots(tenant: Tenant, product_weight: str) -> dict[str, Root]:
     account, stockroom = tenant.account, tenant.stockroom
 
     def products(where: Where) -> Iterable[Any]:
@@ -80,15 +83,16 @@ def _reference_roots(tenant: Tenant) -> dict[str, Root]:
             "ProductsFilterType",
             {
                 **CODED,
-                "barcode": nothing,
+                "barcode": lambda p: p.barcode or None,
                 "description": code_of,
                 "long_description": nothing,
                 "product_type": lambda p: "bill_of_materials" if p.materials else "standard",
-                "units_per_case": nothing,
+                "units_per_case": lambda p: p.units_per_case,
+                **({product_weight: lambda p: p.grams} if product_weight else {}),
             },
             {
                 "code": text_filter(code_of),
-                "barcode": text_filter(nothing),
+                "barcode": text_filter(lambda p: p.barcode),
                 "all_codes": text_filter(code_of),
                 "description": text_filter(code_of),
                 "account_id": id_filter(lambda p: account.id),

@@ -115,6 +115,33 @@ LINE: Final[Mapping[str, Rule]] = {
     **_CUSTOM,
 }
 
+RECEIPT: Final[Mapping[str, Rule]] = {
+    "account_id": _integer,
+    "warehouse_id": _integer,
+    "reference": _text(),
+    "supplier_id": _integer,
+    "expected_date_of_arrival": _time,
+    "actual_date_of_arrival": _time,
+    "notes": _text(),
+    "lines_changes": _list,
+    **_REFERENCES,
+    **_CUSTOM,
+}
+RECEIPT_REQUIRED: Final = ("account_id", "warehouse_id")
+
+RECEIPT_LINE: Final[Mapping[str, Rule]] = {
+    "product_id": _integer,
+    "expected_quantity": lambda value: number(value) and value >= 0,
+    "expected_configurations_quantity": lambda value: number(value) and value >= 0,
+    "stock_configuration": _one_of("unit", "case", "inner", "outer"),
+    "alt_line_number": _text(),
+    "alt_line_reference": _text(),
+    "alt_line_note": _text(),
+    "alt_product_code": _text(),
+    **_REFERENCES,
+    **_CUSTOM,
+}
+
 ADDRESS: Final[Mapping[str, Rule]] = {
     "name": _text(),
     **{f"address_{n}": _text(80) for n in range(1, 6)},

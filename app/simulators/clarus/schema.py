@@ -5,6 +5,7 @@ from typing import Any, Protocol
 from app.simulators.clarus.execute import Fields, Filter, Getter, Where
 from app.simulators.clarus.model import Account, Automation, Carrier, CarrierService, Party, PickRequest
 from app.simulators.clarus.orderbook import OrderBook
+from app.simulators.clarus.receipts import ReceiptBook
 from app.simulators.clarus.stockroom import Stockroom
 
 
@@ -14,6 +15,7 @@ class Tenant(Protocol):
     account: Account
     stockroom: Stockroom
     book: OrderBook
+    receipts: ReceiptBook
     carriers: dict[str, Carrier]
     services: dict[tuple[str, str], CarrierService]
     customers: dict[str, Party]

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -29,17 +29,19 @@ from app.simulators.clarus.model import (
 )
 from app.simulators.clarus.office import answer
 from app.simulators.clarus.orderbook import Denied, OrderBook
+from app.simulators.clarus.receipts import OUTCOMES, Outcome, ReceiptBook
 from app.simulators.clarus.rest import Rest
 from app.simulators.clarus.roots import make_roots
 from app.simulators.clarus.stockroom import Stockroom
-from app.simulators.contract import FloorSpeed, StepRefused, WarehouseOrder
+from app.simulators.contract import FloorSpeed, StepRefused, WarehouseOrder, WarehouseReturn
 
 
 class ClarusSimulator(Hosted):
     """One tenant with one account. Token lifetime and webhook lag (from, to) in seconds; `envelope` of webhook bodies, None for any of the three.
 
     `services` are carrier and service codes; `events` the webhooks that `notify_to` gives an address; `package_contents` names the field of a package that
-    lists what is in it, which is undocumented (empty: there is no such field).
+    lists what is in it, `product_weight` the field of a product with its weight in grams and `receipt_lines` the field of a receipt that lists its lines, all
+    undocumented (empty: there is no such field).
     """
 
     def __init__(
@@ -60,6 +62,8 @@ class ClarusSimulator(Hosted):
         services: Sequence[tuple[str, str]] = (),
         round_up: Mapping[str, int] | None = None,
         package_contents: str = "",
+        product_weight: str = "",
+        receipt_lines: str = "",
     ) -> None:
         super().__init__(name, seed)
         self.subdomain, self.token_lifetime = subdomain, token_lifetime
@@ -87,8 +91,13 @@ class ClarusSimulator(Hosted):
         self.stockroom.changed = self.webhooks.balance
         self.stockroom.event = self.webhooks.stock
         self.book.event = self.webhooks.order
-        self._package_contents = package_contents
-        self._roots = make_roots(self, package_contents)
+        self.receipts = ReceiptBook(self.stockroom, self.journal)
+        self._package_contents, self._product_weight, self._receipt_lines = (
+            package_contents,
+            product_weight,
+            receipt_lines,
+        )
+        self._roots = make_roots(self, package_contents, product_weight, receipt_lines)
         self.app = Starlette(
             routes=[
                 Route("/oauth/token", self._token, methods=["POST"]),
@@ -114,8 +123,8 @@ class ClarusSimulator(Hosted):
         await super().stop()
 
     def group(self, method: str, path: str) -> str:
-        """Goods outs count as orders, stocks and GraphQL as stock."""
-        if "/goods_out" in path:
+        """Goods outs and receipts count as orders, stocks and GraphQL as stock."""
+        if "/goods_" in path:
             return "orders"
         return "stock" if path == "/graphql" or "/stocks/" in path else "other"
 
@@ -179,6 +188,8 @@ class ClarusSimulator(Hosted):
             "client_secret": self._client[1],
             "account": self.account.code,
             "package_contents": self._package_contents,
+            "product_weight": self._product_weight,
+            "receipt_lines": self._receipt_lines,
             "automations": {str(a.id): f"{a.resource}.{a.event}" for a in self.automations.values()},
         }
 
@@ -194,6 +205,11 @@ class ClarusSimulator(Hosted):
     def add_bundle(self, sku: str, materials: Mapping[str, int]) -> None:
         """Create a bill of materials that is assembled on pick (S18): orders of it take its components."""
         self.stockroom.add_bundle(sku, materials)
+
+    def describe(self, sku: str, *, barcode: str = "", grams: float = 0.0, case: int | None = None) -> None:
+        """What the product's record says; `grams` of one each, `case`: eaches in a case."""
+        product = self.stockroom.products[sku]
+        product.barcode, product.grams, product.units_per_case = barcode, grams, case
 
     def add_service(self, carrier: str, service: str = "") -> None:
         """Create a carrier (empty: none) and one of its services."""
@@ -257,6 +273,10 @@ class ClarusSimulator(Hosted):
         """Take the despatch of a completed order back (S19)."""
         self._do(self.book.undespatch, self._order(upstream))
 
+    def relabel(self, upstream: str, before: str, after: str) -> None:
+        """Correct a tracking number of one order's packages."""
+        self._do(self.book.relabel, self._order(upstream), before, after)
+
     def short(self, upstream: str) -> None:
         """Give up what could not be allocated of one order."""
         order = self._order(upstream)
@@ -271,11 +291,35 @@ class ClarusSimulator(Hosted):
         """Somebody cancels the order in Clarus itself."""
         self._do(self.book.cancel, self._order(upstream))
 
+    def receive_return(self, upstream: str, lines: Sequence[tuple[str, int]]) -> None:
+        """Goods of an announced return of this order arrive: these, or all that are expected."""
+        self._do(self.receipts.receive, upstream, lines)
+
+    def inspect(self, upstream: str, lines: Sequence[tuple[str, int, Outcome]], rest: Outcome = "restock") -> None:
+        """What arrived of a return is inspected: these lines, or all of it with the outcome `rest`."""
+        self._do(self.receipts.inspect, upstream, lines, rest)
+
     # ---- the truth --------------------------------------------------------------------------------------------------------------------------
 
     def orders(self) -> Sequence[WarehouseOrder]:
         """All goods outs, deleted ones too."""
         return [self._shown(order) for order in (*self.book.orders.values(), *self.book.deleted)]
+
+    def returns(self) -> Sequence[WarehouseReturn]:
+        """All receipts."""
+        return [
+            WarehouseReturn(
+                upstream=receipt.upstream,
+                reference=receipt.reference,
+                status=receipt.status,
+                received=_sums((line.product.code, line.received) for line in receipt.lines),
+                inspected={
+                    outcome: _sums((line.product.code, line.inspected[outcome]) for line in receipt.lines)
+                    for outcome in OUTCOMES
+                },
+            )
+            for receipt in self.receipts.all.values()
+        ]
 
     def stock(self) -> Mapping[str, Mapping[str, Mapping[str, int]]]:
         """SKU to warehouse to {"available", "held"}."""
@@ -345,3 +389,10 @@ def _code(known: Mapping[str, Party], given: int | None) -> str:
 
 
 _NOTES = {"delivery": "delivery_notes", "packing": "packing_notes", "order": "order_notes", "pick": "pick_notes"}
+
+
+def _sums(lines: Iterable[tuple[str, int]]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for code, eaches in lines:
+        total[code] = total.get(code, 0) + eaches
+    return total

@@ -117,6 +117,16 @@ class Stockroom:
         self._book("released", "RELS", balance, booked, "released_from_hold")
         return booked
 
+    def take_back(self, balance: Balance, quantity: int) -> None:
+        """Goods of a return arrive: out of sale until they are inspected."""
+        self._put(balance, self._bays[balance.warehouse.code, "QA-01"], quantity, "held")
+        self._book("returned", "RCV", balance, quantity, "received")
+
+    def scrap(self, balance: Balance, quantity: int) -> None:
+        """Goods that are out of sale are thrown away."""
+        self._take(balance, quantity, status="held")
+        self._book("scrapped", "NADJ", balance, -quantity, "negatively_adjusted")
+
     def transfer(self, source: Balance, target: Balance, quantity: int) -> int:
         """Move between warehouses, at most what is available (its events are inferred). Returns what was booked."""
         booked = min(quantity, source.available)

@@ -27,6 +27,7 @@ from app.simulators.commercetools.documents import (
 )
 from app.simulators.commercetools.inventory import Entry, Inventory
 from app.simulators.commercetools.orders import Orders
+from app.simulators.commercetools.payments import Payments
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -43,10 +44,12 @@ class Api:
         orders: Orders,
         channels: Collection,
         types: Collection,
+        products: Collection,
+        payments: Payments,
     ) -> None:
-        self._project, self._client, self._faults = project, client, faults
+        self._project, self._client, self._faults, self._payments = project, client, faults, payments
         self._inventory, self._orders, self._channels, self._types = inventory, orders, channels, types
-        self._carts = Carts(orders)
+        self._products, self._carts = products, Carts(orders)
         self.tokens: dict[str, float] = {}
         p = "/{project}"
         routes = [
@@ -61,6 +64,7 @@ class Api:
             *self._collection("channels", channels, self._create_channel),
             *self._collection("types", types, self._create_type),
             self._route(f"{p}/types/{{id}}", "POST", self._update_type),
+            self._route(f"{p}/product-projections", "GET", self._query_products),
             self._route(f"{p}/orders", "GET", self._query_orders),
             self._route(f"{p}/orders", "POST", self._create_order),
             self._route(f"{p}/orders/import", "POST", self._import_order),
@@ -68,6 +72,8 @@ class Api:
             self._route(f"{p}/orders/order-number={{number}}", "POST", self._update_order),
             self._route(f"{p}/orders/{{id}}", "GET", self._get_order),
             self._route(f"{p}/orders/{{id}}", "POST", self._update_order),
+            self._route(f"{p}/payments/{{id}}", "GET", self._get_payment),
+            self._route(f"{p}/payments/{{id}}", "POST", self._update_payment),
             self._route(f"{p}/carts", "POST", self._create_cart),
         ]
         self.app = Starlette(routes=routes)
@@ -211,14 +217,30 @@ class Api:
             "inputHint": draft.get("inputHint", "SingleLine"),
         }
 
+    # ---- products ----------------------------------------------------------------------------------------------------------------------
+
+    async def _query_products(self, request: Request) -> Response:
+        return JSONResponse(Query.read(request.query_params.multi_items()).page(self._products.docs.values()))
+
     # ---- orders ------------------------------------------------------------------------------------------------------------------------
 
     async def _query_orders(self, request: Request) -> Response:
         query = Query.read(request.query_params.multi_items())
-        return JSONResponse(query.page(self._orders.docs.values()))
+        return JSONResponse(query.page(self._orders.docs.values(), lambda order: self._shown(request, order)))
 
     async def _get_order(self, request: Request) -> Response:
-        return JSONResponse(self._order(request))
+        return JSONResponse(self._shown(request, self._order(request)))
+
+    def _shown(self, request: Request, order: Doc) -> Doc:
+        return self._payments.shown(order, request.query_params.getlist("expand"))
+
+    async def _get_payment(self, request: Request) -> Response:
+        return JSONResponse(self._payments.get(request.path_params["id"]))
+
+    async def _update_payment(self, request: Request) -> Response:
+        payment = self._payments.get(request.path_params["id"])
+        self._payments.update(payment, await _body(request))
+        return JSONResponse(payment)
 
     async def _update_order(self, request: Request) -> Response:
         order, body = self._order(request), await _body(request)

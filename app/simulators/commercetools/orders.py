@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from app.simulators.base import Journal, now_ms
-from app.simulators.commercetools import fulfilment
+from app.simulators.commercetools import fulfilment, returns
 from app.simulators.commercetools.documents import (
     ApiError,
     Collection,
@@ -45,9 +45,27 @@ _MESSAGES = {
 }
 
 
+PRICE = 1000
+"""Of one unit, in cents and with tax, where nothing else is said."""
+
+
 def money(cents: int) -> Doc:
     """An amount of the project's one currency."""
     return {"type": "centPrecision", "currencyCode": "EUR", "centAmount": cents, "fractionDigits": 2}
+
+
+def _taxed(gross: int) -> Doc:
+    """A price with 20 % tax in it."""
+    net = round(gross / 1.2)
+    return {"totalNet": money(net), "totalGross": money(gross), "totalTax": money(gross - net), "taxPortions": []}
+
+
+def _totals(order: Mapping[str, Any]) -> Doc:
+    """What an order costs: its lines and its shipping, less what is taken off the whole."""
+    off = (order.get("discountOnTotalPrice") or {}).get("discountedAmount", {}).get("centAmount", 0)
+    shipping = (order.get("shippingInfo") or {}).get("price", {}).get("centAmount", 0)
+    total = sum(item["totalPrice"]["centAmount"] for item in order["lineItems"]) + shipping - off
+    return {"totalPrice": money(total), "taxedPrice": _taxed(total)}
 
 
 class Orders:
@@ -96,12 +114,11 @@ class Orders:
             raise duplicate("orderNumber", number)
         items = [self.line_item(draft) for draft in lines]
         taken = self._reserve(items, mode)
-        total = sum(item["totalPrice"]["centAmount"] for item in items)
         doc = self.factory.resource(
             **{
                 "lineItems": items,
                 "customLineItems": [],
-                "totalPrice": money(total),
+                **_totals({**fields, "lineItems": items}),
                 "inventoryMode": mode,
                 "shippingMode": "Single",
                 "shipping": [],
@@ -155,7 +172,7 @@ class Orders:
         sku, quantity = required(draft, "sku", str), required(draft, "quantity", int)
         product = self._product_ids.setdefault(sku, self.factory.id())
         price = draft.get("price") or {}
-        value = (price.get("value") or {}).get("centAmount", 1000)
+        value = (price.get("value") or {}).get("centAmount", PRICE)
         item = {
             "id": self.factory.id(),
             "productId": product,
@@ -165,6 +182,7 @@ class Orders:
             "price": {"id": self.factory.id(), "value": money(value)},
             "quantity": quantity,
             "totalPrice": money(value * quantity),
+            "taxedPrice": _taxed(value * quantity),
             "discountedPricePerQuantity": [],
             "perMethodTaxRate": [],
             "taxedPricePortions": [],
@@ -263,7 +281,7 @@ class Orders:
                 400, "InvalidOperation", "Order edits need the inventory mode None on the order and its lines."
             )
         doc["lineItems"] = [self.line_item(draft) for draft in lines]
-        doc["totalPrice"] = money(sum(item["totalPrice"]["centAmount"] for item in doc["lineItems"]))
+        doc.update(_totals(doc))
         self.factory.touch(doc)
         excerpt = {"totalPrice": doc["totalPrice"], "version": doc["version"]}
         result = {
@@ -306,8 +324,9 @@ class Orders:
             info = {"channel": self._channels.reference(channel), "syncedAt": action.get("syncedAt") or iso(now_ms())}
             doc["syncInfo"].append(info | ({"externalId": action["externalId"]} if "externalId" in action else {}))
             return []
-        if name in fulfilment.ACTIONS:
-            return fulfilment.ACTIONS[name](doc, action, self.factory)
+        for actions in (fulfilment.ACTIONS, returns.ACTIONS):
+            if name in actions:
+                return actions[name](doc, action, self.factory)
         raise ApiError(400, "InvalidInput", f"The update action '{name}' is not supported.")
 
     @staticmethod

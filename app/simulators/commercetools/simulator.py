@@ -14,7 +14,8 @@ from app.simulators.commercetools.api import Api
 from app.simulators.commercetools.destination import Destination, KafkaDestination, Subscription
 from app.simulators.commercetools.documents import ApiError, Collection, Doc, Factory, milliseconds
 from app.simulators.commercetools.inventory import Inventory
-from app.simulators.commercetools.orders import Orders, money
+from app.simulators.commercetools.orders import PRICE, Orders, money
+from app.simulators.commercetools.payments import Payments
 from app.simulators.contract import NewLine, NewOrder, OddLine, SoldLine, StepRefused, StorefrontOrder
 
 _NOTE, _GIFT = "deliveryNote", "giftMessage"
@@ -64,6 +65,7 @@ class CommercetoolsSimulator(Hosted):
         self.project = "drill"
         factory = Factory(self.rng)
         self._channels, self._types = Collection(factory, "channel"), Collection(factory, "type")
+        self._products = Collection(factory, "product")
         self.notifier = Notifier(name, seed, self.faults, self.journal, order_lag)
         self._subscription = Subscription(name, self.project, factory, self.notifier)
         self.inventory = Inventory(
@@ -88,9 +90,20 @@ class CommercetoolsSimulator(Hosted):
                 for field in (_NOTE, _GIFT)
             ],
         )
+        self.payments = Payments(random.Random(f"{seed}:{name}:payments"), factory, self.journal)
         client = (f"{name}-client", _SECRET)
         self._client = client
-        self._api = Api(self.project, client, self.faults, self.inventory, self._orders, self._channels, self._types)
+        self._api = Api(
+            self.project,
+            client,
+            self.faults,
+            self.inventory,
+            self._orders,
+            self._channels,
+            self._types,
+            self._products,
+            self.payments,
+        )
         self.app = self._api.app
         self._truth: dict[str, StorefrontOrder] = {}
         self._destination: dict[str, Any] = {}
@@ -100,7 +113,7 @@ class CommercetoolsSimulator(Hosted):
     def group(self, method: str, path: str) -> str:
         """As `Hosted.group`."""
         kind = path.removeprefix(f"/{self.project}/").partition("/")[0]
-        return {"inventory": "stock", "orders": "orders"}.get(kind, "other")
+        return {"inventory": "stock", "orders": "orders", "payments": "orders"}.get(kind, "other")
 
     def limit(self, request: Request) -> Response | None:
         """The project's own limit. Tokens come from another host, which has none."""
@@ -154,6 +167,16 @@ class CommercetoolsSimulator(Hosted):
                 self._channels.create(key=location, roles=["InventorySupply"])
             draft["supplyChannel"] = {"typeId": "channel", "key": location}
         self.inventory.create(draft)
+        if self._products.by_key(sku) is None:
+            master = {"id": 1, "sku": sku, "attributes": [], "prices": [], "images": []}
+            self._products.create(key=sku, name={"en": sku}, published=True, masterVariant=master, variants=[])
+
+    def describe(self, sku: str, *, barcode: str = "", grams: float = 0.0) -> None:
+        """What the catalogue says of a listing's SKU: the attributes `ean` and `weight`."""
+        product = self._products.get_key(sku)
+        values: Doc = {"ean": barcode, "weight": grams}
+        attributes = [{"name": name, "value": value} for name, value in values.items() if value]
+        product["masterVariant"]["attributes"] = attributes
 
     async def place(self, order: NewOrder) -> StorefrontOrder:
         """As `StorefrontSimulator.place`: tracked lines reserve on order, untracked ones have the mode None."""
@@ -165,16 +188,27 @@ class CommercetoolsSimulator(Hosted):
         lines = [self._draft(line) for line in order.lines]
         tracked = [line.get("inventoryMode") != "None" for line in lines]
         try:
-            doc = self._orders.place(self._header(number, order), lines, "ReserveOnOrder" if any(tracked) else "None")
+            doc = self._orders.place(
+                self._header(number, order, sum(line.qty for line in order.lines)),
+                lines,
+                "ReserveOnOrder" if any(tracked) else "None",
+            )
         except ApiError as error:
             raise StepRefused(f"{self.name}: order {number}: {error.message} {error.extra.get('skus', '')}") from error
-        sold = [SoldLine(line.sku, line.qty, is_tracked) for line, is_tracked in zip(order.lines, tracked, strict=True)]
+        sold = [
+            SoldLine(line.sku, line.qty, is_tracked, PRICE * line.qty)
+            for line, is_tracked in zip(order.lines, tracked, strict=True)
+        ]
         placed_at = milliseconds(doc["createdAt"])
-        truth = self._truth[number] = StorefrontOrder(doc["id"], number, placed_at, sold, order.paid)
+        truth = self._truth[number] = StorefrontOrder(
+            doc["id"], number, placed_at, sold, order.paid, discount=order.discount
+        )
         return truth
 
     async def pay(self, number: str) -> None:
         """As `StorefrontSimulator.pay`."""
+        for payment in self._doc(number)["paymentInfo"]["payments"]:
+            self.payments.charge(payment)
         self._change(number, {"action": "changePaymentState", "paymentState": "Paid"})
         self._truth[number].paid = True
 
@@ -186,7 +220,7 @@ class CommercetoolsSimulator(Hosted):
                 self._orders.replace_lines(doc, [{"sku": line.sku, "quantity": line.qty} for line in lines])
             except ApiError as error:
                 raise StepRefused(f"{self.name}: order {number}: {error.message}") from error
-            self._truth[number].lines = [SoldLine(line.sku, line.qty, False) for line in lines]
+            self._truth[number].lines = [SoldLine(line.sku, line.qty, False, PRICE * line.qty) for line in lines]
         if address is not None:
             self._change(number, {"action": "setShippingAddress", "address": _address(address)})
 
@@ -195,6 +229,25 @@ class CommercetoolsSimulator(Hosted):
         if self._doc(number)["orderState"] == "Cancelled":
             raise StepRefused(f"{self.name}: order {number} is cancelled already")
         self._change(number, {"action": "changeOrderState", "orderState": "Cancelled"})
+
+    async def send_back(self, number: str, lines: Sequence[NewLine]) -> bool:
+        """As `StorefrontSimulator.send_back`: return items that are advised."""
+        doc = self._doc(number)
+        items = []
+        for line in lines:
+            item = next((one for one in doc["lineItems"] if one["variant"]["sku"] == line.sku), None)
+            if item is None or item["quantity"] < line.qty:
+                raise StepRefused(f"{self.name}: order {number} has no {line.qty} of {line.sku}")
+            items.append({"lineItemId": item["id"], "quantity": line.qty, "shipmentState": "Advised"})
+        self._change(number, {"action": "addReturnInfo", "items": items})
+        return True
+
+    async def refund_by_hand(self, number: str, lines: Sequence[NewLine]) -> None:
+        """As `StorefrontSimulator.refund_by_hand`: a transaction of the payment; it says nothing of lines."""
+        (payment,) = self._doc(number)["paymentInfo"]["payments"]
+        for line in lines:
+            self.payments.refund_by_hand(payment, PRICE * line.qty)
+            self._truth[number].by_hand.append((line.sku, line.qty, PRICE * line.qty))
 
     async def set_stock(self, sku: str, qty: int, location: str = "") -> int:
         """As `StorefrontSimulator.set_stock`."""
@@ -219,21 +272,37 @@ class CommercetoolsSimulator(Hosted):
             truth.state, truth.shipments = fulfilment.state(doc), fulfilment.shipments(doc)
             truth.restocked = truth.order_id in self._orders.restocked
             truth.paid = doc.get("paymentState") == "Paid"
+            found = self.payments.refunds(doc)
+            truth.captured = self.payments.captured(doc)
+            truth.refunds = [one["amount"]["centAmount"] for one in found if one.get("interactionId")]
+            total = sum(one["amount"]["centAmount"] for one in found)
+            truth.refunded = f"{total / 100:.2f}"
+            if total and total >= truth.captured and truth.state != "cancelled":
+                truth.state = "refunded"
         return self._truth
 
     def quiet(self) -> bool:
         """As `StorefrontSimulator.quiet`."""
-        return not self.notifier.pending and not self.journal.under_way and not self.inventory.lagging()
+        return (
+            not self.notifier.pending
+            and not self.journal.under_way
+            and not self.inventory.lagging()
+            and not self.payments.busy
+        )
 
     # ---- helpers -----------------------------------------------------------------------------------------------------------------------
 
-    def _header(self, number: str, order: NewOrder) -> Doc:
+    def _header(self, number: str, order: NewOrder, units: int) -> Doc:
         fields: Doc = {
             "orderNumber": number,
             "paymentState": "Paid" if order.paid else "Pending",
             "shippingAddress": _address(order.address),
             "shippingInfo": self._shipping(order.shipping or "standard"),
         }
+        if order.discount:
+            fields["discountOnTotalPrice"] = {"discountedAmount": money(order.discount), "includedDiscounts": []}
+        amount = money(PRICE * units + fields["shippingInfo"]["price"]["centAmount"] - order.discount)
+        fields["paymentInfo"] = {"payments": [self.payments.create(number, amount, paid=order.paid)]}
         notes = {_NOTE: order.note, _GIFT: order.gift, **order.fields}
         for name in order.fields:
             self._define(name)
@@ -249,7 +318,7 @@ class CommercetoolsSimulator(Hosted):
             known.append({"name": name, "label": {"en": name}, "required": False, "type": {"name": "String"}})
 
     def _entered(self, number: str, order: NewOrder, lines: Sequence[OddLine]) -> StorefrontOrder:
-        doc = self._orders.enter(self._header(number, order), lines)
+        doc = self._orders.enter(self._header(number, order, sum(line.counted for line in lines)), lines)
         sold = [SoldLine(line.sku, line.counted, False) for line in lines]
         truth = StorefrontOrder(doc["id"], number, milliseconds(doc["createdAt"]), sold, order.paid)
         self._truth[number] = truth

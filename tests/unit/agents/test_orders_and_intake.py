@@ -1,7 +1,9 @@
 """The INTAKE and ORDERS agents over an engine in memory: where each record goes, in which order, and that a replay gives the same bytes."""
 
+from agents.holds import HoldRow, Holds, JudgedRow
 from agents.intake import Intake
 from agents.orders import Orders
+from agents.returns import Returns
 from schemas import catalogue as topics
 from schemas.catalogue import Topic
 from schemas.codec import Codecs
@@ -20,8 +22,11 @@ from schemas.records import (
     Watermark,
 )
 from tables.catalogue import Catalogue, Listing, Product
+from tables.mappings.force import OrdersForce
 from tables.orders.rows import OrderRow, WaitRow
 from tables.orders.rules import Rules
+from tables.returns.fold import ReturnRules
+from tables.returns.rows import OrderReturns
 from tests.support.engine import MemoryBatch, MemoryEngine, MemoryRecord, MemoryTable, Sent
 
 CODECS = Codecs()
@@ -51,12 +56,14 @@ def bodies(sent: list[Sent], topic: Topic) -> list[Record]:
 
 def orders_agent(engine: MemoryEngine) -> Orders:
     return Orders(
-        Rules(CATALOGUE, {}),
+        OrdersForce(Rules(CATALOGUE, {})),
         CODECS,
         MemoryTable("orders", OrderRow),
         MemoryTable("waits", WaitRow),
         place,
         engine.partitions,
+        Holds(MemoryTable("held", HoldRow), MemoryTable("judged", JudgedRow)),
+        Returns(ReturnRules(CATALOGUE), MemoryTable("returns", OrderReturns)),
     )
 
 

@@ -218,3 +218,64 @@ def test_a_store_may_hold_an_order_and_a_new_status_is_seen(status: int, hold: s
     found = snap(order(status_id=status))
     assert (bool(hold), unmapped) == (bool(found.hold), found.unmapped)
     assert hold in found.hold
+
+
+# ---- money ----------------------------------------------------------------------------------------------------------------------------------
+
+MONEY = {
+    "currency_code": "GBP",
+    "total_inc_tax": "26.9900",
+    "shipping_cost_inc_tax": "4.9900",
+    "payment_status": "captured",
+}
+
+
+def priced(number: int, total: str, quantity: int = 1) -> dict[str, Any]:
+    return line(id=number, quantity=quantity, total_inc_tax=total)
+
+
+def refund(number: int, amount: float, reason: str = "", declined: bool = False, **lines: int) -> dict[str, Any]:
+    items = [
+        {"item_type": "PRODUCT", "item_id": int(name[1:]), "quantity": n, "reason": reason} for name, n in lines.items()
+    ]
+    items = items or [{"item_type": "ORDER", "item_id": 1042, "reason": reason}]
+    payments = [{"id": 1, "amount": amount, "is_declined": declined}]
+    return {"id": number, "order_id": 1042, "total_amount": amount, "items": items, "payments": payments}
+
+
+def test_a_line_costs_what_the_customer_paid_for_it_after_the_orders_discount() -> None:
+    found = snap(order(**MONEY), priced(1, "20.0000", 2), priced(2, "5.0000"))
+    assert (found.currency, found.total, found.shipping_price, found.captured) == ("GBP", 2699, 499, 2699)
+    assert [one.price for one in found.lines] == [1760, 440]
+
+
+@pytest.mark.parametrize("status", ["authorized", "Pending", "void", "declined"])
+def test_a_payment_that_is_only_authorised_is_not_captured(status: str) -> None:
+    assert snap(order(**MONEY | {"payment_status": status}), priced(1, "20.0000")).captured == 0
+
+
+def test_refunds_are_summed_and_ours_is_known_by_the_mark_in_its_reason() -> None:
+    found = snapshot(
+        "bc",
+        order(**MONEY),
+        Parts([priced(1, "20.0000", 2)], []),
+        BigCommerceSettings(system="bigcommerce"),
+        tracked=(),
+        restocks=False,
+        refunds=[
+            refund(7, 8.8, "clarus-stream clarus-return-x-1: wrong size", _1=1),
+            refund(8, 1.5, "sorry"),
+            refund(9, 2.0, declined=True),
+        ],
+    )
+    assert found.refunded == 1030
+    assert [(one.key, one.amount, one.state, one.lines) for one in found.payments] == [
+        ("clarus-return-x-1", 880, "DONE", {"1": 1}),
+        ("", 150, "DONE", {}),
+        ("", 200, "FAILED", {}),
+    ]
+
+
+def test_an_order_without_amounts_tells_none() -> None:
+    found = snap(order(), line())
+    assert (found.currency, found.captured, found.refunded) == ("", None, None)

@@ -261,3 +261,82 @@ def test_what_the_states_say_beside_open_and_cancelled(
 ) -> None:
     found = snapshot("ct", settings(), order(**fields), {})
     assert (found.excluded is not None, bool(found.hold), found.unmapped) == (excluded, hold, unmapped)
+
+
+# ---- money and returns ----------------------------------------------------------------------------------------------------------------------
+
+
+def eur(cents: int) -> dict[str, Any]:
+    return {"type": "centPrecision", "currencyCode": "EUR", "centAmount": cents, "fractionDigits": 2}
+
+
+def taxed(gross: int) -> dict[str, Any]:
+    return {"totalNet": eur(round(gross / 1.2)), "totalGross": eur(gross), "taxPortions": []}
+
+
+def transaction(kind: str, cents: int, state: str = "Success", **more: Any) -> dict[str, Any]:
+    return {"id": f"{kind}-{cents}", "type": kind, "amount": eur(cents), "state": state} | more
+
+
+def paid(*transactions: dict[str, Any], **changed: Any) -> dict[str, Any]:
+    payment = {"typeId": "payment", "id": "p1", "obj": {"id": "p1", "version": 1, "transactions": list(transactions)}}
+    lines = [line("A", 3, totalPrice=eur(2500), taxedPrice=taxed(3000)), line("B", 1, totalPrice=eur(1000))]
+    return order(
+        lineItems=lines,
+        totalPrice=eur(3700),
+        taxedPrice=taxed(4100),
+        shippingInfo={"shippingMethodName": "van", "price": eur(400), "taxedPrice": taxed(500)},
+        paymentInfo={"payments": [payment]},
+        **changed,
+    )
+
+
+def test_a_line_costs_what_the_customer_paid_for_it_with_tax_and_its_share_of_the_orders_discount() -> None:
+    found = snapshot("ct", settings(), paid(), {})
+    assert (found.currency, found.digits, found.total, found.shipping_price) == ("EUR", 2, 4100, 500)
+    assert [one.price for one in found.lines] == [2700, 900]
+
+
+def test_captures_and_refunds_are_summed_by_what_became_of_them() -> None:
+    found = snapshot(
+        "ct",
+        settings(),
+        paid(
+            transaction("Authorization", 4100),
+            transaction("Charge", 4100),
+            transaction("Charge", 999, "Failure"),
+            transaction("Refund", 500, interactionId="clarus-return-x-1"),
+            transaction("Refund", 300, "Initial"),
+            transaction("Refund", 200, "Failure"),
+            transaction("Chargeback", 100),
+        ),
+        {},
+    )
+    assert (found.captured, found.refunded) == (4100, 900)
+    assert [(one.kind, one.state, one.key) for one in found.payments][2:4] == [
+        ("REFUND", "DONE", "clarus-return-x-1"),
+        ("REFUND", "PENDING", ""),
+    ]
+
+
+def test_payments_that_were_not_shown_are_not_known() -> None:
+    given = paid()
+    del given["paymentInfo"]["payments"][0]["obj"]
+    found = snapshot("ct", settings(), given, {})
+    assert (found.captured, found.refunded, found.payments) == (None, None, [])
+    assert snapshot("ct", settings(), order(), {}).currency == ""
+
+
+def test_a_return_is_named_by_its_first_item_and_open_until_it_is_settled() -> None:
+    def item(id: str, shipment: str, payment: str, **more: Any) -> dict[str, Any]:
+        states = {"shipmentState": shipment, "paymentState": payment}
+        return {"id": id, "lineItemId": "line-A", "quantity": 1, "createdAt": CREATED, **states, **more}
+
+    infos = [
+        {"items": [item("1", "Advised", "NonRefundable")], "returnTrackingId": "T", "returnDate": CREATED},
+        {"items": [item("2", "BackInStock", "Refunded", key="k")]},
+    ]
+    first, second = snapshot("ct", settings(), order(returnInfo=infos), {}).returns
+    assert (first.return_id, first.open, first.tracking, first.at) == ("1", True, "T", from_iso(CREATED))
+    assert [(one.line_id, one.units, one.item_id) for one in first.lines] == [("line-A", 1, "1")]
+    assert (second.return_id, second.open) == ("k", False)

@@ -123,6 +123,13 @@ def test_the_read_number_rises_and_a_lost_row_does_not_start_below_its_past() ->
     assert first < second < rebuilt
 
 
+def test_only_the_first_read_of_a_row_is_whole() -> None:
+    row = ReadRow("S")
+    reads.expect(row, "gone")
+    assert [level.whole for level in reads.tell(row, joint({"a": LINE}), {}, (), 5_000, clean=True)] == [True]
+    assert [level.whole for level in reads.tell(row, joint({"a": LINE}), {}, (), 6_000, clean=True)] == [False]
+
+
 @given(st.integers(0, 3 * CHUNK + 1))
 def test_long_reads_come_in_chunks_with_the_balances_in_the_last(count: int) -> None:
     lines = {f"o{n}": LINE for n in range(count)}

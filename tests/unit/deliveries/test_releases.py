@@ -165,6 +165,43 @@ def test_a_cancel_that_was_refused_leaves_the_order_at_the_warehouse() -> None:
     ]
 
 
+def test_a_command_that_is_not_newer_is_answered_again() -> None:
+    """ORDERS lost its row: the new one counts from the storefront's version and may come to the number that was answered before."""
+    row = made()
+    assert not rules.want_release(row, release(), 10)
+    assert isinstance(rules.next_step(row, 10), Report)
+    assert [(one.status, one.ordered) for one in rules.report(row, "")] == [("PENDING", {"S": 2})]
+    rules.want_cancel(row, cancel(), 20)
+    rules.found(row, [PENDING], 20, UNKNOWN, 20)
+    rules.begin(row, Cancel(), 20)
+    assert [one.status for one in rules.cancelled(row, "DELETED", "", 30)] == ["DELETED"]
+    assert not rules.want_cancel(row, cancel(), 40) and isinstance(rules.next_step(row, 40), Report)
+    assert [one.status for one in rules.report(row, "")] == ["DELETED"] and not rules.pending(row)
+
+
+def test_look_ups_of_others_do_not_put_a_cancel_off_that_is_to_be_tried_again() -> None:
+    row = made()
+    rules.want_cancel(row, cancel(), 10)
+    rules.found(row, [PENDING], 10, UNKNOWN, 10)
+    rules.begin(row, Cancel(), 10)
+    rules.unknown(row, 20)
+    rules.found(row, [PENDING], 1_000, UNKNOWN, 1_000)
+    until = row.next_at
+    assert until > 1_000
+    for now in range(1_100, until, 100):
+        rules.found(row, [PENDING], now, UNKNOWN, now)
+    assert isinstance(rules.next_step(row, until), Cancel)
+
+
+def test_a_repeated_command_changes_nothing_of_a_request_under_way() -> None:
+    row = creating()
+    row.looks = 3
+    rules.unknown(row, 10)
+    until = row.next_at
+    assert not rules.want_release(row, release(), 20)
+    assert row.intent is not None and row.next_at == until
+
+
 def test_what_somebody_amends_at_the_warehouse_is_told_with_all_goods_outs_of_the_reference() -> None:
     row = made()
     (told,) = rules.found(row, [AtWarehouse("7", "PENDING", "MAIN", {"S": 1, "T": 1})], 10, UNKNOWN, 10)

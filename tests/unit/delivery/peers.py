@@ -20,14 +20,17 @@ from app.connectors.contract import (
     Priority,
     RateHint,
     ShownOrder,
+    ShownPayments,
     StockAnswer,
     StockReading,
     StockRequest,
 )
 from app.connectors.errors import OutcomeUnknown, PeerError, Refused
-from schemas.records import OrderSnapshot, ReleaseOrder, ShipParcel
+from schemas.records import AnnounceReturn, OrderSnapshot, Payment, ReleaseOrder, SettleReturn, ShipParcel
 from tables.catalogue import Listing
 from tables.deliveries.peers import PeerKind
+from tables.deliveries.receipts import SeenReceipt
+from tables.deliveries.refunds import Refund
 from tables.deliveries.shipments import AtStorefront, Extent, lines_of
 
 Fate = AnswerKind | None
@@ -38,6 +41,7 @@ class ScriptedStorefront:
     """Quantities by listing id. `fates` say per write request what becomes of each row, `landed` whether an UNKNOWN one had its effect."""
 
     order_resolution_ms = 0
+    keeps_returns = True
 
     def __init__(self, kind: PeerKind, quantities: Mapping[str, int], now: Callable[[], int]) -> None:
         self.kind, self.now = kind, now
@@ -69,6 +73,11 @@ class ScriptedStorefront:
         self.ship_fates: deque[PeerError | None] = deque()
         self.extents: list[Extent] = []
         self.unknown_orders: set[str] = set()
+        self.captured = 1000
+        self.refunds: dict[str, list[Payment]] = {}
+        self.refunded: list[Refund] = []
+        self.refund_fates: deque[PeerError | None] = deque()
+        self.settled: list[SettleReturn] = []
         self.looks = 0
 
     async def read_stock(self, listings: Sequence[Listing], priority: Priority) -> Mapping[str, StockReading]:
@@ -161,6 +170,30 @@ class ScriptedStorefront:
     async def settle(self, order_id: str, extent: Extent, priority: Priority) -> None:
         self.extents.append(extent)
 
+    async def payments(self, order_id: str, priority: Priority) -> ShownPayments | None:
+        if self.away is not None:
+            raise self.away
+        self.looks += 1
+        if order_id in self.unknown_orders:
+            return None
+        return ShownPayments(self.captured, list(self.refunds.get(order_id, [])))
+
+    async def refund(self, command: SettleReturn, step: Refund, shown: ShownPayments, priority: Priority) -> int:
+        self.refunded.append(step)
+        await self.gate.wait()
+        fate = self.refund_fates.popleft() if self.refund_fates else None
+        if fate is None or (isinstance(fate, OutcomeUnknown) and self.lands):
+            made = Payment(
+                payment_id=f"r{len(self.refunded)}", kind="REFUND", state="DONE", amount=step.amount, key=step.key
+            )
+            self.refunds.setdefault(command.order_id, []).append(made)
+        if fate is not None:
+            raise fate
+        return step.amount
+
+    async def settle_return(self, command: SettleReturn, priority: Priority) -> None:
+        self.settled.append(command)
+
     async def probe(self) -> list[Finding]:
         return self.findings
 
@@ -197,6 +230,8 @@ class ScriptedWarehouse:
         self.picks: list[str] = []
         self.pick_fates: deque[PeerError | None] = deque()
         self.cancels: list[GoodsOut] = []
+        self.receipts: dict[str, list[SeenReceipt]] = {}
+        self.announced: list[tuple[AnnounceReturn, str]] = []
         self.changes: set[str] = set()
         self.asked = 0
         self.findings: list[Finding] = []
@@ -283,6 +318,23 @@ class ScriptedWarehouse:
         if left:
             self.orders[order.reference] = left
         return "DELETED"
+
+    async def find_returns(
+        self, returns: Sequence[AnnounceReturn], priority: Priority
+    ) -> Mapping[str, Sequence[SeenReceipt]]:
+        if self.away is not None:
+            raise self.away
+        return {one.reference: list(self.receipts.get(one.reference, [])) for one in returns}
+
+    async def announce_return(self, given: AnnounceReturn, warehouse: str, priority: Priority) -> str:
+        self.announced.append((given, warehouse))
+        fate = self.create_fates.popleft() if self.create_fates else None
+        if fate is None or self.lands:
+            made = SeenReceipt(f"receipt-{len(self.announced)}", "ANNOUNCED")
+            self.receipts.setdefault(given.reference, []).append(made)
+        if fate is not None:
+            raise fate
+        return f"receipt-{len(self.announced)}"
 
     async def changes_since(self, cursor: str, priority: Priority) -> tuple[set[str], str]:
         if self.away is not None:

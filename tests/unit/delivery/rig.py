@@ -21,9 +21,12 @@ from tables.deliveries.pauses import PauseRow
 from tables.deliveries.peers import PeerKind
 from tables.deliveries.polls import PollRow
 from tables.deliveries.reads import ReadRow
+from tables.deliveries.receipts import ReceiptRow
+from tables.deliveries.refunds import RefundRow
 from tables.deliveries.releases import ReleaseRow
 from tables.deliveries.shipments import ShipmentRow
 from tables.deliveries.troubles import TroubleRow
+from tables.deliveries.work import AtWorkRow, DueRow
 from tables.reconciliation import DifferenceRow, SweepRow
 from tests.support.engine import MemoryEngine, MemoryRecord, MemoryTable
 from tests.unit.delivery.peers import ScriptedStorefront, ScriptedWarehouse
@@ -70,12 +73,16 @@ class Rig:
             MemoryTable("releases", ReleaseRow),
             MemoryTable("fetches", FetchRow),
             MemoryTable("shipments", ShipmentRow),
+            MemoryTable("receipts", ReceiptRow),
+            MemoryTable("refunds", RefundRow),
             MemoryTable("polls", PollRow),
             MemoryTable("troubles", TroubleRow),
             MemoryTable("pauses", PauseRow),
             MemoryTable("modes", ModeRow),
             MemoryTable("sweeps", SweepRow),
             MemoryTable("differences", DifferenceRow),
+            MemoryTable("due", DueRow),
+            MemoryTable("at_work", AtWorkRow),
         )
         self.storefront = ScriptedStorefront(kind, {f"shop//c{n}": 10 for n in range(skus)}, now_ms)
         self.warehouse = ScriptedWarehouse()

@@ -12,6 +12,7 @@ from click import Group
 from click.testing import CliRunner
 
 from app import operations
+from app.audit import cli as audit
 from app.cli import cli
 from app.config import load
 from app.doctor import checks
@@ -49,7 +50,7 @@ def test_make_targets_named_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_commands_named_exist(page: Path) -> None:
-    for line in re.findall(r"clarus-stream ((?:[a-z]+ ?)+)", page.read_text(encoding="utf-8")):
+    for line in re.findall(r"clarus-stream ((?:[a-z]+(?:-[a-z]+)* ?)+)", page.read_text(encoding="utf-8")):
         words = line.split()
         if words and words[0] in cli.list_commands(None):  # type: ignore[arg-type]
             command = cli.get_command(None, words[0])  # type: ignore[arg-type]
@@ -81,6 +82,8 @@ def test_every_command_explains_itself_with_an_example() -> None:
         ["shadow"],
         ["go-live"],
         ["go-shadow"],
+        ["audit"],
+        *(["mappings", name] for name in ("list", "check", "import", "export", "what-if")),
     ):
         shown = CliRunner().invoke(cli, [*words, "--help"])
         assert shown.exit_code == 0, words
@@ -91,7 +94,7 @@ def test_the_operations_pages_commands_are_taken_as_they_stand(tmp_path: Path, m
     """Each is run against a configuration with its names: a command would be written, an explanation asks a worker that is not there."""
     text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     commands = [line for block in re.findall(r"```\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
-    assert len(commands) == 27
+    assert len(commands) == 31
     sent: list[tuple[str, str]] = []
 
     def send(_: Settings, command: OperatorCommand) -> str:
@@ -119,6 +122,9 @@ def test_the_operations_pages_commands_are_taken_as_they_stand(tmp_path: Path, m
     monkeypatch.setattr(act, "send_all", lambda _, found: [send(_, one) for one in found])
     monkeypatch.setattr(doctor, "diagnose", lambda *args, **options: checks.Report())
     monkeypatch.setattr(replay, "run", lambda *args: report.Report("", [report.PartitionReport(0)], True))
+    monkeypatch.setattr(audit, "mapped", Settings.catalogue)
+    monkeypatch.setattr(audit.run, "compare", lambda *args: audit.Audit())
+    monkeypatch.setattr(audit.run, "tell", lambda *args: None)
     monkeypatch.setenv("CLARUS_STREAM__OPS__PORT", "9")
     config = shop(tmp_path, SHOP)
     for line in commands:
@@ -129,7 +135,11 @@ def test_the_operations_pages_commands_are_taken_as_they_stand(tmp_path: Path, m
         if words[1] in ("why", "reconciliation", "shadow", "go-live", "go-shadow"):
             assert isinstance(done.exception, Problem), line
             assert "cannot be" in done.exception.lines[0]
-        elif words[1:3] in (["exceptions", "list"], ["exceptions", "show"]) or words[1] in ("doctor", "replay"):
+        elif words[1:3] in (["exceptions", "list"], ["exceptions", "show"]) or words[1] in (
+            "doctor",
+            "replay",
+            "audit",
+        ):
             assert done.exit_code == 0, (line, done.output)
         else:
             assert done.exit_code == 0, (line, done.output)

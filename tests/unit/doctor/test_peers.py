@@ -8,15 +8,14 @@ import pytest
 from app.connectors.contract import Finding, Priority, RateHint
 from app.connectors.errors import ReadOnly
 from app.connectors.http import READ
-from app.doctor import peers
 from app.doctor.peers import LookingTransport, budget, of_finding, skew
 
 
-def transport(per_second: float = 1_000) -> LookingTransport:
+def transport(per_second: float = 1_000, most: int = 60) -> LookingTransport:
     client = httpx.AsyncClient(
         transport=httpx.MockTransport(lambda request: httpx.Response(200, headers={"X-Left": "7"}))
     )
-    found = LookingTransport("bc", 5, per_second, client=client)
+    found = LookingTransport("bc", 5, per_second, most=most, client=client)
     found.rate_hint = lambda response: RateHint(remaining=int(response.headers["X-Left"]))
     return found
 
@@ -32,9 +31,8 @@ async def test_what_would_write_does_not_leave() -> None:
     assert (looking.requests, looking.hint) == (2, RateHint(remaining=7))
 
 
-async def test_a_peer_is_asked_so_many_times_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(peers, "MOST_REQUESTS", 3)
-    looking = transport()
+async def test_a_peer_is_asked_so_many_times_at_most() -> None:
+    looking = transport(most=3)
     for _ in range(3):
         await looking.request("GET", "http://peer/x", priority=Priority.SWEEP)
     with pytest.raises(ReadOnly, match="at most 3 requests"):

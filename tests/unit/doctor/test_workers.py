@@ -111,3 +111,12 @@ def test_how_long_the_oldest_work_waits_is_the_most_of_a_channels_classes() -> N
     assert b"# TYPE clarus_stream_oldest_pending_seconds gauge" in metrics.render("worker"), (
         "a worker calls it otherwise"
     )
+
+
+def test_mappings_that_are_not_in_force_are_named() -> None:
+    status: dict[str, Any] = {"version": "1.2", "engine": ENGINE, "channels": {}}
+    told = judge("w", {**status, "mappings": {"version": 3, "records": 12, "left_out": []}}, {})
+    assert [(r.check, r.state, r.detail) for r in told[1:]] == [("mappings", "ok", "version 3, 12 records")]
+    left = ["sku gone//1: there is no channel 'gone'; allowed: bc"]
+    [_, lost] = judge("w", {**status, "mappings": {"version": 3, "records": 12, "left_out": left}}, {})
+    assert lost.state == "warn" and left[0] in lost.detail and "remove: true" in lost.remedy

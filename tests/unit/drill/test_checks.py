@@ -1,6 +1,7 @@
 """Every check: when it holds, when it fails, and that a failure names the entity and both sides."""
 
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any
 
 from app.drill.checks import (
@@ -12,6 +13,7 @@ from app.drill.checks import (
     no_order_lost,
     no_oversell,
     nothing_unaccounted,
+    refund_once,
     run_checks,
     stock_equals_model,
 )
@@ -20,7 +22,7 @@ from app.drill.model import Offers, truth_of
 from app.drill.topics import OpenedException
 from app.settings import PolicySettings
 from app.simulators.base import Notification
-from app.simulators.contract import StorefrontOrder, WarehouseOrder
+from app.simulators.contract import StorefrontOrder, WarehouseOrder, WarehouseReturn
 from tests.unit.drill.support import drill_file, goods_out, sold
 
 STOCK = {"A": {"MAIN": 20, "NORTH": 4}, "B": {"MAIN": 9}}
@@ -297,3 +299,65 @@ def test_checks_outside_the_present_scope_check_nothing() -> None:
         "budget_respected",
         "nothing_unaccounted",
     ]
+
+
+# ---- refunds --------------------------------------------------------------------------------------------------------------------------------
+
+WHOLE = dict.fromkeys(("restock", "quarantine", "scrap"), Fraction(1))
+
+
+def returned(upstream: str, **inspected: dict[str, int]) -> WarehouseReturn:
+    found = {outcome: inspected.get(outcome, {}) for outcome in WHOLE}
+    return WarehouseReturn(upstream, f"{upstream}:r", "completed", {}, found)
+
+
+def refunds(order: StorefrontOrder, *returns: WarehouseReturn, exceptions: Any = (), **more: Any) -> Check:
+    given = evidence(orders={"ct": [order]}, exceptions=exceptions)
+    given.returns, given.shares = {f"ct:{order.order_id}": list(returns)}, WHOLE
+    for name, value in more.items():
+        setattr(given, name, value)
+    return refund_once(given)
+
+
+def paid_order(*refunds: int, by_hand: tuple[tuple[str, int, int], ...] = (), discount: int = 0) -> StorefrontOrder:
+    order = sold("1", ("A", 3), ("B", 1), state="shipped")
+    for line in order.lines:
+        line.price = 1000 * line.qty
+    order.captured, order.discount = 4500 - discount, discount
+    order.refunds, order.by_hand = list(refunds), list(by_hand)
+    return order
+
+
+def test_an_inspected_return_is_refunded_at_what_its_units_cost() -> None:
+    back = returned("ct:1", restock={"A": 1}, scrap={"A": 1})
+    assert refunds(paid_order(2000), back).as_dict() == {"ok": True, "checked": 1, "failed": []}
+    assert refunds(paid_order(1000, 1000), back).ok
+    assert not refunds(paid_order(1000), back).ok
+    assert not refunds(paid_order(2000, 2000), back).ok
+    assert refunds(paid_order(1950, discount=100), back).ok
+    assert not refunds(paid_order(2000, discount=100), back).ok
+    assert refunds(paid_order(1500), back, shares=WHOLE | {"scrap": Fraction(1, 2)}).ok
+
+
+def test_nothing_is_refunded_without_an_inspection_or_before_it() -> None:
+    assert refunds(paid_order()).as_dict() == {"ok": True, "checked": 0, "failed": []}
+    assert not refunds(paid_order(1000), returned("ct:1")).ok
+    back = returned("ct:1", restock={"A": 1})
+    assert refunds(paid_order(1000), back, first={"ct:N1": (5, 6)}).ok
+    assert not refunds(paid_order(1000), back, first={"ct:N1": (6, 5)}).ok
+    assert not refunds(paid_order(1000), back, first={"ct:N1": (0, 5)}).ok
+
+
+def test_what_a_person_refunded_is_not_owed_again_and_never_more_than_was_paid() -> None:
+    back = returned("ct:1", restock={"A": 2})
+    assert refunds(paid_order(1000, by_hand=(("A", 1, 1000),)), back).ok
+    assert not refunds(paid_order(2000, by_hand=(("A", 1, 1000),)), back).ok
+    assert refunds(paid_order(2000, by_hand=(("B", 1, 1000),)), back).ok
+    assert not refunds(paid_order(2000, by_hand=(("B", 3, 3000),)), back).ok
+
+
+def test_an_exception_excuses_what_could_not_be_refunded_and_nothing_else() -> None:
+    said = [OpenedException("refund_mismatch", "ct:N1", "finance", "open", "detail")]
+    back = returned("ct:1", restock={"A": 1})
+    assert refunds(paid_order(), back, exceptions=said).ok
+    assert not refunds(paid_order(3000), back, exceptions=said).ok

@@ -93,7 +93,8 @@ def test_an_unknown_field_is_refused_by_name_place_and_what_is_allowed() -> None
             "qty is 0; allowed: a positive or negative quantity",
         ),
         ("{at: 1s, wms: {allocate: {order: A1}}}", "no step places an order 'A1'"),
-        ("{at: 1s, wms: {inspect: {order: A1}}}", "returns come with a later version"),
+        ("{at: 1s, wms: {inspect: {order: A1}}}", "no step places an order 'A1'"),
+        ("{at: 1s, return: {channel: ct, id: A9, lines: [{sku: A, qty: 1}]}}", "no step places an order 'A9' at ct"),
         (
             "{at: 1s, channel: {set_stock: {channel: bc, sku: A, qty: 1}}}",
             "there is no listing of bc with SKU 'A'; allowed: A-CASE",

@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections.abc import Mapping
 
 from app.drill.file import DrillFile, KillStep
 from app.drill.load import Shoppers, checkout
@@ -23,6 +24,9 @@ async def _kill(step: KillStep) -> None:
 async def _live(channel: str) -> None: ...
 
 
+async def _authorise(order_key: str, name: str, lines: Mapping[str, int]) -> None: ...
+
+
 async def _freeze(seconds: float) -> None:
     raise StepRefused(f"frozen for {seconds}")
 
@@ -42,7 +46,7 @@ async def play(file: DrillFile, filled: bool = True) -> tuple[Peers, Player]:
             if stock.held:
                 peers.clarus.hold(product.sku, warehouse, stock.held)
     peers.opening = len(peers.clarus.journal.entries)
-    player = Player(file, peers, _kill, _freeze, _live)
+    player = Player(file, peers, _kill, _freeze, _live, _authorise)
     await player.play(time.monotonic())
     return peers, player
 
@@ -177,7 +181,12 @@ async def test_going_live_fails_where_the_peer_was_written_to_before() -> None:
     peers.storefronts["bc"].journal.calls.append(Call(0, "other", "GET", "/v2/store", 200))
     peers.storefronts["bc"].journal.calls.append(Call(0, "other", "POST", "/oauth/token", 200))
     again = Player(
-        drill_file(channels=channels, steps=[{"at": 0, "go_live": {"channel": "bc"}}]), peers, _kill, _freeze, _live
+        drill_file(channels=channels, steps=[{"at": 0, "go_live": {"channel": "bc"}}]),
+        peers,
+        _kill,
+        _freeze,
+        _live,
+        _authorise,
     )
     await again.play(time.monotonic())
     [failed] = by_index(again)

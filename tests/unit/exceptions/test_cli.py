@@ -91,7 +91,7 @@ def test_people_are_told_what_mends_it(config: str) -> None:
     shown = run(config, "list", "--type", "stuck_order").output
     assert "stuck_order:bc-us:1003" in shown and "Enter, free or cancel" in shown
     one = run(config, "show", "unmapped_sku:bc-us:1001").output
-    assert "look first at" in one and "products" in one
+    assert "look first at" in one and "mappings import" in one
     assert "exceptions list" in str(run(config, "show", "unmapped_sku:nobody").exception)
 
 

@@ -7,6 +7,7 @@ from app.engine.murmur import partition_of
 from schemas import catalogue as topics
 from schemas.codec import Codecs
 from schemas.records import (
+    AuthoriseReturn,
     ChannelMode,
     Event,
     ExceptionCommand,
@@ -152,3 +153,40 @@ def test_a_command_about_an_exception_goes_to_whoever_holds_it(action: str) -> N
 def test_a_command_about_an_exception_that_nobody_holds_is_set_aside(holder: str) -> None:
     sent, batch = about(holder)
     assert sent == [] and len(batch.dead) == 1
+
+
+def authorise(target: str = "bc:1001", name: str = "R-1", **lines: int) -> tuple[list[tuple[str, Record]], MemoryBatch]:
+    engine = MemoryEngine(partitions=4)
+    agent = Operations(CATALOGUE, ["ct", "bc"], "clarus", CODECS, lambda channel: partition_of(channel, 4))
+    body = OperatorCommand(
+        action="authorise_return", target=target, actor="kim", reason="wrong size", holder=name, lines=lines
+    )
+    event = Event(event_id="e", occurred_at=5, received_at=6, source="operator", body=body)
+    record = MemoryRecord(target.encode(), CODECS[topics.OPERATIONS_COMMANDS].encode(event), 0)
+    batch = engine.fold(agent.fold, 0, topics.OPERATIONS_COMMANDS.name, [record])
+    return [(f"{one.topic}/{one.key}", CODECS[one.topic].decode(one.value).body) for one in engine.sent], batch
+
+
+def test_a_return_goes_to_its_order() -> None:
+    found, _ = authorise(M1=2)
+    given = AuthoriseReturn(return_id="R-1", lines={"M1": 2}, actor="kim", reason="wrong size")
+    assert found == [("orders.events/bc:1001", given)]
+
+
+@pytest.mark.parametrize(
+    ("target", "name", "lines", "words"),
+    [
+        ("nowhere:1", "R-1", {"M1": 1}, "no order of a channel"),
+        ("bc", "R-1", {"M1": 1}, "no order of a channel"),
+        ("bc:1001", "", {"M1": 1}, "needs its name"),
+        ("bc:1001", "R-1", {}, "lines of at least 1 unit"),
+        ("bc:1001", "R-1", {"M1": 0}, "lines of at least 1 unit"),
+    ],
+)
+def test_a_return_that_nobody_can_take_in_is_set_aside_with_the_reason(
+    target: str, name: str, lines: dict[str, int], words: str
+) -> None:
+    found, batch = authorise(target, name, **lines)
+    assert found == []
+    [(_, reason)] = batch.dead
+    assert words in reason

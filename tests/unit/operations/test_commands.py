@@ -13,6 +13,7 @@ from app import operations
 from app.cli import cli
 from app.config import load
 from app.errors import Problem
+from app.returns.cli import read_lines
 from app.settings import Settings
 from schemas.codec import Codecs
 from schemas.records import OperatorCommand
@@ -52,7 +53,9 @@ def command(action: str, target: str) -> OperatorCommand:
 @pytest.mark.parametrize("target", ["bc-us", "clarus", "000123", "GIFT"])
 def test_the_record_is_keyed_by_its_target_and_says_where_it_lies(settings: Settings, target: str) -> None:
     producer = FakeProducer()
-    assert operations.send(settings, command("pause", target), producer) == "operations.commands:3:17"
+    assert (
+        operations.send(settings, command("pause", target), producer, Settings.catalogue) == "operations.commands:3:17"
+    )
     [(topic, value, key)] = producer.records
     assert (topic, key) == ("operations.commands", target.encode())
     assert Codecs()[topic].decode(value).body == command("pause", target)
@@ -62,7 +65,7 @@ def test_the_record_is_keyed_by_its_target_and_says_where_it_lies(settings: Sett
 def test_an_unknown_target_is_refused_with_near_names(settings: Settings) -> None:
     producer = FakeProducer()
     with pytest.raises(Problem, match=r"bc-eu is neither a channel nor a SKU .*near it: .*bc-us") as caught:
-        operations.send(settings, command("pause", "bc-eu"), producer)
+        operations.send(settings, command("pause", "bc-eu"), producer, Settings.catalogue)
     assert caught.value.status == 2
     assert producer.records == []
 
@@ -70,7 +73,7 @@ def test_an_unknown_target_is_refused_with_near_names(settings: Settings) -> Non
 def test_a_broker_that_refuses_is_one_line_and_nothing_is_claimed(settings: Settings) -> None:
     producer = FakeProducer(KafkaError._MSG_TIMED_OUT)
     with pytest.raises(Problem, match="broker:9092 did not take the command"):
-        operations.send(settings, command("resync", "000123"), producer)
+        operations.send(settings, command("resync", "000123"), producer, Settings.catalogue)
 
 
 def test_the_command_line_writes_who_and_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,3 +96,52 @@ def test_a_reason_must_be_given() -> None:
     done = CliRunner().invoke(cli, ["pause", "bc-us"])
     assert done.exit_code == 2
     assert "--reason" in done.output
+
+
+def test_a_return_is_authorised_with_its_lines_and_a_name_to_repeat_it_by(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[OperatorCommand] = []
+
+    def send(settings: Settings, body: OperatorCommand) -> str:
+        sent.append(body)
+        return "operations.commands:0:1"
+
+    monkeypatch.setattr("app.returns.cli.send", send)
+    words = ["returns", "authorise", "bc-us:1001", "--line", "A=1", "--line", "A=1", "--line", "B=C=3"]
+    words += ["--reason", "too small", "--actor", "kim", "--config", str(shop(tmp_path))]
+    done = CliRunner().invoke(cli, [*words, "--name", "R-7"])
+    assert done.exit_code == 0, done.output
+    (body,) = sent
+    assert (body.action, body.target, body.holder, body.actor) == ("authorise_return", "bc-us:1001", "R-7", "kim")
+    assert body.lines == {"A": 2, "B=C": 3}
+    assert "return R-7" in done.output
+    CliRunner().invoke(cli, words)
+    assert sent[1].holder not in ("", "R-7")
+
+
+@pytest.mark.parametrize("line", ["A", "A=", "A=0", "=1", "A=x"])
+def test_a_line_that_cannot_be_read_is_said(line: str) -> None:
+    with pytest.raises(Problem, match="write SKU=UNITS"):
+        read_lines((line,))
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("nowhere:1", "nowhere is no channel"),
+        ("bc-us", "names no order"),
+        ("ct-eu:1", "ct-eu has returns of its own: authorise it there"),
+    ],
+)
+def test_a_return_that_cannot_be_raised_here_is_refused_with_the_remedy(
+    tmp_path: Path, target: str, words: str
+) -> None:
+    settings = load(shop(tmp_path), {}).settings
+    body = OperatorCommand(
+        action="authorise_return", target=target, actor="kim", reason="r", holder="R-1", lines={"A": 1}
+    )
+    producer = FakeProducer()
+    with pytest.raises(Problem, match=words):
+        operations.send(settings, body, producer)
+    assert producer.records == []

@@ -10,8 +10,10 @@ from prometheus_client import Gauge, Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
 from agents.delivery import Delivery
+from agents.holds import HoldRow, Holds, JudgedRow
 from agents.intake import Intake
 from agents.orders import Orders
+from agents.returns import Returns
 from app import metrics
 from app.exposition import REGISTRIES, Process
 from app.measures import WorkerMeasures
@@ -28,8 +30,11 @@ from schemas.records import (
     WarehouseOrder,
 )
 from tables.catalogue import Catalogue
+from tables.mappings.force import OrdersForce
 from tables.orders.rows import OrderRow, WaitRow
 from tables.orders.rules import Rules
+from tables.returns.fold import ReturnRules
+from tables.returns.rows import OrderReturns
 from tests.support.engine import MemoryEngine, MemoryRecord, MemoryTable
 from tests.unit.delivery.rig import Rig, now_ms, until
 
@@ -100,12 +105,14 @@ def test_every_record_is_done_superseded_or_failed() -> None:
     codecs, engine, measures = Codecs(), MemoryEngine(), WorkerMeasures()
     intake = Intake({"shop": parse}, codecs, lambda _: 0, measures)
     orders = Orders(
-        Rules(Catalogue([], [], []), {}),
+        OrdersForce(Rules(Catalogue([], [], []), {})),
         codecs,
         MemoryTable("orders", OrderRow),
         MemoryTable("waits", WaitRow),
         lambda _: 0,
         4,
+        Holds(MemoryTable("held", HoldRow), MemoryTable("judged", JudgedRow)),
+        Returns(ReturnRules(Catalogue([], [], [])), MemoryTable("returns", OrderReturns)),
         measures,
     )
 

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from agents.availability import Availability, StockTables
+from agents.availability import Availability, PartitionState, StockTables
 from schemas import catalogue as topics
 from schemas.codec import Codecs
 from schemas.records import Event, Record, StockTarget
+from tables.stock.rows import OrderLines
 from tests.unit.stock.memory import MUG, baseline, level, line, read_back, rules, watermark
 
 CODECS = Codecs()
@@ -74,14 +75,17 @@ class OneBatch:
         return False
 
 
+def tables() -> StockTables:
+    return StockTables(*map(Table, ("stock", "stock_lines", "watermarks", "sweeps", "differences")))
+
+
 class Worker:
     """Batches of one partition, one after the other."""
 
     def __init__(self) -> None:
         self.rows: dict[str, dict[str, Any]] = {}
         self.offset = 0
-        names = ("stock", "stock_lines", "watermarks", "sweeps", "differences")
-        self.agent = Availability(rules(), CODECS, StockTables(*map(Table, names)), {"shop": 7}.__getitem__)
+        self.agent = Availability(rules(), CODECS, tables(), {"shop": 7}.__getitem__)
 
     def __call__(self, *bodies: Record | bytes) -> OneBatch:
         records = []
@@ -153,6 +157,15 @@ def test_a_correction_goes_out_under_its_own_key() -> None:
 def test_component_stock_goes_to_the_bundles_partition() -> None:
     (one,) = of(Worker()(level(1, 10)), topics.INVENTORY_EVENTS)
     assert (one[1], one[2], one[3].body.component) == ("BOX", None, "MUG")
+
+
+def test_the_orders_of_a_product_are_not_those_of_one_whose_code_begins_with_it() -> None:
+    batch = OneBatch({}, [])
+    state = PartitionState(batch, tables())
+    for sku, reference in (("MUG", "shop:1"), ("MUG", "shop:2"), ("MUG/RED", "shop:3"), ("MUG2", "shop:4")):
+        state.put_lines(sku, reference, OrderLines())
+    assert list(state.references("MUG")) == ["shop:1", "shop:2"]
+    assert list(state.references("MUG/RED")) == ["shop:3"]
 
 
 def test_a_replay_gives_the_same_records() -> None:

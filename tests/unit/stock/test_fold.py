@@ -81,6 +81,15 @@ def test_the_same_sale_in_the_level_changes_nothing() -> None:
     assert ledger(level(2, 7, 0, reflected("1", 3))) == []
 
 
+def test_of_what_a_whole_read_does_not_name_nothing_is_out() -> None:
+    """The reader lost its row; the pick list of order 1 was cancelled meanwhile, order 3 is over."""
+    ledger = adopted(rules(), main=10)
+    ledger(line("1", 3), line("2", 1), line("3", 1))
+    ledger(level(2, 5, 0, reflected("1", 3), reflected("2", 1), reflected("3", 1, closed=True)))
+    assert targets(ledger(level(3, 8, 0, reflected("2", 1), whole=True))) == []
+    assert sum(ledger.mug.demand.values()) == 3
+
+
 def test_a_cancelled_order_raises_what_was_offered() -> None:
     ledger = adopted(rules())
     ledger(line("1", 3))

@@ -10,7 +10,8 @@ from app.config import load
 from app.engine.murmur import partition_of
 from app.errors import Problem
 from app.settings import Settings
-from app.why.inputs import FIRST_WINDOW, last_inputs
+from app.why.inputs import last_inputs
+from app.why.log import FIRST_WINDOW
 from schemas.codec import Codecs
 from schemas.records import Event
 from tests.support.files import shop
@@ -117,7 +118,7 @@ def test_further_back_where_the_end_holds_too_few(settings: Settings) -> None:
 
 def test_the_time_is_kept_and_what_was_found_till_then_is_shown(settings: Settings) -> None:
     ticks = iter(range(1_000_000))
-    tail = last_inputs(settings, "000123", 5, 30, Log(end=1_000_000, every=1_900), lambda: float(next(ticks)))
+    tail = last_inputs(settings, "000123", 5, 5, Log(end=1_000_000, every=1_900), lambda: float(next(ticks)))
     assert 1 <= len(tail.inputs) < 5
     assert not tail.whole
 

@@ -27,9 +27,12 @@ from tables.deliveries.pauses import PauseRow
 from tables.deliveries.peers import Bounds, PeerKind
 from tables.deliveries.polls import PollRow
 from tables.deliveries.reads import ReadRow
+from tables.deliveries.receipts import ReceiptRow
+from tables.deliveries.refunds import RefundRow
 from tables.deliveries.releases import ReleaseRow
 from tables.deliveries.shipments import ShipmentRow
 from tables.deliveries.troubles import TroubleRow
+from tables.deliveries.work import AtWorkRow, DueRow
 from tables.explain.report import Answer
 from tables.reconciliation import DifferenceRow, SweepRow
 from tables.stock.rows import Line, ListingState, OrderLines, Rules, SkuRow, WatermarkRow
@@ -59,12 +62,16 @@ TABLES = ExplainedTables(
         MemoryTable("releases", ReleaseRow),
         MemoryTable("fetches", FetchRow),
         MemoryTable("shipments", ShipmentRow),
+        MemoryTable("receipts", ReceiptRow),
+        MemoryTable("refunds", RefundRow),
         MemoryTable("polls", PollRow),
         MemoryTable("troubles", TroubleRow),
         MemoryTable("pauses", PauseRow),
         MemoryTable("modes", ModeRow),
         MemoryTable("sweeps", SweepRow),
         MemoryTable("differences", DifferenceRow),
+        MemoryTable("due", DueRow),
+        MemoryTable("at_work", AtWorkRow),
     ),
 )
 BOUNDS: Mapping[str, Bounds] = MappingProxyType({"ct": Bounds(0, 0, 0, 0), "bc": Bounds(0, 0, 0, 0)})

@@ -1,0 +1,230 @@
+"""`GET /why/order/{key}` and `/why/order-lines/{reference}` of a worker: what lies in its own partitions about an order, read inside cycles.
+
+It changes nothing. Whose partition a piece lies in is part of the answer: the command line asks the other workers for the rest.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import Final
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from agents.availability import StockTables
+from agents.delivery import DeliveryTables
+from agents.emit import Place
+from app.connectors import CLARUS
+from app.engine.api import Context, Engine, Table
+from app.settings import ProductSettingsTree
+from app.why.look import look
+from tables.deliveries import pauses, releases, shipments
+from tables.deliveries.modes import ModeRow
+from tables.deliveries.troubles import OWNERS
+from tables.explain import ledger, order
+from tables.explain.order_report import Call, Counted, Open, OrderAnswer
+from tables.explain.report import Lines, Part, Waiting
+from tables.orders.references import reference_of
+from tables.orders.rows import OrderRow, WaitRow
+
+SECONDS: Final = 5.0
+WAITS_AT_MOST: Final = 10_000
+"""Despatches without their order that are looked through for this one's time."""
+SKUS_AT_MOST: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class OrderTables:
+    """The tables that the story of an order is read from."""
+
+    orders: Table[OrderRow]
+    waits: Table[WaitRow]
+    stock: StockTables
+    delivery: DeliveryTables
+
+
+@dataclass(slots=True)
+class _Delivery:
+    """What one channel's partition has of the order."""
+
+    calls: list[Call]
+    exceptions: list[Open]
+    awaits: list[Waiting]
+    known: bool
+    known_to: int = 0
+
+
+class OrderStories:
+    """One worker's stories. `starts`: every channel, and whether it starts in shadow."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        tables: OrderTables,
+        starts: Mapping[str, bool],
+        settings: ProductSettingsTree,
+        worker: str,
+        place: Place,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._engine, self._tables, self._starts = engine, tables, starts
+        self._settings, self._worker, self._place, self._clock = settings, worker, place, clock
+
+    def routes(self) -> list[Route]:
+        """For the operators' server."""
+        return [
+            Route("/why/order/{key:path}", self._show),
+            Route("/why/order-lines/{reference:path}", self._show_lines),
+        ]
+
+    async def _show(self, request: Request) -> Response:
+        key = request.path_params["key"]
+        channel, _, order_id = key.partition(":")
+        if not order_id or channel not in self._starts or channel == CLARUS:
+            return JSONResponse(
+                {"error": f"{key[:200]}: an order key is CHANNEL:ID, with a channel of this worker"}, 404
+            )
+        return await _in_time(self.order(channel, order_id))
+
+    async def _show_lines(self, request: Request) -> Response:
+        skus = sorted(set(request.query_params.getlist("sku")))[:SKUS_AT_MOST]
+        return await _in_time(self.lines(request.path_params["reference"], skus))
+
+    async def order(self, channel: str, order_id: str) -> OrderAnswer:
+        """Everything this worker owns about the order, but for its lines in the ledger."""
+        key, reference = f"{channel}:{order_id}", reference_of(channel, order_id)
+        parts: list[Part] = []
+        calls: list[Call] = []
+        exceptions: list[Open] = []
+        awaits: list[Waiting] = []
+        home = self._place(key)
+        rows = await look(self._engine, home, lambda context: self._row(context, key))
+        parts.append(Part("order", home, rows is not None))
+        row, early_due = rows or (None, 0)
+        known = row is not None
+        if row is not None:
+            exceptions, awaits = order.exceptions(row), order.awaits(row, early_due)
+        names = {key} | ({row.entity} if row is not None else set())
+        shops = await look(
+            self._engine, self._place(channel), lambda context: self._storefront(context, channel, order_id, names)
+        )
+        parts.append(Part(f"channel {channel}", self._place(channel), shops is not None))
+        released = await look(
+            self._engine, self._place(CLARUS), lambda context: self._warehouse(context, reference, names)
+        )
+        parts.append(Part(f"channel {CLARUS}", self._place(CLARUS), released is not None))
+        for one in (released, shops):
+            if one is not None:
+                calls, exceptions = [*calls, *one.calls], [*exceptions, *one.exceptions]
+                awaits, known = [*awaits, *one.awaits], known or one.known
+        return OrderAnswer(
+            key=key,
+            worker=self._worker,
+            at=self._now(),
+            parts=parts,
+            known=known,
+            head=order.head(row) if row is not None else None,
+            exceptions=exceptions,
+            calls=calls,
+            parcels=order.parcels(row) if row is not None else [],
+            skus=order.skus(row) if row is not None else [],
+            orders_known_to=shops.known_to if shops is not None else 0,
+            awaits=awaits,
+        )
+
+    async def lines(self, reference: str, skus: Collection[str]) -> Counted:
+        """By SKU, the order's lines that count against stock, of the SKUs that lie here."""
+        by_partition: dict[int, list[str]] = {}
+        for sku in skus:
+            by_partition.setdefault(self._place(sku), []).append(sku)
+        parts: list[Part] = []
+        lines: dict[str, Lines] = {}
+        for partition, here in sorted(by_partition.items()):
+            found = await look(self._engine, partition, partial(self._counted, reference=reference, skus=here))
+            parts += [Part(f"lines of {sku}", partition, found is not None) for sku in here]
+            lines |= found or {}
+        return Counted(parts, lines)
+
+    def _now(self) -> int:
+        return int(self._clock() * 1000)
+
+    # ---- inside a cycle ----
+
+    def _row(self, context: Context, key: str) -> tuple[OrderRow | None, int]:
+        row = context.get(self._tables.orders, key)
+        due = 0
+        if row is not None and row.snapshot is None:
+            for name, wait in islice(context.scan(self._tables.waits), WAITS_AT_MOST):
+                if wait.order_key == key:
+                    due = int(name.partition("/")[0])
+                    break
+        return row, due
+
+    def _storefront(self, context: Context, channel: str, order_id: str, names: set[str]) -> _Delivery:
+        tables, now = self._tables.delivery, self._now()
+        rows = [row for _, row in context.scan(tables.shipments, shipments.prefix(channel, order_id))]
+        awaits = order.shipment_awaits(rows, self._settings.delivery.despatch_level)
+        awaits = [*self._held(context, channel, awaits), *awaits]
+        fetch = context.get(tables.fetches, f"{channel}/{order_id}")
+        if fetch is not None:
+            waits = f"a notification named it {(now - fetch.asked_at) // 1000} s ago: it is to be fetched"
+            awaits.append(Waiting("delivery", waits))
+        numbers = {f"{channel}:{row.command.number}" for row in rows if row.command is not None}
+        poll = context.get(tables.polls, channel)
+        return _Delivery(
+            [order.shipment_call(row) for row in rows],
+            self._troubles(context, channel, names | numbers),
+            awaits,
+            bool(rows) or fetch is not None,
+            poll.watermark if poll is not None else 0,
+        )
+
+    def _warehouse(self, context: Context, reference: str, names: set[str]) -> _Delivery:
+        row = context.get(self._tables.delivery.releases, reference)
+        calls, awaits = list[Call](), list[Waiting]()
+        if row is not None:
+            unknown = max(self._settings.delivery.create_unknown, self._settings.bounds.late_max)
+            calls.append(order.release_call(row, CLARUS))
+            awaits = order.release_awaits(row, unknown, self._now())
+            if releases.pending(row):
+                awaits = [*self._held(context, CLARUS, awaits), *awaits]
+        return _Delivery(calls, self._troubles(context, CLARUS, names), awaits, row is not None)
+
+    def _held(self, context: Context, channel: str, awaits: list[Waiting]) -> list[Waiting]:
+        """What stands in the way of anything that is to be written there."""
+        if not awaits:
+            return []
+        tables, found = self._tables.delivery, list[Waiting]()
+        pause = pauses.in_force(lambda key: context.get(tables.pauses, key), channel, pauses.WHOLE)
+        if pause is not None:
+            found.append(Waiting("resume", f"{channel} is paused by {pause.words}: nothing is written"))
+        mode: ModeRow | None = context.get(tables.modes, channel)
+        if mode.shadow if mode is not None else self._starts[channel]:
+            found.append(Waiting("go-live", f"{channel} is in shadow: nothing is written"))
+        return found
+
+    def _troubles(self, context: Context, channel: str, names: set[str]) -> list[Open]:
+        keys = [f"{channel}/{kind}:{name}" for kind in OWNERS for name in sorted(names)]
+        rows = [context.get(self._tables.delivery.troubles, key) for key in keys]
+        return order.troubles(row for row in rows if row is not None)
+
+    def _counted(self, context: Context, reference: str, skus: Collection[str]) -> dict[str, Lines]:
+        found: dict[str, Lines] = {}
+        for sku in skus:
+            row = context.get(self._tables.stock.lines, f"{sku}/{reference}")
+            if row is not None:
+                found[sku] = ledger.open_lines([(reference, row)], len(row.lines))
+        return found
+
+
+async def _in_time(answer: Awaitable[msgspec.Struct]) -> Response:
+    try:
+        async with asyncio.timeout(SECONDS):
+            return Response(msgspec.json.encode(await answer), media_type="application/json")
+    except TimeoutError:
+        return JSONResponse({"error": f"the worker finished no cycle within {SECONDS:g} s: see /status"}, 503)

@@ -1,0 +1,277 @@
+"""The durable row of one part of a return at its storefront and its rules: refunded once, never above what was paid, whoever refunded it. Pure.
+
+No storefront has an idempotency key for refunds. So the order's payments are read before anything is written, an intent is committed before a request leaves,
+and one whose outcome is unknown is looked for until it is found or cannot land any more. Ours are known by our mark; what somebody else gave back for the same
+units, or without saying for what, is taken off. Times are our milliseconds, amounts minor units.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from schemas.records import Payment, RefundLine, RefundOutcome, RefundState, SettleReturn
+from tables.money import words
+from tables.returns.fold import KEY
+
+_LOOK_FIRST: Final = 250
+_LOOK_LONGEST: Final = 15_000
+_PROVIDER_LONGEST: Final = 60_000
+
+
+class RefundIntent(msgspec.Struct, array_like=True, frozen=True):
+    """A refund that was committed before it left; `ours`: what we had refunded before it."""
+
+    at: int
+    version: int
+    ours: int
+
+
+class RefundRow(msgspec.Struct, array_like=True):
+    """One part. `version` is the newest command's, `answered` the newest one whose outcome the ORDERS agent knows.
+
+    `settled`: the money is right for that command; it is answered when the return's own states at the storefront are so too. `covered` says which of other
+    people's refunds this part counts: by payment id an amount, by payment id and line id units. `failed` are attempts of ours that the provider declined,
+    `sure` is what the storefront took from us, shown or not.
+    """
+
+    channel: str
+    order_id: str
+    return_id: str
+    part: int
+    command: SettleReturn | None = None
+    version: int = 0
+    answered: int = 0
+    settled: int = 0
+    intent: RefundIntent | None = None
+    refund_id: str = ""
+    amount: int = 0
+    by_hand: int = 0
+    covered: dict[str, int] = {}
+    failed: int = 0
+    sure: int = 0
+    attempts: int = 0
+    looks: int = 0
+    next_at: int = 0
+    since: int = 0
+    caused_at: int = 0
+
+    @property
+    def key(self) -> str:
+        """Key of the row."""
+        return f"{prefix(self.channel, self.order_id)}{self.return_id}/{self.part}"
+
+
+def prefix(channel: str, order_id: str) -> str:
+    """What the keys of one order's rows begin with."""
+    return f"{channel}/{order_id}/"
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """`begin`, commit, refund it."""
+
+    key: str
+    amount: int
+    lines: tuple[RefundLine, ...]
+    shipping: int
+    ours: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Everything went back: `amount` by us, `by_hand` by others."""
+
+    amount: int
+    by_hand: int
+    refund_id: str
+    covered: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """It cannot be refunded: a person must look."""
+
+    detail: str
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Look again then: a request may still land, or the payment provider still works on it."""
+
+    until: int
+
+
+Step = Refund | Settled | Refuse | Wait
+
+
+def want(row: RefundRow, command: SettleReturn, now: int) -> bool:
+    """What is wanted of the part. False where the command is not newer. An intent whose outcome is open survives."""
+    if command.version <= row.version:
+        return False
+    row.command, row.version = command, command.version
+    row.since = row.since or now
+    row.attempts, row.next_at = 0, now
+    return True
+
+
+def pending(row: RefundRow) -> bool:
+    """Is an answer still owed?"""
+    return row.answered < row.version
+
+
+# ---- what to do next ------------------------------------------------------------------------------------------------------------------------
+
+
+def next_step(
+    row: RefundRow,
+    captured: int,
+    shown: Sequence[Payment],
+    siblings: Sequence[RefundRow],
+    looked_at: int,
+    late: int,
+    now: int,
+) -> Step:
+    """What to do about one part, given the order's payments as a look that began at `looked_at` showed them.
+
+    `siblings` are the order's other rows: what they count is not this part's. `late`: how long a lost request may still land.
+    """
+    command = row.command
+    assert command is not None  # noqa: S101 - a row is made by its first command
+    wanted = command.shipping + sum(line.amount for line in command.lines)
+    if not wanted:
+        return Settled(0, 0, "", {})
+    mine = [one for one in shown if one.kind == "REFUND" and one.key == command.key]
+    gone = [one for one in mine if one.state != "FAILED"]
+    ours, failed = sum(one.amount for one in gone), len(mine) - len(gone)
+    intent = row.intent
+    landed = intent is None or ours > intent.ours or failed > row.failed
+    if intent is not None and not landed and looked_at < intent.at + late:
+        return Wait(min(looked_at + _look_wait(row), intent.at + late))
+    if failed > row.failed:
+        return Refuse("the payment provider declined it", failed)
+    if ours < row.sure:
+        return Wait(now + _look_wait(row))
+    foreign = [one for one in shown if one.kind == "REFUND" and one.state != "FAILED" and not one.key.startswith(KEY)]
+    lines, covered, by_hand = _cover(command, foreign, siblings)
+    rest = command.shipping + sum(line.amount for line in lines) - ours
+    for one in foreign:
+        if rest <= 0 or one.lines:
+            continue
+        step = min(rest, one.amount - sum(sibling.covered.get(one.payment_id, 0) for sibling in siblings))
+        if step > 0:
+            covered[one.payment_id] = step
+            rest, by_hand = rest - step, by_hand + step
+    if rest <= 0:
+        if any(one.state == "PENDING" for one in gone):
+            return Wait(now + min(_PROVIDER_LONGEST, _LOOK_FIRST * 2 ** min(row.looks, 8)))
+        return Settled(ours, by_hand, ", ".join(one.payment_id for one in gone), covered)
+    back = sum(one.amount for one in shown if one.kind != "CHARGE" and one.state != "FAILED")
+    if rest > captured - back:
+        return Refuse(_above(command, rest, captured, back), failed)
+    return Refund(command.key, rest, tuple(lines), command.shipping, ours)
+
+
+def _cover(
+    command: SettleReturn, foreign: Sequence[Payment], siblings: Sequence[RefundRow]
+) -> tuple[list[RefundLine], dict[str, int], int]:
+    """The lines without the units that others refunded, which refunds those were, and what they were worth."""
+    lines: list[RefundLine] = []
+    covered: dict[str, int] = {}
+    by_hand = 0
+    for line in command.lines:
+        left = line.units
+        for one in foreign:
+            name = f"{one.payment_id}/{line.line_id}"
+            free = one.lines.get(line.line_id, 0) - sum(sibling.covered.get(name, 0) for sibling in siblings)
+            step = min(left, free)
+            if step > 0:
+                covered[name] = step
+                left -= step
+        amount = line.amount * left // line.units
+        by_hand += line.amount - amount
+        if left:
+            lines.append(RefundLine(line_id=line.line_id, units=left, amount=amount))
+    return lines, covered, by_hand
+
+
+def _above(command: SettleReturn, rest: int, captured: int, back: int) -> str:
+    def shown(amount: int) -> str:
+        return words(amount, command.currency, command.digits)
+
+    if not captured:
+        return "the storefront shows no captured payment"
+    return f"{shown(rest)} would be above what was paid: {shown(captured)} captured, {shown(back)} given back already"
+
+
+def begin(row: RefundRow, step: Refund, now: int) -> None:
+    """An attempt: the caller commits the row before the request leaves."""
+    row.attempts += 1
+    row.looks = 0
+    row.intent = RefundIntent(now, row.version, step.ours)
+
+
+# ---- answers --------------------------------------------------------------------------------------------------------------------------------
+
+
+def accepted(row: RefundRow, amount: int, now: int) -> None:
+    """The storefront took so much of it: looks say what became of it, and until one shows it nothing more is asked for."""
+    row.sure = amount + (row.intent.ours if row.intent is not None else 0)
+    row.intent, row.next_at = None, now
+
+
+def settled(row: RefundRow, step: Settled) -> None:
+    """A look showed that everything went back."""
+    row.intent, row.settled = None, row.version
+    row.amount, row.by_hand, row.refund_id, row.covered = step.amount, step.by_hand, step.refund_id, step.covered
+
+
+def refused(row: RefundRow, detail: str, failed: int | None = None) -> list[RefundOutcome]:
+    """It is not refunded: over until a newer command. Where one is there already, that one is tried."""
+    intent, row.intent = row.intent, None
+    row.failed, row.sure = row.failed if failed is None else failed, 0
+    if intent is not None and intent.version < row.version:
+        return []
+    row.answered, row.since, row.caused_at = row.version, 0, 0
+    return [_outcome(row, "REFUSED", detail)]
+
+
+def not_sent(row: RefundRow, wait: int, now: int) -> None:
+    """It certainly had no effect: look and try again after `wait`."""
+    row.intent, row.next_at = None, now + wait
+
+
+def unknown(row: RefundRow, now: int) -> None:
+    """It may have had its effect: the intent stays, look-ups follow."""
+    row.next_at = now + _look_wait(row)
+
+
+def waited(row: RefundRow, until: int) -> None:
+    """A look did not show the end of it yet."""
+    row.looks += 1
+    row.next_at = until
+
+
+def answer(row: RefundRow) -> RefundOutcome:
+    """The outcome of the newest command, which is settled."""
+    row.answered, row.since, row.caused_at = row.version, 0, 0
+    return _outcome(row, "SETTLED", "")
+
+
+def _outcome(row: RefundRow, state: RefundState, detail: str) -> RefundOutcome:
+    return RefundOutcome(
+        return_id=row.return_id,
+        part=row.part,
+        version=row.version,
+        state=state,
+        amount=row.amount,
+        by_hand=row.by_hand,
+        refund_id=row.refund_id,
+        detail=detail,
+    )
+
+
+def _look_wait(row: RefundRow) -> int:
+    return int(min(_LOOK_LONGEST, _LOOK_FIRST * 2 ** min(row.looks, 6)))
