@@ -87,7 +87,7 @@ HELD = {
     "no lines": (entered(), "payment_hold", "no lines"),
     "negative quantity": (entered(OddLine("MUG", 2), OddLine("CARD", -1)), "unit_mismatch", "quantity -1 is below 0"),
     "fractional quantity": (entered(OddLine("MUG", 1.5)), "unit_mismatch", "quantity 1.5 is no whole number"),
-    "quantity beyond reason": (entered(OddLine("MUG", 1e18)), "unit_mismatch", "beyond reason"),
+    "quantity beyond reason": (entered(OddLine("MUG", 2e9)), "unit_mismatch", "beyond reason"),
     "one line twice": (entered(OddLine("MUG", 1, id="7"), OddLine("MUG", 1, id="7")), "unit_mismatch", "there twice"),
     "unknown SKU": (bought(NewLine("GHOST", 1), NewLine("MUG", 1)), "unmapped_sku", "GHOST"),
     "no SKU": (entered(OddLine("", 1)), "unmapped_sku", "(none)"),
