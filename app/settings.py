@@ -335,6 +335,19 @@ class ReturnSettings(Model):
     )
 
 
+class FinanceSettings(Model):
+    """The ledger of money."""
+
+    release_wait: Duration = Field(
+        ms("1h"),
+        description="Money that is captured for an order that is not at the warehouse after this is a `payment_mismatch`.",
+    )
+    refund_wait: Duration = Field(
+        ms("24h"),
+        description="What is to be refunded after a cancel or a short despatch, or is to be captured, and is not after this is a `payment_mismatch`.",
+    )
+
+
 class IngressSettings(Model):
     """The HTTP service for webhooks."""
 
@@ -381,6 +394,7 @@ class ProductSettingsTree(Model):
     sweeps: SweepSettings = Field(default_factory=SweepSettings)
     delivery: DeliverySettings = Field(default_factory=DeliverySettings)
     returns: ReturnSettings = Field(default_factory=ReturnSettings)
+    finance: FinanceSettings = Field(default_factory=FinanceSettings)
     ingress: IngressSettings = Field(default_factory=IngressSettings)
     ops: OpsSettings = Field(default_factory=OpsSettings)
     api: ApiSettings = Field(default_factory=ApiSettings)

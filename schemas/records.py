@@ -132,6 +132,7 @@ class OrderSnapshot(Record, kw_only=True):
     refunded: int | None = None
     payments: list[Payment] = []
     returns: list[StorefrontReturn] = []
+    foreign: list[str] = []
 
 
 WarehouseStatus = Literal[

@@ -129,9 +129,9 @@ CATALOGUE: Final[dict[str, Kind]] = {
     ),
     "payment_mismatch": Kind(
         "finance",
-        "A payment does not fit its order: captured without one, or another sum.",
-        "the payment provider, then the order at the storefront",
-        "Capture, refund or cancel, then resolve this",
+        "A payment does not fit its order: captured without a goods out, not refunded after a cancel, another sum, a second currency.",
+        "the order in `why`, then the payment at the storefront",
+        "Capture, refund or release: it is resolved by itself. Or resolve this with the reason, and it is accepted until the amount changes",
     ),
     "catalogue_mismatch": Kind(
         "ecommerce",

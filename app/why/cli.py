@@ -109,10 +109,11 @@ def _order(settings: Settings, asked: order_ask.Asked, count: int, as_json: bool
     if count:
         head = asked.answer.head
         channel = asked.answer.key.partition(":")[0]
-        names = {asked.answer.key, *([f"{channel}:{head.number}"] if head is not None else [])}
+        key = asked.answer.key
+        names = {key, f"{key}/refund", *([f"{channel}:{head.number}"] if head is not None else [])}
         created = head.created_at if head is not None else 0
         try:
-            story = order_story.read_story(settings, asked.answer.key, sorted(names), count, created)
+            story = order_story.read_story(settings, key, sorted(names), count, created)
         except Problem as problem:
             asked.missing += problem.lines
     if as_json:

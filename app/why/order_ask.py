@@ -17,7 +17,7 @@ from app.why.show import moment
 from schemas.catalogue import ORDERS_STATUS
 from schemas.codec import UndecodableRecord
 from schemas.records import NormalisedOrder
-from tables.explain.order_report import Counted, OrderAnswer, found, merge
+from tables.explain.order_report import OrderAnswer, OrderMore, found, merge
 from tables.explain.report import Lines
 
 SEARCH_SECONDS = 15.0
@@ -41,7 +41,7 @@ def ask(settings: Settings, word: str, workers: Sequence[str], transport: httpx.
         for key in candidates(word, settings.channels):
             answer = _answer(asking, workers, key, troubles)
             if answer.known:
-                return _with_lines(asking, workers, answer, troubles)
+                return _with_more(asking, workers, answer, troubles)
             seen.append(answer)
         keys = search(settings, word)
         if not keys:
@@ -49,7 +49,7 @@ def ask(settings: Settings, word: str, workers: Sequence[str], transport: httpx.
         if len(keys) > 1:
             more = f" and {len(keys) - MOST_NAMED} more" if len(keys) > MOST_NAMED else ""
             raise Problem(f"{word} names {len(keys)} orders: {', '.join(keys[:MOST_NAMED])}{more}; say which one", 2)
-        return _with_lines(asking, workers, _answer(asking, workers, keys[0], troubles), troubles)
+        return _with_more(asking, workers, _answer(asking, workers, keys[0], troubles), troubles)
 
 
 def candidates(word: str, channels: Collection[str]) -> list[str]:
@@ -113,19 +113,22 @@ def _answer(asking: httpx.Client, workers: Sequence[str], key: str, troubles: li
     return merge(answers)
 
 
-def _with_lines(asking: httpx.Client, workers: Sequence[str], answer: OrderAnswer, troubles: list[str]) -> Asked:
+def _with_more(asking: httpx.Client, workers: Sequence[str], answer: OrderAnswer, troubles: list[str]) -> Asked:
     reference = answer.head.reference if answer.head is not None else ""
-    counted: list[Counted] = []
+    returned = [("return", one.reference) for one in answer.returns if one.reference]
+    query = urlencode([*(("sku", sku) for sku in answer.skus), *returned])
+    more: list[OrderMore] = []
     said: list[str] = []
-    query = urlencode([("sku", sku) for sku in answer.skus])
-    for worker in workers if answer.skus else ():
-        one = get(asking, worker, f"/why/order-lines/{quote(reference, safe='')}?{query}", Counted, said)
+    for worker in workers if query else ():
+        one = get(asking, worker, f"/why/order-more/{quote(reference, safe='')}?{query}", OrderMore, said)
         if one is not None:
-            counted.append(one)
+            more.append(one)
     troubles += [line for line in said if line not in troubles]
-    parts = found([one.parts for one in counted])
-    lines = {sku: lines for one in counted for sku, lines in one.lines.items()}
-    return Asked(answer, lines, [*troubles, *elsewhere(answer.parts), *elsewhere(parts)])
+    parts = found([one.parts for one in more])
+    lines = {sku: lines for one in more for sku, lines in one.lines.items()}
+    calls = [call for one in more for call in one.calls]
+    whole = msgspec.structs.replace(answer, calls=[*answer.calls, *calls])
+    return Asked(whole, lines, [*troubles, *elsewhere(answer.parts), *elsewhere(parts)])
 
 
 def _unknown(settings: Settings, word: str, seen: Sequence[OrderAnswer], troubles: Sequence[str]) -> Problem:

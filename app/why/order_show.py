@@ -12,7 +12,7 @@ from rich.text import Text
 from app.why.order_ask import Asked
 from app.why.order_story import Story
 from app.why.show import figures, moment, plain_table, section
-from tables.explain.order_report import Call, Head, Open, OrderAnswer, Ordered, Parcel, Told
+from tables.explain.order_report import Call, Head, Money, Open, OrderAnswer, Ordered, Parcel, Returned, Told
 from tables.explain.report import Lines, Waiting
 
 WIDE: Final = 110
@@ -37,10 +37,13 @@ def show(console: Console, asked: Asked, story: Story | None) -> None:
     if answer.calls:
         console.print(_calls(answer.calls))
     if answer.parcels:
-        skus = {one.line_id: one.sku for one in answer.head.lines} if answer.head is not None else {}
-        console.print(_parcels(answer.parcels, skus))
+        console.print(_parcels(answer.parcels, answer.head))
+    if answer.returns:
+        console.print(section(f"Returns: {len(answer.returns)}", [_return(one, answer.head) for one in answer.returns]))
     if answer.head is not None:
         console.print(_counted(asked.lines))
+    if answer.money is not None:
+        console.print(_money(answer.money))
     if story is not None:
         console.print(_story(story, console.width >= WIDE))
 
@@ -112,7 +115,7 @@ def _calls(calls: Sequence[Call]) -> Group:
     return section("Wanted at the peers", [grid])
 
 
-def _parcels(parcels: Sequence[Parcel], skus: Mapping[str, str]) -> Group:
+def _parcels(parcels: Sequence[Parcel], head: Head | None) -> Group:
     found = plain_table("parcel", "tracking", "carrier", "eaches", "units of lines", "at the storefront")
     for one in parcels:
         state = one.state if one.wanted else f"taken back, {one.state}"
@@ -121,10 +124,26 @@ def _parcels(parcels: Sequence[Parcel], skus: Mapping[str, str]) -> Group:
             one.tracking or "-",
             " ".join((one.carrier, one.service)).strip() or "-",
             figures(one.contents),
-            ", ".join(f"{skus.get(line_id) or line_id} {units}" for line_id, units in one.units.items()) or "-",
+            _units(one.units, head),
             f"{state}{f': {one.detail}' if one.detail else ''}",
         )
     return section(f"Parcels: {len(parcels)}", [found])
+
+
+def _units(units: Mapping[str, int], head: Head | None) -> str:
+    """Lines by the storefront's SKU, which people know."""
+    skus = {one.line_id: one.sku for one in head.lines} if head is not None else {}
+    return ", ".join(f"{skus.get(line_id) or line_id} {count}" for line_id, count in units.items()) or "-"
+
+
+def _return(one: Returned, head: Head | None) -> Padding:
+    found = [f"{one.return_id}: {_units(one.units, head)}; at the warehouse: {one.receipt}"]
+    eaches = ("arrived", one.received), ("restocked", one.restocked), ("set aside", one.quarantined)
+    moved = [f"{what} {figures(given)}" for what, given in (*eaches, ("thrown away", one.scrapped)) if given]
+    found += [", ".join(moved)] if moved else []
+    found += [f"refund: {', '.join(one.refunds)}"] if one.refunds else []
+    found += [one.problem] if one.problem else []
+    return Padding(Text("; ".join(found)), (0, 0, 0, 2))
 
 
 def _counted(lines: Mapping[str, Lines]) -> Group:
@@ -135,6 +154,15 @@ def _counted(lines: Mapping[str, Lines]) -> Group:
         where = " or ".join(line.warehouses) or "every warehouse"
         found.add_row(sku, line.line, line.state, str(line.eaches), str(line.reflected), str(line.counts), where)
     return section(f"Counts against stock: {eaches} eaches", [found] if open_lines else [])
+
+
+def _money(money: Money) -> Group:
+    words = [f"total {money.total}, captured {money.captured}, refunded {money.refunded} {money.currency}"]
+    for date, kinds in money.days.items():
+        moved = (f"{kind.replace('_', ' ')} {amount}" for kind, amount in kinds.items())
+        words.append(f"{date}: {', '.join(moved)}")
+    reasons = f": {'; '.join(money.reasons)}" if money.reasons else ""
+    return section(f"Money: {money.status}{reasons}", [Padding(Text(one), (0, 0, 0, 2)) for one in words])
 
 
 def _story(story: Story, wide: bool) -> Group:
@@ -167,6 +195,9 @@ _SPOKEN: Final = {
     "WarehouseDespatch": "left the warehouse",
     "ShipmentOutcome": "shipment",
     "ExceptionCommand": "operator",
+    "AuthoriseReturn": "return authorised",
+    "WarehouseReturn": "return at the warehouse",
+    "RefundOutcome": "refund",
 }
 """Kinds of events as people say them; others by their own name."""
 

@@ -12,12 +12,16 @@ from tables.orders.rules import CarrierService, Rules
 
 @dataclass(frozen=True, slots=True)
 class OrdersForce:
-    """`rules` of every channel without some of its own. `version` names what is in force: another name, other mappings."""
+    """`rules` of every channel without some of its own. `version` names what is in force: another name, other mappings. `actor`, `reason`: who imported
+    them and why, where an import just now brought them.
+    """
 
     rules: Rules
     of_channel: Mapping[str, Rules] = field(default_factory=dict)
     meanings: Meanings = field(default_factory=dict)
     version: str = ""
+    actor: str = ""
+    reason: str = ""
 
     def rules_of(self, channel: str) -> Rules:
         """The rules for the orders of a channel."""

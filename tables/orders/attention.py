@@ -7,8 +7,9 @@ because an order that is released is not judged again; of its parcels those are 
 from collections.abc import Callable
 from typing import Final
 
-from schemas.records import ExceptionCommand, OrderSnapshot
-from tables.mappings.statuses import Meanings, meant
+from schemas.records import ExceptionCommand, ExceptionState, ExceptionStep, OrderSnapshot
+from tables.mappings.force import OrdersForce
+from tables.mappings.statuses import meant
 from tables.orders import changes
 from tables.orders.demand import read
 from tables.orders.effects import Effect, next_revision, status_of
@@ -31,13 +32,19 @@ def waits_for_mappings(row: OrderRow) -> bool:
     return not row.released and not MAPPED.isdisjoint(row.exceptions)
 
 
-def judge_again(row: OrderRow, rules: Rules, meanings: Meanings, now: int) -> list[Effect]:
-    """The order as its storefront last showed it, under the mappings of now. Nothing follows where they say the same as before."""
+def judge_again(row: OrderRow, force: OrdersForce, now: int) -> list[Effect]:
+    """The order as its storefront last showed it, under the mappings of now. Nothing follows where they say the same as before. Histories name the import."""
     last = row.snapshot
     if last is None or not waits_for_mappings(row):
         return []
-    seen = meant(last, meanings)
-    return snapshot(row, seen, rules, now) if seen != last else _release(row, last, rules, now)
+    seen, rules = meant(last, force.meanings), force.rules_of(row.channel)
+    effects = snapshot(row, seen, rules, now) if seen != last else _release(row, last, rules, now)
+    for effect in effects:
+        if isinstance(effect, ExceptionState) and effect.state == "RESOLVED" and force.actor:
+            effect.actor, effect.reason = force.actor, f"mappings {force.version}: {force.reason}"
+            step = effect.history[-1]
+            effect.history[-1] = ExceptionStep(at=step.at, action=step.action, actor=effect.actor, reason=effect.reason)
+    return effects
 
 
 def command(row: OrderRow, given: ExceptionCommand, rules: Rules, now: int) -> list[Effect]:

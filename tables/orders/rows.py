@@ -146,3 +146,4 @@ def keep_money(seen: OrderSnapshot, last: OrderSnapshot) -> None:
     older = seen.version == last.version and (seen.refunded or 0) < (last.refunded or 0)
     if last.captured is not None and (seen.captured is None or older):
         seen.captured, seen.refunded, seen.payments = last.captured, last.refunded, last.payments
+        seen.foreign = last.foreign

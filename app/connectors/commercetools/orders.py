@@ -118,6 +118,7 @@ def _snapshot(channel: str, settings: CommercetoolsSettings, order: Doc, locatio
         captured=money.captured,
         refunded=money.refunded,
         payments=money.payments,
+        foreign=money.foreign,
         returns=[returned(info) for info in order.get("returnInfo") or [] if info.get("items")],
     )
 

@@ -91,6 +91,8 @@ def test_people_are_told_what_mends_it(config: str) -> None:
     shown = run(config, "list", "--type", "stuck_order").output
     assert "stuck_order:bc-us:1003" in shown and "Enter, free or cancel" in shown
     one = run(config, "show", "unmapped_sku:bc-us:1001").output
+    assert "clarus-stream why bc-us:1001" in one
+    assert "clarus-stream why" not in run(config, "show", "delivery_failed:ct-eu:A2").output
     assert "look first at" in one and "mappings import" in one
     assert "exceptions list" in str(run(config, "show", "unmapped_sku:nobody").exception)
 
