@@ -346,11 +346,11 @@ def _there(row: ReleaseRow, one: AtWarehouse, looked_at: int, unknown_for: int, 
         row.holds = intent.version
     elif row.order is not None and not row.holds and not row.order.amends:
         row.holds = row.order.version  # made in an earlier life of the row
-    asked, row.intent = intent is not None, None
+    row.intent = None
     if row.cancel and one.status not in FINAL and row.answered < row.version:
         _take(row, one)
         row.looked = True
-        if asked:  # what others look up meanwhile does not put the next attempt off
+        if intent is not None:  # what others look up meanwhile does not put the next attempt off
             row.next_at = now + _look_wait(row)
         return []
     row.next_at = now
