@@ -66,6 +66,7 @@ class Returns:
             case ExceptionCommand():
                 if body.action == "resolve":
                     book.accepted = mismatch(row, book)
+                    fold.dismiss(book)
                 return [*fold.retry(row, book, rules, now)] if body.action == "retry" else []
             case _:
                 return [*fold.shown(row, book, rules, now)]

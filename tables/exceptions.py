@@ -123,9 +123,10 @@ CATALOGUE: Final[dict[str, Kind]] = {
     ),
     "refund_mismatch": Kind(
         "finance",
-        "A refund does not fit its return: without one, above what was paid, or missing.",
+        "A refund does not fit its return: without one, above what was paid, or missing. Or a return cannot be taken in.",
         "the order's refunds at the storefront, then the return in Clarus",
-        "Correct the refund at the storefront, then resolve this",
+        "Put right what the text names, then retry; or correct the refund at the storefront, then resolve this",
+        "the order's payments are read, and what is still missing is refunded; a return that the warehouse refused is announced again",
     ),
     "payment_mismatch": Kind(
         "finance",

@@ -168,7 +168,7 @@ class OrderPage:
 class ShownOrder:
     """An order's shipments as the storefront shows them. `token` is what a write must name (a version), `extent` how much the order itself says was sent.
 
-    `extent` is None where the look did not tell it.
+    `extent` is None where the look did not tell it; where it does, a shipment that is made says in the same request how much is sent with it.
     """
 
     shipments: Sequence[AtStorefront]
@@ -356,8 +356,13 @@ class Warehouse(Protocol):
         """The goods outs with these references, with their lines; an empty list where there is none."""
         ...
 
-    async def read_despatches(self, references: Sequence[str], priority: Priority) -> Mapping[str, Despatch]:
-        """What left of the goods outs with these references, at most `max_despatches`; one that is not there is left out."""
+    async def read_despatches(
+        self, references: Sequence[str], priority: Priority, known: Mapping[str, GoodsOut]
+    ) -> Mapping[str, Despatch]:
+        """What left of the goods outs with these references, at most `max_despatches`; one that is not there is left out.
+
+        Those that are `known` were looked up a moment ago and are not again.
+        """
         ...
 
     async def create_order(self, order: ReleaseOrder, priority: Priority) -> GoodsOut:

@@ -5,10 +5,10 @@ made for many references at once.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final
+from typing import Final, TypeVar
 
 from agents.emit import Emitter
 from app.connectors.contract import GoodsOut, Priority, Warehouse
@@ -37,11 +37,14 @@ from tables.deliveries.releases import (
 )
 
 ROWS_AT_ONCE: Final = 500
-WRITES_AT_ONCE: Final = 6
+WRITES_AT_ONCE: Final = 12
+"""More than `delivery.parallel`, so that no connection waits for a commit."""
 LOOKS_AT_ONCE: Final = 2
 CHECK_GAP: Final = 1.0
 """Seconds between two looks at the status of orders whose lines moved."""
 LONGEST_SLEEP: Final = 5.0
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +75,13 @@ class Releases:
     """`touched` tells the stock side which SKUs an answer concerns, `left` the parcel side when the packages of an order are to be read."""
 
     def __init__(
-        self, desk: Desk, connector: Warehouse, touched: Callable[[str], None], left: Callable[[str, int], None]
+        self, desk: Desk, connector: Warehouse, touched: Callable[[str], None], left: Callable[[GoodsOut, int], None]
     ) -> None:
         self._desk, self._connector, self._touched, self._left = desk, connector, touched, left
         self._alarm = desk.alarm()
         self._todo: dict[str, None] = {}
         self._parked: dict[str, None] = {}  # would be sent were the warehouse neither paused nor in shadow
+        self._writable: dict[str, None] = {}  # looked up, waits for its turn to be written
         self._looks: dict[str, None] = {}
         self._busy: set[str] = set()
         self._pending: dict[str, int] = {}  # since when
@@ -152,13 +156,16 @@ class Releases:
     # ---- one round ----
 
     async def _round(self, group: asyncio.TaskGroup) -> None:
-        ready = list(islice((key for key in self._todo if key not in self._busy), ROWS_AT_ONCE))
+        slots = WRITES_AT_ONCE - self._writes
+        turn = list(islice(self._writable, slots))
+        ready = turn + list(islice((key for key in self._todo if key not in self._busy), ROWS_AT_ONCE))
         if not ready:
             return
         for key in ready:
-            del self._todo[key]
+            self._todo.pop(key, None)
+            self._writable.pop(key, None)
             self._alarm.clear(key)
-        slots = WRITES_AT_ONCE - self._writes
+        ready = list(dict.fromkeys(ready))
         found = await self._desk.commit(lambda context, emit: self._look(context, emit, ready, slots))
         for key, since in found.pending.items():
             self._pending.pop(key, None)
@@ -169,7 +176,7 @@ class Releases:
         self._parked.update(dict.fromkeys(found.parked))
         self._looks.update(dict.fromkeys(found.looks))
         self._busy.update(found.looks)
-        self._todo.update(dict.fromkeys(key for key in found.later if key not in self._todo))
+        self._writable.update(dict.fromkeys(found.later))
         for order in found.creates:
             self._writes += 1
             self._busy.add(order.reference)
@@ -187,7 +194,7 @@ class Releases:
             self._writes += 1
             self._busy.add(order.reference)
             group.create_task(self._change(order, goods_out))
-        if self._todo and self._writes < WRITES_AT_ONCE:
+        if self._todo or (self._writable and self._writes < WRITES_AT_ONCE):
             self._alarm.ring()
 
     def _look(self, context: Context, emit: Emitter, keys: Sequence[str], slots: int) -> Round:
@@ -239,11 +246,7 @@ class Releases:
     # ---- writing ----
 
     async def _create(self, order: ReleaseOrder) -> None:
-        made: GoodsOut | PeerError
-        try:
-            made = await doing("create_order", self._connector.create_order(order, Priority.RELEASE))
-        except PeerError as error:
-            made = error
+        made = await self._asked("create_order", self._connector.create_order(order, Priority.RELEASE))
 
         def fold(row: ReleaseRow, now: int) -> list[WarehouseOrder]:
             if isinstance(made, GoodsOut):
@@ -255,11 +258,7 @@ class Releases:
         await self._written(order.reference, made, fold)
 
     async def _change(self, order: ReleaseOrder, there: GoodsOut) -> None:
-        now_there: GoodsOut | PeerError
-        try:
-            now_there = await doing("change_order", self._connector.change_order(order, there, Priority.RELEASE))
-        except PeerError as error:
-            now_there = error
+        now_there = await self._asked("change_order", self._connector.change_order(order, there, Priority.RELEASE))
 
         def fold(row: ReleaseRow, now: int) -> list[WarehouseOrder]:
             if isinstance(now_there, GoodsOut):
@@ -271,11 +270,7 @@ class Releases:
         await self._written(order.reference, now_there, fold)
 
     async def _cancel(self, goods_out: GoodsOut) -> None:
-        answer: str | PeerError
-        try:
-            answer = await doing("cancel_order", self._connector.cancel_order(goods_out, Priority.RELEASE))
-        except PeerError as error:
-            answer = error
+        answer = await self._asked("cancel_order", self._connector.cancel_order(goods_out, Priority.RELEASE))
 
         def fold(row: ReleaseRow, now: int) -> list[WarehouseOrder]:
             if isinstance(answer, str):
@@ -287,11 +282,8 @@ class Releases:
         await self._written(goods_out.reference, answer, fold)
 
     async def _cancel_twin(self, twin: GoodsOut) -> None:
-        answer: str | PeerError
-        try:
-            answer = await doing("cancel_order", self._connector.cancel_order(twin, Priority.RELEASE))
-        except PeerError as error:
-            answer = "CANCEL_REFUSED" if isinstance(error, Refused) else error
+        given = await self._asked("cancel_order", self._connector.cancel_order(twin, Priority.RELEASE))
+        answer = "CANCEL_REFUSED" if isinstance(given, Refused) else given
 
         def fold(row: ReleaseRow, now: int) -> None:
             if isinstance(answer, PeerError):
@@ -305,11 +297,7 @@ class Releases:
 
     async def _process_picks(self, goods_out: GoodsOut) -> None:
         """The order exists whatever becomes of this request: it waits as PENDING and is asked for again."""
-        answer: object = None
-        try:
-            await doing("process_picks", self._connector.process_picks([goods_out], Priority.RELEASE))
-        except PeerError as error:
-            answer = error
+        answer = await self._asked("process_picks", self._connector.process_picks([goods_out], Priority.RELEASE))
 
         def fold(row: ReleaseRow, now: int) -> None:
             failed = isinstance(answer, PeerError) and not isinstance(answer, Refused)
@@ -334,7 +322,6 @@ class Releases:
         try:
             settled = await desk.commit(work)
         finally:
-            self._writes -= 1
             self._busy.discard(reference)
         self._settled(reference, settled)
         if isinstance(answer, PeerError) and not isinstance(answer, Refused):
@@ -356,6 +343,16 @@ class Releases:
             self._desk.open_trouble(context, emit, "stuck_order", row.order_key, text)
         else:
             self._desk.resolve_trouble(context, emit, "stuck_order", row.order_key)
+
+    async def _asked(self, purpose: str, work: Awaitable[Answer]) -> Answer | PeerError:
+        """The answer, or why there is none. The next write may go out before it is committed."""
+        try:
+            return await doing(purpose, work)
+        except PeerError as error:
+            return error
+        finally:
+            self._writes -= 1
+            self._alarm.ring()
 
     def _failed(self, row: ReleaseRow, error: PeerError, now: int) -> list[WarehouseOrder]:
         if isinstance(error, OutcomeUnknown | Malformed):
@@ -383,7 +380,6 @@ class Releases:
         try:
             settled = await desk.commit(work)
         finally:
-            self._writes -= 1
             self._busy.discard(reference)
         self._settled(reference, settled)
         if isinstance(answer, PeerError) and not isinstance(answer, Refused):
@@ -468,7 +464,7 @@ class Releases:
                 one = next((one for one in there if one.status not in rules.GONE), there[0])
                 if parcels.note(row, one.despatched, one.status == "COMPLETED", context.now_ms):
                     self._desk.is_due(context, "parcels", name, context.now_ms)
-                    self._left(name, row.parcels_due)
+                    self._left(one, row.parcels_due)
             self._answer(context, emit, row, answers, opened)
             if there:
                 self._tell_doubled(context, emit, row)

@@ -92,7 +92,7 @@ async def test_what_left_of_many_orders_is_read_with_its_packages_in_four_reques
         tenant.simulator.despatch(whole.reference, [{"tracking": "P3", "lines": [{"sku": "MUG", "qty": 1}]}])
         tenant.transport.answers.clear()
         names = [split.reference, whole.reference, waits.reference, "nobody's"]
-        found = await tenant.connector.read_despatches(names, Priority.DESPATCH)
+        found = await tenant.connector.read_despatches(names, Priority.DESPATCH, {})
         assert len(tenant.transport.answers) == 4
         assert found.keys() == {split.reference, whole.reference, waits.reference}
         seen = {name: [(p.tracking, p.contents) for p in one.packages] for name, one in found.items()}
@@ -106,7 +106,12 @@ async def test_what_left_of_many_orders_is_read_with_its_packages_in_four_reques
         assert (order.status, order.despatched) == ("COMPLETED", {"MUG": 3, "CARD": 1})
         assert {(p.carrier, p.service) for p in found[split.reference].packages} == {("RM", "48")}
         tenant.simulator.undespatch(split.reference)
-        again = (await tenant.connector.read_despatches([split.reference], Priority.DESPATCH))[split.reference]
+        seen_before = {name: one.order for name, one in found.items()}
+        tenant.transport.answers.clear()
+        found_so = await tenant.connector.read_despatches(names[:3], Priority.DESPATCH, seen_before)
+        assert len(tenant.transport.answers) == 2
+        assert found_so[whole.reference] == found[whole.reference]
+        again = (await tenant.connector.read_despatches([split.reference], Priority.DESPATCH, {}))[split.reference]
         assert (again.order.status, again.order.despatched, again.packages) == ("PICK", {}, [])
 
 

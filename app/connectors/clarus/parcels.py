@@ -11,7 +11,7 @@ from app.connectors.clarus.bundles import Bundles, parts_of
 from app.connectors.clarus.client import PEER, ClarusClient, Listed, Node
 from app.connectors.clarus.orders import Orders
 from app.connectors.clarus.quantities import eaches
-from app.connectors.contract import Despatch, Package, Priority
+from app.connectors.contract import Despatch, GoodsOut, Package, Priority
 from app.connectors.errors import Malformed
 
 AT_ONCE: Final = 20
@@ -28,10 +28,13 @@ class Parcels:
         contents = client.settings.package_contents
         self._node = f"{_PACKAGE} {contents} {{ quantity product {{ id code }} }}" if contents else _PACKAGE
 
-    async def read(self, references: Sequence[str], priority: Priority) -> dict[str, Despatch]:
+    async def read(
+        self, references: Sequence[str], priority: Priority, known: Mapping[str, GoodsOut]
+    ) -> dict[str, Despatch]:
         """Orders first, packages afterwards: a package may be ahead of the order's figures, never behind what is said of them to be complete."""
-        found = await self._orders.find(references, priority)
-        orders = {name: there[-1] for name, there in found.items() if there}
+        asked = [name for name in references if name not in known]
+        found = await self._orders.find(asked, priority) if asked else {}
+        orders = {**known, **{name: there[-1] for name, there in found.items() if there}}
         shipments = await self._shipments({name: order.wms_id for name, order in orders.items()}, priority)
         packages = await self._packages(shipments, priority)
         return {name: Despatch(order, packages.get(name, [])) for name, order in orders.items()}

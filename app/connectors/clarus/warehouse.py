@@ -49,9 +49,11 @@ class ClarusWarehouse:
         """As `Warehouse.find_orders`."""
         return await self._orders.find(references, priority)
 
-    async def read_despatches(self, references: Sequence[str], priority: Priority) -> Mapping[str, Despatch]:
+    async def read_despatches(
+        self, references: Sequence[str], priority: Priority, known: Mapping[str, GoodsOut]
+    ) -> Mapping[str, Despatch]:
         """As `Warehouse.read_despatches`."""
-        return await self._parcels.read(references, priority)
+        return await self._parcels.read(references, priority, known)
 
     async def create_order(self, order: ReleaseOrder, priority: Priority) -> GoodsOut:
         """As `Warehouse.create_order`."""

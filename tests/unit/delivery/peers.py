@@ -72,6 +72,8 @@ class ScriptedStorefront:
         self.shipped: list[ShipParcel] = []
         self.ship_fates: deque[PeerError | None] = deque()
         self.extents: list[Extent] = []
+        self.tells_extent = False
+        self.said: dict[str, Extent] = {}
         self.unknown_orders: set[str] = set()
         self.captured = 1000
         self.refunds: dict[str, list[Payment]] = {}
@@ -148,7 +150,8 @@ class ScriptedStorefront:
         self.looks += 1
         if order_id in self.unknown_orders:
             return None
-        return ShownOrder([AtStorefront(n, p.tracking, lines_of(p)) for n, p in self.parcels.get(order_id, {}).items()])
+        shown = [AtStorefront(n, p.tracking, lines_of(p)) for n, p in self.parcels.get(order_id, {}).items()]
+        return ShownOrder(shown, extent=self.said.get(order_id, "none") if self.tells_extent else None)
 
     async def ship(self, parcel: ShipParcel, extent: Extent, shown: ShownOrder, priority: Priority) -> str:
         self.shipped.append(parcel)
@@ -157,6 +160,7 @@ class ScriptedStorefront:
         peer_id = str(len(self.shipped))
         if fate is None or (isinstance(fate, OutcomeUnknown) and self.lands):
             self.parcels.setdefault(parcel.order_id, {})[peer_id] = parcel
+            self.said[parcel.order_id] = extent
         if fate is not None:
             raise fate
         return peer_id
@@ -223,6 +227,7 @@ class ScriptedWarehouse:
         self.lands = True
         self.away: PeerError | None = None
         self.reads: list[tuple[Priority, list[str]]] = []
+        self.known: list[list[str]] = []
         self.looks: list[list[str]] = []
         self.creates: list[ReleaseOrder] = []
         self.changed: list[ReleaseOrder] = []
@@ -231,6 +236,7 @@ class ScriptedWarehouse:
         self.pick_fates: deque[PeerError | None] = deque()
         self.cancels: list[GoodsOut] = []
         self.receipts: dict[str, list[SeenReceipt]] = {}
+        self.return_looks = 0
         self.announced: list[tuple[AnnounceReturn, str]] = []
         self.changes: set[str] = set()
         self.asked = 0
@@ -259,10 +265,13 @@ class ScriptedWarehouse:
         self.looks.append(list(references))
         return {name: list(self.orders.get(name, [])) for name in references}
 
-    async def read_despatches(self, references: Sequence[str], priority: Priority) -> Mapping[str, Despatch]:
+    async def read_despatches(
+        self, references: Sequence[str], priority: Priority, known: Mapping[str, GoodsOut]
+    ) -> Mapping[str, Despatch]:
         if self.away is not None:
             raise self.away
-        there = {name: self.orders[name][0] for name in references if self.orders.get(name)}
+        self.known.append(sorted(known))
+        there = {name: known.get(name) or self.orders[name][0] for name in references if self.orders.get(name)}
         return {name: Despatch(order, self.packages.get(name, [])) for name, order in there.items()}
 
     async def create_order(self, order: ReleaseOrder, priority: Priority) -> GoodsOut:
@@ -324,6 +333,7 @@ class ScriptedWarehouse:
     ) -> Mapping[str, Sequence[SeenReceipt]]:
         if self.away is not None:
             raise self.away
+        self.return_looks += 1
         return {one.reference: list(self.receipts.get(one.reference, [])) for one in returns}
 
     async def announce_return(self, given: AnnounceReturn, warehouse: str, priority: Priority) -> str:
