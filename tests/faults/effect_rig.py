@@ -24,12 +24,14 @@ from app.drill.read import parse_drill
 from app.drill.report import gather
 from app.drill.settle import Settling
 from app.drill.simulators import RealPeers
-from app.drill.steps import Authorise, Script
+from app.drill.steps import Script
 from app.drill.topics import GroupLag, read_exceptions
+from app.operations import send
 from app.simulators.bigcommerce.simulator import BigCommerceSimulator
 from app.simulators.contract import StorefrontSimulator
 from app.topics import engine_config
 from schemas.catalogue import CHANNEL_COMMANDS, INGRESS_WEBHOOKS
+from schemas.records import OperatorCommand
 from tables.deliveries.listing_row import ListingRow
 from tables.deliveries.receipts import ReceiptRow
 from tables.deliveries.refunds import RefundRow
@@ -50,12 +52,6 @@ _ROWS: dict[str, type[Any]] = {
     "refunds": RefundRow,
 }
 _PARTITIONS = 4
-
-
-class _Everybody(Peers):
-    """The peers, and the product's command for what a storefront has no place for."""
-
-    authorise: Authorise
 
 
 class _Shops(RealPeers):
@@ -95,10 +91,9 @@ class EffectRig:
     def __init__(self, bootstrap: str, cases: Sequence[Case]) -> None:
         self.cases = list(cases)
         drill = parse_drill(yaml.safe_dump(_file(self.cases)), "effect-kills.yaml")
-        self._peers = _Everybody(drill.file, _Shops())
+        self._peers = Peers(drill.file, _Shops())
         self._traps = {peer.name: Trap(peer) for peer in self._peers.all()}  # type: ignore[arg-type]
         self._product = Product(self._peers, drill.raw, ForeignBroker(bootstrap), foreign=True, tell=lambda _: None)
-        self._peers.authorise = self._product.authorise
         self._bootstrap = bootstrap
         self._client = httpx.AsyncClient(trust_env=False, timeout=2)
         self._tails: dict[str, Tail] = {}
@@ -155,7 +150,9 @@ class EffectRig:
     async def _do(self, step: Callable[[Peers, Case], Any], case: Case) -> None:
         done = step(self._peers, case)
         if inspect.isawaitable(done):
-            await done
+            done = await done
+        if isinstance(done, OperatorCommand):
+            await asyncio.to_thread(send, self._product.settings, done)
 
     # ---- one kill ----
 
@@ -193,7 +190,7 @@ class EffectRig:
     def _acknowledged(self, case: Case) -> bool:
         """Has the row, committed with an intent, been committed without one, or where it ends with the answer, been deleted?"""
         decode = msgspec.msgpack.Decoder(_ROWS[case.site.table]).decode
-        for values in self._tails["rows"].beginning(f"{case.site.table}\x00{case.site.row(case)}"):
+        for values in self._tails["rows"].beginning(f"{case.site.table}\x00{case.site.row(self._peers, case)}"):
             intents = [value is not None and decode(value).intent is not None for value in values]
             if case.site.row_ends:
                 if None in values:
@@ -236,7 +233,12 @@ class EffectRig:
         settling = Settling(self._peers, self._product, lambda: asyncio.to_thread(lag.look))
         try:
             if not await settling.wait(120, least=least):
-                raise TimeoutError(f"{what}: not quiet after 120 s: {settling.backlog}\n{self._logs()}")
+                open_now = {
+                    channel: found["backlog"]
+                    for worker in (await self._product.status()).values()
+                    for channel, found in worker["channels"].items()
+                }
+                raise TimeoutError(f"{what}: not quiet after 120 s: {settling.backlog}; {open_now}\n{self._logs()}")
         finally:
             await asyncio.to_thread(lag.close)
 
