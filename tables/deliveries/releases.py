@@ -14,11 +14,11 @@ from typing import Final, Literal, cast, get_args
 import msgspec
 
 from schemas.records import CancelOrder, ReleaseOrder, WarehouseOrder, WarehouseParcel, WarehouseStatus
+from tables.deliveries import twins
+from tables.deliveries.twins import NOT_BEGUN
 
 GONE: Final = frozenset({"CANCELLED", "DELETED"})
 FINAL: Final = frozenset({"CANCELLED", "DELETED", "COMPLETED"})
-NOT_BEGUN: Final = frozenset({"DRAFT", "PENDING"})
-"""A cancel deletes it then, and a change is taken."""
 _KNOWN: Final = frozenset(get_args(WarehouseStatus))
 _LOOK_FIRST: Final = 250
 _LOOK_LONGEST: Final = 15_000
@@ -64,6 +64,11 @@ class ReleaseRow(msgspec.Struct, array_like=True):
     parcels_told: int = 0  # `read_at` of what ORDERS was told last
     told_complete: bool = False
     told_parcels: list[WarehouseParcel] = []
+    twin_from: int | None = None  # when the last create of unknown outcome began
+    twin_looks: int = 0  # look-ups for a late twin that are over
+    twin: str = ""  # another goods out of the same reference, to be cancelled
+    doubled: list[str] = []  # several that the warehouse has begun with: for a person
+    picks_at: int | None = None  # when its picks are to be processed, where that is our business
     holds: int = 0  # the version of `ReleaseOrder` that the goods out certainly is
     ordered: dict[str, int] = {}  # product code to eaches that the goods out asks for, as last seen
 
@@ -86,6 +91,20 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
+class CancelTwin:
+    """Cancel a second goods out of the same reference, then `twin_cancelled`. No intent: it is asked again until it is gone."""
+
+    wms_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessPicks:
+    """Have it allocated, then `picks_processed`. No intent: asking twice changes nothing."""
+
+    wms_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """`begin`, commit, change the goods out to this."""
 
@@ -104,7 +123,7 @@ class Idle:
     until: int | None
 
 
-Step = LookUp | Create | Change | Cancel | Report | Idle
+Step = LookUp | Create | Change | Cancel | CancelTwin | ProcessPicks | Report | Idle
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +146,7 @@ def want_release(row: ReleaseRow, command: ReleaseOrder, now: int) -> bool:
         return False
     _newer(row, command.order_key, command.version, now)
     row.order, row.cancel = command, False
-    row.skus = sorted({line.sku for line in command.lines} | set(row.skus if row.wms_id else ()))
+    row.skus = sorted(eaches_of(command).keys() | set(row.skus if row.wms_id else ()))
     return True
 
 
@@ -165,10 +184,10 @@ def hasten(row: ReleaseRow, now: int) -> None:
 # ---- what to do next ------------------------------------------------------------------------------------------------------------------------
 
 
-def next_step(row: ReleaseRow, now: int) -> Step:
-    """What to do now. The caller keeps one request per row."""
+def next_step(row: ReleaseRow, now: int, *, picks: bool = False) -> Step:
+    """What to do now. The caller keeps one request per row. `picks`: having picks processed is our business."""
     if row.intent is None and row.answered >= row.version:
-        return Idle(None)
+        return _afterwards(row, now, row.picks_at if picks else None)
     if now < row.next_at:
         return Idle(row.next_at)
     if row.intent is not None:
@@ -182,6 +201,18 @@ def next_step(row: ReleaseRow, now: int) -> Step:
     if row.cancel or row.order is None:
         return Cancel() if row.status else Report()
     return Create(row.order)
+
+
+def _afterwards(row: ReleaseRow, now: int, picks_at: int | None) -> Step:
+    """What is left to do for an order whose command is answered."""
+    if row.twin:
+        return CancelTwin(row.twin) if now >= row.next_at else Idle(row.next_at)
+    turn = twins.due(row)
+    if turn is not None and now >= turn:
+        return LookUp() if now >= row.next_at else Idle(row.next_at)
+    if picks_at is not None and now >= picks_at:
+        return ProcessPicks(row.wms_id)
+    return Idle(min((at for at in (turn, picks_at) if at is not None), default=None))
 
 
 def begin(row: ReleaseRow, step: Create | Change | Cancel, now: int) -> Intent:
@@ -252,12 +283,14 @@ def not_sent(row: ReleaseRow, wait: int, now: int) -> None:
 
 def unknown(row: ReleaseRow, now: int) -> None:
     """It may have had its effect: the intent stays, look-ups follow."""
+    _watch(row)
     row.next_at = now + _look_wait(row)
 
 
 def foreign(row: ReleaseRow, now: int) -> None:
     """Taken over from another owner or an earlier life: an intent is an unknown outcome, and its request may still be on its way (`found` waits for that)."""
     row.looked = False
+    _watch(row)
     if row.intent is not None:
         row.next_at = now
 
@@ -272,12 +305,19 @@ def found(
     if looked_at < row.requested_at:
         return []
     row.looks += 1
+    twins.looked(row, looked_at)
     if there:
-        alive = [one for one in there if one.status not in GONE] or list(there)[:1]
+        alive = [one for one in there if one.status not in GONE]
+        if twins.is_late(row, alive):
+            return []
+        kept = twins.sort(row, alive) if alive else there[0]
         ordered: Counter[str] = Counter()
-        for one in alive:
+        for one in alive or [kept]:
             ordered.update(one.ordered)
-        return _there(row, replace(alive[0], ordered=ordered), looked_at, create_unknown, now)
+        return _there(row, replace(kept, ordered=ordered), looked_at, create_unknown, now)
+    row.twin, row.doubled = "", []
+    if row.intent is None and row.answered >= row.version and row.status in FINAL:
+        return []
     if row.intent is not None and row.intent.kind == "create":
         if looked_at < row.intent.at + create_unknown:
             row.next_at = min(now + _look_wait(row), row.intent.at + create_unknown)
@@ -329,6 +369,10 @@ def _seen(row: ReleaseRow, one: AtWarehouse, now: int) -> list[WarehouseOrder]:
         return _before_change(row, now)
     if row.status in FINAL:
         row.order = None
+    if row.status != "PENDING" or row.cancel:
+        row.picks_at = None
+    elif row.picks_at is None:
+        row.picks_at = _picks_at(row, now)
     if row.cancel and row.status not in FINAL and row.answered < row.version:
         return []
     return report(row, "") if news else []
@@ -377,11 +421,40 @@ def _look_wait(row: ReleaseRow) -> int:
     return int(min(_LOOK_LONGEST, _LOOK_FIRST * 2 ** min(row.looks, 6)))
 
 
+def _watch(row: ReleaseRow) -> None:
+    if row.intent is not None and row.intent.kind == "create":
+        twins.watch(row, row.intent.at)
+
+
+def _picks_at(row: ReleaseRow, now: int) -> int:
+    """At once; after a create of unknown outcome only when a twin had time to show."""
+    turn = twins.due(row)
+    return now if turn is None or row.twin_looks else max(now, turn)
+
+
+def picks_processed(row: ReleaseRow, again_at: int) -> None:
+    """They are asked for. An order that waits then still, for stock or because its pick list was cancelled, is asked for again."""
+    row.picks_at = None if row.picks_at is None else again_at
+
+
+def twin_cancelled(row: ReleaseRow, answer: str) -> None:
+    """Clarus' answer. Where it is gone, another look shows whether there are more."""
+    row.twin = ""
+    if answer in GONE:
+        twins.again(row)
+
+
+def twin_not_cancelled(row: ReleaseRow, wait: int, now: int) -> None:
+    """There was no answer: the same again after `wait`."""
+    row.next_at = now + wait
+
+
 def eaches_of(order: ReleaseOrder) -> dict[str, int]:
-    """Product code to eaches."""
+    """Product code to eaches; a bundle counts as its components."""
     total: dict[str, int] = {}
     for line in order.lines:
-        total[line.sku] = total.get(line.sku, 0) + line.eaches
+        for code, n in (line.parts or {line.sku: 1}).items():
+            total[code] = total.get(code, 0) + n * line.eaches
     return total
 
 
@@ -393,8 +466,13 @@ def owes_change(row: ReleaseRow) -> bool:
 
 
 def pending(row: ReleaseRow) -> bool:
-    """Is an answer still owed or an outcome open?"""
-    return row.intent is not None or row.answered < row.version
+    """Is an answer still owed, an outcome open or a twin to be cancelled?"""
+    return row.intent is not None or row.answered < row.version or bool(row.twin)
+
+
+def watched(row: ReleaseRow, *, picks: bool = False) -> bool:
+    """Is it to be looked at again at a time of its own? `picks` as in `next_step`."""
+    return pending(row) or twins.due(row) is not None or (picks and row.picks_at is not None)
 
 
 def moves_stock(row: ReleaseRow) -> bool:
