@@ -34,7 +34,8 @@ from schemas.records import (
 from tables.finance.facts import standing
 from tables.mappings.force import OrdersForce
 from tables.mappings.statuses import meant
-from tables.orders import attention, fold
+from tables.orders import answers, attention, fold, shipping
+from tables.orders.effects import new_row
 from tables.orders.rows import OrderRow, WaitRow
 from tables.stock.figures import EXCEPTIONS, Parts
 
@@ -95,7 +96,7 @@ class Orders:
                 done += 1
                 continue
             channel, _, order_id = key.partition(":")
-            row = batch.get(self._table, key) or fold.new_row(channel, order_id)
+            row = batch.get(self._table, key) or new_row(channel, order_id)
             rules, before, stood = self._force.rules_of(channel), exceptions(row), standing(row)
             effects: list[Effect] = []
             match body:
@@ -108,14 +109,14 @@ class Orders:
                     if row.snapshot is None and row.early is None:
                         due = event.received_at + rules.early_wait
                         batch.put(self._waits, wait_key(due, key), WaitRow(key))
-                    effects += fold.despatched(row, body, rules, event.received_at)
+                    effects += shipping.despatched(row, body, rules, event.received_at)
                     superseded += row.snapshot is not None and row.despatch_read == read_before
                 case ShipmentOutcome():
-                    effects += fold.shipment(row, body, rules, event.received_at)
+                    effects += shipping.shipment(row, body, rules, event.received_at)
                 case ExceptionCommand():
                     effects += attention.command(row, body, rules, event.received_at)
                 case WarehouseOrder():
-                    effects += fold.warehouse(row, body, event.received_at)
+                    effects += answers.warehouse(row, body, rules, event.received_at)
             effects += self._returns.fold(batch, key, row, body, event.received_at)
             if self._finance is not None:
                 effects += self._finance.follow(batch, row, body, rules.catalogue, event.received_at, stood)
@@ -148,7 +149,7 @@ class Orders:
                 continue
             before = exceptions(row)
             emit = Emitter(self._codecs, context, f"early:{name}", None, "orders", context.now_ms)
-            for effect in fold.unmatched(row, context.now_ms):
+            for effect in shipping.unmatched(row, context.now_ms):
                 self._send(emit, row, effect)
             context.put(self._table, wait.order_key, row)
             self._note(context, wait.order_key, row, before)

@@ -216,6 +216,14 @@ def config_exceptions() -> None:
     click.echo(page(), nl=False)
 
 
+@config.command("lifecycle")
+def config_lifecycle() -> None:
+    """Print the table of the manual's page on orders (docs/orders.md): which event leads an order from which state to which, Markdown."""
+    from tables.orders.lifecycle import page
+
+    click.echo(page(), nl=False)
+
+
 @config.command("openapi")
 def config_openapi() -> None:
     """Print the OpenAPI document of the HTTP API (docs/openapi.json), JSON."""

@@ -22,7 +22,7 @@ from app.sums import Source, Sums, SumsKeeper
 from tables.deliveries.troubles import OWNERS as delivery_owners
 from tables.finance.judge import TYPE as MISMATCH
 from tables.finance.rows import MoneyRow
-from tables.orders.lifecycle import OWNERS as order_owners
+from tables.orders.exceptions import OWNERS as order_owners
 from tables.orders.rows import OrderRow
 from tables.reconciliation import Cause, result_of
 from tables.stock import drift, figures

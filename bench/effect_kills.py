@@ -11,7 +11,7 @@ from tests.faults.effect_rig import MOMENTS, EffectRig, Verdict, plan
 from tests.faults.effect_sites import SITES, Case
 
 TITLE = "200 kills of the worker at its effects"
-KILLS, LATE = 200, 30
+KILLS, LATE = 200, 36
 _LATE_SITES = [site for site in SITES if site.peer]
 _LIMIT_SECONDS = 3_000
 
@@ -42,14 +42,15 @@ def _report(kills: Verdict, late: Verdict) -> Report:
             print(*(f"{what}: {text}" for text in found), sep="\n", flush=True)
     print(*wrong, sep="\n", flush=True)
     done = len(kills.cases) - len(kills.missed)
-    measured = f"{done} kills: {len(kills.lost)} lost, {len(kills.doubled)} doubled"
+    above = sum(text.startswith("refund_once") for text in wrong)
+    measured = f"{done} kills: {len(kills.lost)} lost, {len(kills.doubled)} doubled, {above} refunds above paid"
     landed = len(late.cases) - len(late.missed)
     return Report(
         "Does every effect of the product happen once where its worker dies exactly there, and another one takes over, with the old disk or an empty one?",
         [
             Target(
                 "kills at effect sites",
-                f"{len(kills.cases)} kills, 0 lost, 0 doubled",
+                f"{len(kills.cases)} kills, 0 lost, 0 doubled, 0 refunds above paid",
                 measured,
                 kills.ok,
             ),

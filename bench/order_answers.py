@@ -96,7 +96,7 @@ class Warehouse:
             ]
         if root == "goods_out_lines" and "goods_out_id" in where:
             return [node for number in _values(where["goods_out_id"]) for node in self._lines(number)]
-        if root == "stock_balances":
+        if root == "stock_balances" and "product_id" in where:
             return [
                 {"available": self._stock, "product": {"id": product}, "warehouse": self._warehouse}
                 for product in _values(where["product_id"])

@@ -42,7 +42,15 @@ def run(options: Options) -> Report:
     with kafka(options) as server:
         for name, part in (("end to end", _end_to_end), ("release", _release), ("despatch", _despatch)):
             one = found[name] = asyncio.run(part(server, seconds))
-            print(name, *_cells(one), *one.wrong[:5], dict(one.load.backlog.most_common(8)), sep="  ", flush=True)
+            print(
+                name,
+                *_cells(one),
+                *one.wrong[:5],
+                dict(one.load.backlog.most_common(8)),
+                dict(one.load.calls.most_common(12)),
+                sep="  ",
+                flush=True,
+            )
     return _report(found["end to end"], found["release"], found["despatch"])
 
 
@@ -130,6 +138,14 @@ def _report(whole: _Run, release: _Run, despatch: _Run) -> Report:
             for name, one in parts.items()
         ],
     )
+    calls = Table(
+        "Requests an order, by what they were for",
+        ["part", "requests"],
+        [
+            [name, ", ".join(f"{what} {count / one.orders:.2f}" for what, count in one.load.calls.most_common(12))]
+            for name, one in parts.items()
+        ],
+    )
     return Report(
         "How fast do orders go out to the warehouse and parcels come back, with simulators, broker, ingress and one worker on the same two cores?",
         [
@@ -153,7 +169,7 @@ def _report(whole: _Run, release: _Run, despatch: _Run) -> Report:
             ),
             Target("a drill's checks after each part", "all hold", f"{wrong} failures", not wrong),
         ],
-        [Table("Parts", _COLUMNS, [[name, *_cells(one)] for name, one in parts.items()]), queues],
+        [Table("Parts", _COLUMNS, [[name, *_cells(one)] for name, one in parts.items()]), queues, calls],
         [
             Plot(
                 "Median, least and 99th percentile",

@@ -6,6 +6,7 @@ The simulators run in this process, worker and ingress are the product's own. Pe
 import asyncio
 import os
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -31,6 +32,7 @@ from app.simulators.contract import FloorSpeed, StorefrontOrder, WarehouseSimula
 from bench.harness import usage
 
 _STOCK = 1_000_000
+_CALLS = re.compile(r'_api_calls_total\{channel="([^"]*)",.*purpose="([^"]*)".*\} (\S+)')
 
 
 def _shop(products: int) -> dict[str, Any]:
@@ -84,6 +86,8 @@ class Load:
     cpu: dict[str, float] = field(default_factory=dict)
     backlog: Counter[str] = field(default_factory=Counter)
     requests: Counter[str] = field(default_factory=Counter)
+    calls: Counter[str] = field(default_factory=Counter)
+    """The same by channel and purpose, as the worker counts them."""
 
 
 @dataclass(slots=True)
@@ -126,6 +130,7 @@ class Stream:
         """Do it, then wait until `done`, `longest` seconds at most (RuntimeError)."""
         load, began = Load(), time.monotonic()
         cpu, calls = self._cpu(), {peer.name: len(peer.journal.calls) for peer in self.peers.all()}
+        purposes = await self._calls()
         looking = asyncio.create_task(self._look(load))
         try:
             await work()
@@ -134,6 +139,7 @@ class Stream:
             load.requests.update({p.name: len(p.journal.calls) - calls[p.name] for p in self.peers.all()})
             await self._until(done, longest, "everything is done")
             load.drained = time.monotonic() - ended
+            load.calls = await self._calls() - purposes
         finally:
             looking.cancel()
         return load
@@ -203,6 +209,13 @@ class Stream:
         pids = {process.name: process.pid for process in self._product.processes}
         pids |= {"peers": os.getpid(), "broker": self._broker}
         return {name: usage(pid).cpu for name, pid in pids.items()}
+
+    async def _calls(self) -> Counter[str]:
+        found: Counter[str] = Counter()
+        for text in await self._product.metrics():
+            for channel, purpose, count in _CALLS.findall(text):
+                found[f"{channel} {purpose}"] += int(float(count))
+        return found
 
     async def _look(self, load: Load) -> None:
         while True:

@@ -147,6 +147,7 @@ WarehouseStatus = Literal[
     "CANCEL_REFUSED",
     "DRAFT",
     "UNMAPPED",
+    "CHANGE_REFUSED",
 ]
 """Clarus' status, or the outcome of our request."""
 
@@ -159,6 +160,7 @@ class WarehouseOrder(Record, kw_only=True):
     wms_id: str = ""
     detail: str = ""
     ordered: dict[str, int] = {}
+    holds: int = 0
 
 
 class WarehouseParcel(Record, kw_only=True):
@@ -464,6 +466,7 @@ class ReleaseLine(Record, kw_only=True):
     number: str = ""
     code: str = ""
     note: str = ""
+    parts: dict[str, int] = {}
 
 
 class ReleaseOrder(Record, kw_only=True):
@@ -484,6 +487,7 @@ class ReleaseOrder(Record, kw_only=True):
     order_type: str = ""
     priority: int = 0
     leave_at: int | None = None
+    amends: bool = False
 
 
 class CancelOrder(Record, kw_only=True):

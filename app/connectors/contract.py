@@ -168,7 +168,7 @@ class OrderPage:
 class ShownOrder:
     """An order's shipments as the storefront shows them. `token` is what a write must name (a version), `extent` how much the order itself says was sent.
 
-    `extent` is None where the look did not tell it.
+    `extent` is None where the look did not tell it; where it does, a shipment that is made says in the same request how much is sent with it.
     """
 
     shipments: Sequence[AtStorefront]
@@ -346,6 +346,7 @@ class Warehouse(Protocol):
     max_read: int
     max_despatches: int
     tracking_wait: int  # milliseconds for which packages and tracking numbers of a despatch are waited for
+    processes_picks: bool  # is having orders allocated our business?
 
     async def read_stock(self, skus: Sequence[str], priority: Priority) -> Mapping[str, JointRead]:
         """One joint read of at most `max_read` SKUs: lines L1, balances of all warehouses, lines L2; repeated at most 3 times while a line moves."""
@@ -355,12 +356,28 @@ class Warehouse(Protocol):
         """The goods outs with these references, with their lines; an empty list where there is none."""
         ...
 
-    async def read_despatches(self, references: Sequence[str], priority: Priority) -> Mapping[str, Despatch]:
-        """What left of the goods outs with these references, at most `max_despatches`; one that is not there is left out."""
+    async def read_despatches(
+        self, references: Sequence[str], priority: Priority, known: Mapping[str, GoodsOut]
+    ) -> Mapping[str, Despatch]:
+        """What left of the goods outs with these references, at most `max_despatches`; one that is not there is left out.
+
+        Those that are `known` were looked up a moment ago and are not again.
+        """
         ...
 
     async def create_order(self, order: ReleaseOrder, priority: Priority) -> GoodsOut:
         """One create. `Refused` where Clarus says no (its words), `OutcomeUnknown` where it may have been created."""
+        ...
+
+    async def change_order(self, order: ReleaseOrder, there: GoodsOut, priority: Priority) -> GoodsOut:
+        """Make the goods out that is there the same as a create would have made it; repeated, it changes nothing more.
+
+        `Refused` where Clarus says no or has begun with it, `OutcomeUnknown` where it may have been changed.
+        """
+        ...
+
+    async def process_picks(self, orders: Sequence[GoodsOut], priority: Priority) -> list[str]:
+        """Have these orders allocated; the process references. Orders that are allocated already are fine."""
         ...
 
     async def cancel_order(self, order: GoodsOut, priority: Priority) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from agents.emit import Emitter
-from app.connectors.contract import Despatch, Priority, Warehouse
+from app.connectors.contract import Despatch, GoodsOut, Priority, Warehouse
 from app.connectors.errors import PeerError
 from app.delivery.desk import Desk
 from app.delivery.gate import doing
@@ -36,10 +36,16 @@ class ParcelReads:
         self._busy: set[str] = set()
         self._waiting: set[str] = set()
         self._since: dict[str, int] = {}
+        self._known: dict[str, GoodsOut] = {}  # looked up a moment ago
         self._tasks = 0
         self._failures = 0
 
     # ---- seen from outside ----
+
+    def left(self, order: GoodsOut, at: int) -> None:
+        """A look-up showed that something left: only its packages are to be read, then."""
+        self._known[order.reference] = order
+        self.due(order.reference, at)
 
     def due(self, reference: str, at: int) -> None:
         """Its packages are to be read then; at 0: not any more."""
@@ -96,8 +102,9 @@ class ParcelReads:
 
     async def _read(self, names: Sequence[str]) -> None:
         began = self._desk.now()
+        known = {name: self._known.pop(name) for name in names if name in self._known}
         try:
-            found = await doing("read_parcels", self._connector.read_despatches(names, READS))
+            found = await doing("read_parcels", self._connector.read_despatches(names, READS, known))
             due = await self._desk.commit(lambda context, emit: self._fold(context, emit, names, found, began))
         except PeerError as error:
             self._failures += 1

@@ -23,7 +23,7 @@ from tables.deliveries import shipments as rules
 from tables.deliveries.peers import PeerKind
 from tables.deliveries.shipments import Amend, Extent, Placed, Remove, Ship, ShipmentRow, Wait
 
-ORDERS_AT_ONCE: Final = 16
+ORDERS_AT_ONCE: Final = 32
 LONGEST_SLEEP: Final = 5.0
 CHECK_GAP: Final = 1.0
 """Seconds between two looks at what is late."""
@@ -135,7 +135,7 @@ class ShipmentDesk:
     async def _order(self, order_id: str) -> None:
         desk = self._desk
         try:
-            await self._settle(order_id, await self._place(order_id))
+            await self._settle(order_id, *await self._place(order_id))
         except PeerError as error:
             failures = self._failures[order_id] = self._failures.get(order_id, 0) + 1
             self._alarm.set(order_id, desk.now() + desk.backoff(failures, error.retry_after))
@@ -150,8 +150,9 @@ class ShipmentDesk:
                 self._todo.setdefault(order_id)
             self._alarm.ring()
 
-    async def _place(self, order_id: str) -> list[ShipmentRow]:
-        """Look and write until every parcel is placed, waits, or is held back; the rows as they are then."""
+    async def _place(self, order_id: str) -> tuple[list[ShipmentRow], Extent | None]:
+        """Look and write until every parcel is placed, waits, or is held back; the rows, and how much the order itself says was sent, where that is known."""
+        said: Extent | None = None
         rows = await self._desk.commit(lambda context, _: self._all(context, order_id))
         self._note_number(order_id, rows)
         while any(row.next_at <= self._desk.now() for row in _unplaced(rows)):
@@ -160,10 +161,13 @@ class ShipmentDesk:
             write, rows = await self._desk.commit(
                 partial(self._look, order_id=order_id, shown=shown, looked_at=looked_at)
             )
+            said = shown.extent if shown is not None else None
             if write is None or shown is None:
                 break
-            rows = await self._write(order_id, write, shown)
-        return rows
+            rows, done = await self._write(order_id, write, shown)
+            if said is not None and isinstance(write.step, Ship):
+                said = write.extent if done else None
+        return rows, said
 
     def _note_number(self, order_id: str, rows: Sequence[ShipmentRow]) -> None:
         for row in rows:
@@ -206,8 +210,8 @@ class ShipmentDesk:
         self._note(context, order_id, rows)
         return None, rows
 
-    async def _write(self, order_id: str, write: Write, shown: ShownOrder) -> list[ShipmentRow]:
-        """One request, and the rows with what its answer makes of them. Raises nothing but what the commit raises."""
+    async def _write(self, order_id: str, write: Write, shown: ShownOrder) -> tuple[list[ShipmentRow], bool]:
+        """One request; the rows with what its answer makes of them, and whether it was done. Raises nothing but what the commit raises."""
         peer_id = ""
         failed: PeerError | None = None
         connector = self._connector
@@ -232,7 +236,7 @@ class ShipmentDesk:
         rows = await self._desk.commit(work)
         if failed is not None and not isinstance(failed, Refused):
             await self._desk.failed(failed)
-        return rows
+        return rows, failed is None
 
     def _answered(self, row: ShipmentRow, peer_id: str, failed: PeerError | None, now: int) -> list[ShipmentOutcome]:
         if failed is None:
@@ -245,10 +249,11 @@ class ShipmentDesk:
             rules.not_sent(row, self._desk.backoff(row.attempts, failed.retry_after), now)
         return []
 
-    async def _settle(self, order_id: str, rows: list[ShipmentRow]) -> None:
+    async def _settle(self, order_id: str, rows: list[ShipmentRow], said: Extent | None) -> None:
         """The order's own state, then the answers; what still waits is looked at again when it is due."""
         if any(rules.pending(row) and row.placed == row.version for row in rows):
-            await doing("settle_order", self._connector.settle(order_id, rules.extent(rows), DESPATCH))
+            if said != (extent := rules.extent(rows)):
+                await doing("settle_order", self._connector.settle(order_id, extent, DESPATCH))
             versions = {row.key: row.version for row in rows if row.placed == row.version}
             rows = await self._desk.commit(lambda context, emit: self._told(context, emit, order_id, versions))
         waiting = [row for row in rows if rules.pending(row)]

@@ -26,6 +26,9 @@ LONGEST_SLEEP: Final = 5.0
 SHORTEST_GAP: Final = 200
 """Milliseconds from one read of a SKU to the next: what happens in a sale is read together."""
 
+GATHER: Final = 100
+"""Milliseconds from the start of one request for a few SKUs to the next: what becomes dirty meanwhile is read together, and the budget is left to others."""
+
 FoundOrders = Mapping[str, Sequence[GoodsOut]]
 LookedUp = Callable[[Context, Emitter, FoundOrders, int], set[str]]
 """What look-ups found that began after a time, for the order side, inside the commit of their read; returns SKUs that are to be read for it."""
@@ -67,6 +70,7 @@ class WarehouseStock:
         self._failures: dict[str, int] = {}
         self._missing: set[str] = set()
         self._tasks = 0
+        self._started = 0  # when the last read began
         self._skus = self._read_skus()
         self._sweep_at, self._sweep_next = 0, 0
 
@@ -146,7 +150,9 @@ class WarehouseStock:
 
     def _sleep(self) -> float:
         blocked = self._desk.gate.wait() if self._dirty else 0.0
-        return max(0.01, min(LONGEST_SLEEP, (self._sweep_at - self._desk.now()) / 1000, blocked or LONGEST_SLEEP))
+        gathers = self._started + GATHER - self._desk.now() if self._dirty else 0
+        wait = min(LONGEST_SLEEP, (self._sweep_at - self._desk.now()) / 1000, blocked or LONGEST_SLEEP)
+        return max(0.01, min(wait, gathers / 1000) if gathers > 0 else wait)
 
     def _start(self, group: asyncio.TaskGroup) -> None:
         if not self._desk.may_write or self._desk.gate.wait() > 0:
@@ -155,8 +161,10 @@ class WarehouseStock:
         ready.sort(key=self._dirty.__getitem__)
         size = self._connector.max_read
         for start in range(0, len(ready), size):
-            if self._tasks >= READS_AT_ONCE:
+            few = len(ready) - start < size
+            if self._tasks >= READS_AT_ONCE or (few and self._desk.now() < self._started + GATHER):
                 return
+            self._started = self._desk.now()
             skus = ready[start : start + size]
             priority = min(self._dirty.pop(sku) for sku in skus)
             self._tasks += 1

@@ -23,7 +23,7 @@ class WarehouseOwner:
         self._connector = connector
         self._parcels = ParcelReads(desk, connector)
         self._returns = ReturnDesk(desk, connector)
-        self._releases = Releases(desk, connector, lambda sku: self._stock.changed(sku), self._parcels.due)
+        self._releases = Releases(desk, connector, lambda sku: self._stock.changed(sku), self._parcels.left)
         self._stock = WarehouseStock(
             desk, connector, self._releases.looked_up, self._releases.moved, self._releases.unseen
         )

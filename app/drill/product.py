@@ -209,6 +209,11 @@ class Product:
                 found[name] = body
         return found
 
+    async def metrics(self) -> list[str]:
+        """What each worker shows for monitoring."""
+        addresses = [url.replace("/status", "/metrics") for url in self._status_urls.values()]
+        return [(await self._client.get(address)).text for address in addresses]
+
     async def stop(self, logs: Path | None = None) -> None:
         """End every process, and remove the folder; the logs are copied to `logs` before."""
         await asyncio.gather(*(process.stop() for process in self.processes), return_exceptions=True)

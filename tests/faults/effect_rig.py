@@ -26,11 +26,15 @@ from app.drill.settle import Settling
 from app.drill.simulators import RealPeers
 from app.drill.steps import Script
 from app.drill.topics import GroupLag, read_exceptions
+from app.operations import send
 from app.simulators.bigcommerce.simulator import BigCommerceSimulator
 from app.simulators.contract import StorefrontSimulator
 from app.topics import engine_config
 from schemas.catalogue import CHANNEL_COMMANDS, INGRESS_WEBHOOKS
+from schemas.records import OperatorCommand
 from tables.deliveries.listing_row import ListingRow
+from tables.deliveries.receipts import ReceiptRow
+from tables.deliveries.refunds import RefundRow
 from tables.deliveries.releases import ReleaseRow
 from tables.deliveries.shipments import ShipmentRow
 from tests.faults.effect_sites import OPENING, SITES, Case, Site
@@ -40,7 +44,13 @@ from tests.faults.effect_trap import Moment, Trap
 MOMENTS: tuple[Moment, ...] = ("before", "between", "after")
 LANDS_S = 4.0
 """How long after its worker's death a request that is late has its effect: within every bound of `DRILL_SETTINGS` (6 s), after the next worker has begun."""
-_ROWS: dict[str, type[Any]] = {"releases": ReleaseRow, "listings": ListingRow, "shipments": ShipmentRow}
+_ROWS: dict[str, type[Any]] = {
+    "releases": ReleaseRow,
+    "listings": ListingRow,
+    "shipments": ShipmentRow,
+    "receipts": ReceiptRow,
+    "refunds": RefundRow,
+}
 _PARTITIONS = 4
 
 
@@ -140,7 +150,9 @@ class EffectRig:
     async def _do(self, step: Callable[[Peers, Case], Any], case: Case) -> None:
         done = step(self._peers, case)
         if inspect.isawaitable(done):
-            await done
+            done = await done
+        if isinstance(done, OperatorCommand):
+            await asyncio.to_thread(send, self._product.settings, done)
 
     # ---- one kill ----
 
@@ -178,7 +190,7 @@ class EffectRig:
     def _acknowledged(self, case: Case) -> bool:
         """Has the row, committed with an intent, been committed without one, or where it ends with the answer, been deleted?"""
         decode = msgspec.msgpack.Decoder(_ROWS[case.site.table]).decode
-        for values in self._tails["rows"].beginning(f"{case.site.table}\x00{case.site.row(case)}"):
+        for values in self._tails["rows"].beginning(f"{case.site.table}\x00{case.site.row(self._peers, case)}"):
             intents = [value is not None and decode(value).intent is not None for value in values]
             if case.site.row_ends:
                 if None in values:
@@ -221,7 +233,12 @@ class EffectRig:
         settling = Settling(self._peers, self._product, lambda: asyncio.to_thread(lag.look))
         try:
             if not await settling.wait(120, least=least):
-                raise TimeoutError(f"{what}: not quiet after 120 s: {settling.backlog}\n{self._logs()}")
+                open_now = {
+                    channel: found["backlog"]
+                    for worker in (await self._product.status()).values()
+                    for channel, found in worker["channels"].items()
+                }
+                raise TimeoutError(f"{what}: not quiet after 120 s: {settling.backlog}; {open_now}\n{self._logs()}")
         finally:
             await asyncio.to_thread(lag.close)
 

@@ -10,11 +10,12 @@ from typing import Any, Literal
 
 from app.drill.peers import Peers
 from app.simulators.contract import NewLine, NewOrder, StorefrontOrder
+from schemas.records import OperatorCommand
 from tables.orders.references import reference_of
 from tests.faults.effect_trap import Call, Moment
 
 OPENING = 100
-TableName = Literal["releases", "listings", "shipments"]
+TableName = Literal["releases", "listings", "shipments", "receipts", "refunds"]
 
 
 @dataclass(slots=True)
@@ -55,7 +56,7 @@ class Case:
 
 
 Step = Callable[[Peers, Case], Any]
-"""Does something at the peers; may be a coroutine function."""
+"""Does something at the peers; may be a coroutine function. An operator's command that it returns is sent."""
 Ready = Callable[[Peers, Case], bool]
 
 
@@ -80,8 +81,8 @@ class Site:
     hits: Callable[[Peers, Case, Call], bool]
     count: Callable[[Peers, Case], float]
     table: TableName
-    row: Callable[[Case], str]
-    """Key of the row with its intent; the keys of a storefront's parcels begin with it."""
+    row: Callable[[Peers, Case], str]
+    """Key of the row with its intent; the keys of a storefront's parcels and refunds begin with it."""
     stages: tuple[tuple[Step, Ready], ...] = field(default=())
     row_ends: bool = False
     """The row is deleted with the answer, there is no intent of its own."""
@@ -152,7 +153,7 @@ def _is_stock(peers: Peers, case: Case, call: Call) -> bool:
     return any(row.get("variant_id") == item.variant_id or row.get("product_id") == item.product_id for row in rows)
 
 
-def _listing(case: Case) -> str:
+def _listing(peers: Peers, case: Case) -> str:
     return f"{case.site.channel}//{case.sku}"
 
 
@@ -230,9 +231,72 @@ def _is_status(peers: Peers, case: Case, call: Call) -> bool:
     return call.method == "PUT" and call.path.endswith(f"/orders/{case.order.order_id}")
 
 
-def _parcels(case: Case) -> str:
+def _of_order(peers: Peers, case: Case) -> str:
     assert case.order is not None
     return f"{case.site.channel}/{case.order.order_id}/"
+
+
+# ---- returns --------------------------------------------------------------------------------------------------------------------------------
+
+
+async def _send_back(peers: Peers, case: Case) -> OperatorCommand | None:
+    """At the storefront; where it has no returns, by the product's own command."""
+    assert case.order is not None
+    shop = peers.storefronts[case.site.channel]
+    if await shop.send_back(case.order.number, [NewLine(case.sku, 1)]):
+        return None
+    return OperatorCommand(
+        action="authorise_return",
+        target=case.key,
+        actor="test",
+        reason="a test",
+        holder=f"R-{case.number}",
+        lines={case.sku: 1},
+    )
+
+
+def _receipts(peers: Peers, case: Case) -> list[str]:
+    return [one.reference for one in peers.clarus.returns() if one.upstream == case.key]
+
+
+def _is_receipt(peers: Peers, case: Case, call: Call) -> bool:
+    return call.method == "POST" and call.path.endswith("/goods_in_receipts") and case.key.encode() in call.body
+
+
+def _arrive(peers: Peers, case: Case) -> None:
+    peers.clarus.receive_return(case.key, [])
+
+
+def _inspect(peers: Peers, case: Case) -> None:
+    peers.clarus.inspect(case.key, [])
+
+
+def _is_refund(peers: Peers, case: Case, call: Call) -> bool:
+    assert case.order is not None
+    if call.method != "POST":
+        return False
+    if case.site.channel == "bc":
+        return call.path.endswith(f"/orders/{case.order.order_id}/payment_actions/refunds")
+    shop: Any = peers.storefronts["ct"]
+    payments = shop._orders.get(case.order.order_id)["paymentInfo"]["payments"]
+    return any(call.path.endswith(f"/payments/{payment['id']}") for payment in payments)
+
+
+def _refunds(peers: Peers, case: Case) -> float:
+    assert case.order is not None
+    return len(peers.storefronts[case.site.channel].orders()[case.order.number].refunds)
+
+
+def _receipt(peers: Peers, case: Case) -> str:
+    return next(iter(_receipts(peers, case)), "none")
+
+
+def _announced(peers: Peers, case: Case) -> bool:
+    return bool(_receipts(peers, case))
+
+
+def _reference(peers: Peers, case: Case) -> str:
+    return case.reference
 
 
 _RELEASED = ((_order, _is_released),)
@@ -242,7 +306,12 @@ _SENT = ((_order, _is_released), (_allocate, _always), (_parcel(1), _is_shipped)
 
 
 def _shipments(channel: str, what: str, act: Step, hits: Any, count: Any, stages: Any, row_ends: bool = False) -> Site:
-    return Site(f"{what}, {channel}", channel, channel, act, hits, count, "shipments", _parcels, stages, row_ends)
+    return Site(f"{what}, {channel}", channel, channel, act, hits, count, "shipments", _of_order, stages, row_ends)
+
+
+def _refund(channel: str) -> Site:
+    stages = (*_SENT, (_send_back, _announced), (_arrive, _always))
+    return Site(f"refund, {channel}", channel, channel, _inspect, _is_refund, _refunds, "refunds", _of_order, stages)
 
 
 def _stock(channel: str, what: str, by: int) -> Site:
@@ -250,7 +319,7 @@ def _stock(channel: str, what: str, by: int) -> Site:
 
 
 def _goods_out(what: str, act: Step, hits: Any, count: Any, stages: Any = ()) -> Site:
-    return Site(what, "ct", "clarus", act, hits, count, "releases", lambda case: case.reference, stages)
+    return Site(what, "ct", "clarus", act, hits, count, "releases", _reference, stages)
 
 
 SITES: tuple[Site, ...] = (
@@ -276,6 +345,19 @@ SITES: tuple[Site, ...] = (
     _shipments("ct", "order reopened", _take_back, _is_update("changeShipmentState"), _reopened, _SENT, True),
     _shipments("bc", "order reopened", _take_back, _is_status, _reopened, _SENT, True),
     Site(
+        "goods-in receipt created",
+        "ct",
+        "clarus",
+        _send_back,
+        _is_receipt,
+        lambda p, c: len(_receipts(p, c)),
+        "receipts",
+        _receipt,
+        _SENT,
+    ),
+    _refund("ct"),
+    _refund("bc"),
+    Site(
         "release command, Kafka",
         "ct",
         "",
@@ -283,7 +365,7 @@ SITES: tuple[Site, ...] = (
         _is_create,
         lambda p, c: _entries(p, c, "order created"),
         "releases",
-        lambda case: case.reference,
+        _reference,
     ),
 )
 

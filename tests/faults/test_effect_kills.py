@@ -22,6 +22,9 @@ SOME: list[tuple[str, Moment]] = [
     ("shipment created, ct", "after"),
     ("shipment removed, bc", "between"),
     ("tracking amended, ct", "before"),
+    ("goods-in receipt created", "between"),
+    ("refund, ct", "between"),
+    ("refund, bc", "late"),
     ("release command, Kafka", "between"),
 ]
 

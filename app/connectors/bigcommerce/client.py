@@ -13,7 +13,7 @@ import httpx
 from app.connectors.bigcommerce.settings import BigCommerceSettings
 from app.connectors.contract import Priority, RateHint, Transport
 from app.connectors.errors import Malformed, Refused, Unavailable
-from app.connectors.http import retry_after
+from app.connectors.http import decoded, retry_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Client:
             text = f"{response.status_code}: {error_text(response)}"
             raise Refused(self.name, request, text, status=response.status_code)
         try:
-            return response.json()
+            return decoded(response)
         except ValueError as error:
             raise Malformed(self.name, request, "the answer is not JSON") from error
 

@@ -7,10 +7,11 @@ names the field of the tenant's schema that tells it.
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from app.connectors.clarus.bundles import Bundles, parts_of
 from app.connectors.clarus.client import PEER, ClarusClient, Listed, Node
 from app.connectors.clarus.orders import Orders
 from app.connectors.clarus.quantities import eaches
-from app.connectors.contract import Despatch, Package, Priority
+from app.connectors.contract import Despatch, GoodsOut, Package, Priority
 from app.connectors.errors import Malformed
 
 AT_ONCE: Final = 20
@@ -22,15 +23,18 @@ _PACKAGE: Final = "id tracking_number shipment { id }"
 class Parcels:
     """Packages of goods outs."""
 
-    def __init__(self, client: ClarusClient, orders: Orders) -> None:
-        self._client, self._orders = client, orders
+    def __init__(self, client: ClarusClient, orders: Orders, bundles: Bundles) -> None:
+        self._client, self._orders, self._bundles = client, orders, bundles
         contents = client.settings.package_contents
         self._node = f"{_PACKAGE} {contents} {{ quantity product {{ id code }} }}" if contents else _PACKAGE
 
-    async def read(self, references: Sequence[str], priority: Priority) -> dict[str, Despatch]:
+    async def read(
+        self, references: Sequence[str], priority: Priority, known: Mapping[str, GoodsOut]
+    ) -> dict[str, Despatch]:
         """Orders first, packages afterwards: a package may be ahead of the order's figures, never behind what is said of them to be complete."""
-        found = await self._orders.find(references, priority)
-        orders = {name: there[-1] for name, there in found.items() if there}
+        asked = [name for name in references if name not in known]
+        found = await self._orders.find(asked, priority) if asked else {}
+        orders = {**known, **{name: there[-1] for name, there in found.items() if there}}
         shipments = await self._shipments({name: order.wms_id for name, order in orders.items()}, priority)
         packages = await self._packages(shipments, priority)
         return {name: Despatch(order, packages.get(name, [])) for name, order in orders.items()}
@@ -89,7 +93,8 @@ class Parcels:
             code = _code(one, "product") if isinstance(one, dict) else ""
             if not code:
                 raise Malformed(PEER, "packages", f"{name} without a product code; check clarus.package_contents")
-            contents[code] = contents.get(code, 0) + eaches(one, "quantity")
+            for part, n in parts_of(code, self._bundles).items():
+                contents[part] = contents.get(part, 0) + n * eaches(one, "quantity")
         return contents
 
 

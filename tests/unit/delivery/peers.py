@@ -25,7 +25,7 @@ from app.connectors.contract import (
     StockReading,
     StockRequest,
 )
-from app.connectors.errors import OutcomeUnknown, PeerError
+from app.connectors.errors import OutcomeUnknown, PeerError, Refused
 from schemas.records import AnnounceReturn, OrderSnapshot, Payment, ReleaseOrder, SettleReturn, ShipParcel
 from tables.catalogue import Listing
 from tables.deliveries.peers import PeerKind
@@ -52,6 +52,8 @@ class ScriptedStorefront:
         self.markers = dict.fromkeys(quantities, Marker(0, 0, 0))
         self.fates: dict[str, deque[Fate]] = {}
         self.lands = True
+        self.picks: list[str] = []
+        self.pick_fates: deque[PeerError | None] = deque()
         self.missing: set[str] = set()
         self.unguarded: dict[str, str] = {}
         self.away: PeerError | None = None
@@ -70,6 +72,8 @@ class ScriptedStorefront:
         self.shipped: list[ShipParcel] = []
         self.ship_fates: deque[PeerError | None] = deque()
         self.extents: list[Extent] = []
+        self.tells_extent = False
+        self.said: dict[str, Extent] = {}
         self.unknown_orders: set[str] = set()
         self.captured = 1000
         self.refunds: dict[str, list[Payment]] = {}
@@ -146,7 +150,8 @@ class ScriptedStorefront:
         self.looks += 1
         if order_id in self.unknown_orders:
             return None
-        return ShownOrder([AtStorefront(n, p.tracking, lines_of(p)) for n, p in self.parcels.get(order_id, {}).items()])
+        shown = [AtStorefront(n, p.tracking, lines_of(p)) for n, p in self.parcels.get(order_id, {}).items()]
+        return ShownOrder(shown, extent=self.said.get(order_id, "none") if self.tells_extent else None)
 
     async def ship(self, parcel: ShipParcel, extent: Extent, shown: ShownOrder, priority: Priority) -> str:
         self.shipped.append(parcel)
@@ -155,6 +160,7 @@ class ScriptedStorefront:
         peer_id = str(len(self.shipped))
         if fate is None or (isinstance(fate, OutcomeUnknown) and self.lands):
             self.parcels.setdefault(parcel.order_id, {})[peer_id] = parcel
+            self.said[parcel.order_id] = extent
         if fate is not None:
             raise fate
         return peer_id
@@ -208,6 +214,7 @@ class ScriptedWarehouse:
     max_read = 50
     max_despatches = 20
     tracking_wait = 300
+    processes_picks = False
 
     def __init__(self) -> None:
         self.balances: dict[str, dict[str, int]] = {}
@@ -220,10 +227,16 @@ class ScriptedWarehouse:
         self.lands = True
         self.away: PeerError | None = None
         self.reads: list[tuple[Priority, list[str]]] = []
+        self.known: list[list[str]] = []
         self.looks: list[list[str]] = []
         self.creates: list[ReleaseOrder] = []
+        self.changed: list[ReleaseOrder] = []
+        self.change_fates: deque[PeerError | None] = deque()
+        self.picks: list[str] = []
+        self.pick_fates: deque[PeerError | None] = deque()
         self.cancels: list[GoodsOut] = []
         self.receipts: dict[str, list[SeenReceipt]] = {}
+        self.return_looks = 0
         self.announced: list[tuple[AnnounceReturn, str]] = []
         self.changes: set[str] = set()
         self.asked = 0
@@ -252,10 +265,13 @@ class ScriptedWarehouse:
         self.looks.append(list(references))
         return {name: list(self.orders.get(name, [])) for name in references}
 
-    async def read_despatches(self, references: Sequence[str], priority: Priority) -> Mapping[str, Despatch]:
+    async def read_despatches(
+        self, references: Sequence[str], priority: Priority, known: Mapping[str, GoodsOut]
+    ) -> Mapping[str, Despatch]:
         if self.away is not None:
             raise self.away
-        there = {name: self.orders[name][0] for name in references if self.orders.get(name)}
+        self.known.append(sorted(known))
+        there = {name: known.get(name) or self.orders[name][0] for name in references if self.orders.get(name)}
         return {name: Despatch(order, self.packages.get(name, [])) for name, order in there.items()}
 
     async def create_order(self, order: ReleaseOrder, priority: Priority) -> GoodsOut:
@@ -285,6 +301,21 @@ class ScriptedWarehouse:
             GoodsOut(old.wms_id, reference, status, old.warehouse, lines or old.lines, despatched or {})
         ]
 
+    async def change_order(self, order: ReleaseOrder, there: GoodsOut, priority: Priority) -> GoodsOut:
+        self.changed.append(order)
+        fate = self.change_fates.popleft() if self.change_fates else None
+        if fate is None or (self.lands and not isinstance(fate, Refused)):
+            self.become(order.reference, there.status, {line.sku: (line.eaches, 0) for line in order.lines})
+        if fate is not None:
+            raise fate
+        return self.orders[order.reference][0]
+
+    async def process_picks(self, orders: Sequence[GoodsOut], priority: Priority) -> list[str]:
+        self.picks += [one.wms_id for one in orders]
+        if self.pick_fates and (fate := self.pick_fates.popleft()) is not None:
+            raise fate
+        return ["PPR-1"]
+
     async def cancel_order(self, order: GoodsOut, priority: Priority) -> str:
         self.cancels.append(order)
         fate = self.cancel_fates.popleft() if self.cancel_fates else None
@@ -292,7 +323,9 @@ class ScriptedWarehouse:
             raise fate
         if fate is not None:
             return fate
-        self.orders.pop(order.reference, None)
+        left = [one for one in self.orders.pop(order.reference, []) if one.wms_id != order.wms_id]
+        if left:
+            self.orders[order.reference] = left
         return "DELETED"
 
     async def find_returns(
@@ -300,6 +333,7 @@ class ScriptedWarehouse:
     ) -> Mapping[str, Sequence[SeenReceipt]]:
         if self.away is not None:
             raise self.away
+        self.return_looks += 1
         return {one.reference: list(self.receipts.get(one.reference, [])) for one in returns}
 
     async def announce_return(self, given: AnnounceReturn, warehouse: str, priority: Priority) -> str:

@@ -58,6 +58,18 @@ async def test_two_parcels_of_an_order_are_shipped_once_each_and_then_the_order_
         await until(lambda: rig.runtime.pending()["shop"] == 0)
 
 
+async def test_an_order_that_says_so_by_itself_is_not_settled_by_another_request() -> None:
+    rig = Rig()
+    rig.storefront.tells_extent = True
+    async with rig.running():
+        rig.tell(parcel(1, "a"), parcel(2, "b", whole=True))
+        await until(lambda: len(outcomes(rig)) == 2)
+        assert (rig.storefront.said["7"], rig.storefront.extents) == ("whole", [])
+        rig.tell(parcel(3, "b", wanted=False))
+        await until(lambda: outcomes(rig)[2:] == [("b", "REMOVED")])
+        assert rig.storefront.extents == ["part"]
+
+
 async def test_the_intent_is_committed_before_the_request_leaves_and_a_successor_looks_first() -> None:
     rig = Rig(PeerKind.RELATIVE)
     async with rig.running():
@@ -155,6 +167,7 @@ async def test_what_left_the_warehouse_is_told_with_its_packages_when_they_come(
         await until(lambda: rig.row(rig.tables.releases, "shop:7", "clarus").parcel_reads)
         rig.warehouse.packages["shop:7"] = [Package("31", "RM1", "RM", "48", {"S0": 2})]
         await until(lambda: any(one.parcels for one in rig.sent(WarehouseDespatch)), 10)
+        assert rig.warehouse.known[0] == ["shop:7"] and rig.warehouse.known[-1] == []
         told = rig.sent(WarehouseDespatch)[-1]
         assert told.complete and [(one.parcel_id, one.tracking, one.lines) for one in told.parcels] == [
             ("31", "RM1", {"S0": 2})
