@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Final
 
 from agents.emit import Emitter, Place
+from agents.finance import Finance
 from agents.holds import Holds
 from agents.returns import Effect, Returns
 from agents.watch import Unwatched, Watch
@@ -30,9 +31,11 @@ from schemas.records import (
     WarehouseOrder,
     Watermark,
 )
+from tables.finance.facts import standing
 from tables.mappings.force import OrdersForce
 from tables.mappings.statuses import meant
-from tables.orders import attention, fold
+from tables.orders import answers, attention, fold, shipping
+from tables.orders.effects import new_row
 from tables.orders.rows import OrderRow, WaitRow
 from tables.stock.figures import EXCEPTIONS, Parts
 
@@ -53,9 +56,10 @@ class Orders:
         holds: Holds,
         returns: Returns,
         watch: Watch | None = None,
+        finance: Finance | None = None,
     ) -> None:
         self._force, self._codecs, self._table, self._waits = force, codecs, table, waits
-        self._returns = returns
+        self._returns, self._finance = returns, finance
         self._place, self._partitions = place, partitions
         self._holds, self._watch = holds, watch or Unwatched()
 
@@ -92,8 +96,8 @@ class Orders:
                 done += 1
                 continue
             channel, _, order_id = key.partition(":")
-            row = batch.get(self._table, key) or fold.new_row(channel, order_id)
-            rules, before = self._force.rules_of(channel), exceptions(row)
+            row = batch.get(self._table, key) or new_row(channel, order_id)
+            rules, before, stood = self._force.rules_of(channel), exceptions(row), standing(row)
             effects: list[Effect] = []
             match body:
                 case OrderSnapshot():
@@ -105,15 +109,17 @@ class Orders:
                     if row.snapshot is None and row.early is None:
                         due = event.received_at + rules.early_wait
                         batch.put(self._waits, wait_key(due, key), WaitRow(key))
-                    effects += fold.despatched(row, body, rules, event.received_at)
+                    effects += shipping.despatched(row, body, rules, event.received_at)
                     superseded += row.snapshot is not None and row.despatch_read == read_before
                 case ShipmentOutcome():
-                    effects += fold.shipment(row, body, rules, event.received_at)
+                    effects += shipping.shipment(row, body, rules, event.received_at)
                 case ExceptionCommand():
                     effects += attention.command(row, body, rules, event.received_at)
                 case WarehouseOrder():
-                    effects += fold.warehouse(row, body, event.received_at)
+                    effects += answers.warehouse(row, body, rules, event.received_at)
             effects += self._returns.fold(batch, key, row, body, event.received_at)
+            if self._finance is not None:
+                effects += self._finance.follow(batch, row, body, rules.catalogue, event.received_at, stood)
             done += 1
             batch.put(self._table, key, row)
             self._note(batch, key, row, before)
@@ -122,8 +128,18 @@ class Orders:
         self._watch.batch(batch.topic, first, done - superseded, superseded, failed)
 
     def tick(self, context: Context) -> None:
-        """What came before its order and waited long enough is said to be so; what a mapping holds is judged again after the mappings changed."""
+        """What waited long enough is said: a despatch that came before its order, money that does not fit. What a mapping holds is judged again after the
+        mappings changed."""
         self._judge_again(context)
+        self._early(context)
+        for key in self._finance.due(context) if self._finance is not None else ():
+            row = context.get(self._table, key)
+            if row is not None:
+                origin = f"money:{context.partition}:{key}:{context.now_ms}"
+                emit = Emitter(self._codecs, context, origin, None, "orders", context.now_ms)
+                self._judge_money(context, emit, row)
+
+    def _early(self, context: Context) -> None:
         for name, wait in list(islice(context.scan(self._waits), DUE_AT_ONCE)):
             if name >= wait_key(context.now_ms, ""):
                 return
@@ -133,7 +149,7 @@ class Orders:
                 continue
             before = exceptions(row)
             emit = Emitter(self._codecs, context, f"early:{name}", None, "orders", context.now_ms)
-            for effect in fold.unmatched(row, context.now_ms):
+            for effect in shipping.unmatched(row, context.now_ms):
                 self._send(emit, row, effect)
             context.put(self._table, wait.order_key, row)
             self._note(context, wait.order_key, row, before)
@@ -146,12 +162,18 @@ class Orders:
             before = exceptions(row)
             origin = f"mappings:{self._force.version}:{context.partition}:{key}"
             emit = Emitter(self._codecs, context, origin, None, "orders", context.now_ms)
-            for effect in attention.judge_again(
-                row, self._force.rules_of(row.channel), self._force.meanings, context.now_ms
-            ):
+            for effect in attention.judge_again(row, self._force, context.now_ms):
                 self._send(emit, row, effect)
             context.put(self._table, key, row)
             self._note(context, key, row, before)
+            self._judge_money(context, emit, row)
+
+    def _judge_money(self, context: Context, emit: Emitter, row: OrderRow) -> None:
+        """No event did it: time, or the mappings."""
+        if self._finance is not None:
+            catalogue = self._force.rules_of(row.channel).catalogue
+            for effect in self._finance.follow(context, row, None, catalogue, context.now_ms):
+                self._send(emit, row, effect)
 
     def _note(self, context: Context, key: str, row: OrderRow, before: Parts) -> None:
         """What the order adds to the sum of open exceptions changed, and perhaps whether it waits for a mapping."""

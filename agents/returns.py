@@ -12,7 +12,8 @@ from schemas.records import (
     WarehouseDespatch,
     WarehouseReturn,
 )
-from tables.orders import fold as orders
+from tables.orders.effects import Effect as OrderEffect
+from tables.orders.exceptions import judge
 from tables.orders.rows import OrderRow
 from tables.returns import fold
 from tables.returns.fold import ReturnRules
@@ -21,7 +22,7 @@ from tables.returns.rows import OrderReturns
 
 MISMATCH = "refund_mismatch"
 ReturnEvent = AuthoriseReturn | WarehouseReturn | RefundOutcome
-Effect = orders.Effect | AnnounceReturn | SettleReturn
+Effect = OrderEffect | AnnounceReturn | SettleReturn
 
 
 class Returns:
@@ -50,7 +51,7 @@ class Returns:
             book = OrderReturns()
         effects = self._apply(row, book, body, now)
         batch.put(self._table, key, book)
-        return [*effects, *orders.set_exception(row, MISMATCH, mismatch(row, book), now)]
+        return [*effects, *judge(row, MISMATCH, mismatch(row, book), now)]
 
     def _apply(self, row: OrderRow, book: OrderReturns, body: Record, now: int) -> list[Effect]:
         rules = self._rules
@@ -65,6 +66,7 @@ class Returns:
             case ExceptionCommand():
                 if body.action == "resolve":
                     book.accepted = mismatch(row, book)
+                    fold.dismiss(book)
                 return [*fold.retry(row, book, rules, now)] if body.action == "retry" else []
             case _:
                 return [*fold.shown(row, book, rules, now)]

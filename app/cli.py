@@ -43,6 +43,7 @@ _ELSEWHERE = {
         "app.reconciliation.cli:reconciliation",
         "What read-backs of listings found, by channel and cause.",
     ),
+    "finance": ("app.finance.cli:finance", "Money and goods by day and channel: what is matched, open or mismatched."),
     "shadow": ("app.shadow.cli:shadow", "Compare what a channel shows with what would be written there."),
     "go-live": ("app.shadow.cli:go_live", "End a channel's shadow: read every listing anew, then write."),
     "go-shadow": ("app.shadow.cli:go_shadow", "Write nothing more to a channel; compare only."),
@@ -65,6 +66,7 @@ _ORDER = [
     "resync",
     "returns",
     "reconciliation",
+    "finance",
     "shadow",
     "go-live",
     "go-shadow",
@@ -210,6 +212,14 @@ def config_metrics() -> None:
 def config_exceptions() -> None:
     """Print the manual's page of all exceptions (docs/exceptions.md), Markdown."""
     from tables.exceptions import page
+
+    click.echo(page(), nl=False)
+
+
+@config.command("lifecycle")
+def config_lifecycle() -> None:
+    """Print the table of the manual's page on orders (docs/orders.md): which event leads an order from which state to which, Markdown."""
+    from tables.orders.lifecycle import page
 
     click.echo(page(), nl=False)
 

@@ -12,6 +12,7 @@ import uvloop
 
 from agents.availability import Availability, StockTables
 from agents.delivery import Delivery, DeliveryTables
+from agents.finance import Finance, FinanceTables
 from agents.holds import HoldRow, Holds, JudgedRow
 from agents.intake import Intake
 from agents.operations import Operations
@@ -23,6 +24,7 @@ from app.engine import Batch, EngineApp, EngineError, create_app, partition_of
 from app.errors import Problem
 from app.exceptions import openapi
 from app.exceptions.api import ExceptionsApi
+from app.finance.worker import FinanceRoutes
 from app.mappings.force import InForce
 from app.mappings.live import LiveMappings
 from app.mappings.topic import MappingsReader
@@ -53,6 +55,8 @@ from tables.deliveries.releases import ReleaseRow
 from tables.deliveries.shipments import ShipmentRow
 from tables.deliveries.troubles import TroubleRow
 from tables.deliveries.work import AtWorkRow, DueRow
+from tables.finance.judge import Waits
+from tables.finance.rows import MoneyDay, MoneyDue, MoneyRow
 from tables.mappings import book as books
 from tables.mappings.force import OrdersForce
 from tables.orders.rows import OrderRow, WaitRow
@@ -107,9 +111,20 @@ class Worker:
         order_rows = table("orders", row=OrderRow)
         waits = table("order_waits", row=WaitRow)
         holds = Holds(table("order_holds", row=HoldRow), table("order_judged", row=JudgedRow))
-        returns = Returns(return_rules(settings, catalogue), table("returns", row=OrderReturns))
+        return_rows = table("returns", row=OrderReturns)
+        returns = Returns(return_rules(settings, catalogue), return_rows)
+        money = FinanceTables(
+            table("money", row=MoneyRow),
+            table("money_days", row=MoneyDay),
+            table("money_due", row=MoneyDue),
+            return_rows,
+        )
+        given = settings.settings.finance
+        finance = Finance(Waits(given.release_wait, given.refund_wait), money, measures)
         force = OrdersForce(order_rules(settings, catalogue))
-        self._orders = orders = Orders(force, codecs, order_rows, waits, place, partitions, holds, returns, measures)
+        self._orders = orders = Orders(
+            force, codecs, order_rows, waits, place, partitions, holds, returns, measures, finance
+        )
         self._agent(topics.ORDERS_EVENTS, orders.fold)
         self.app.every(ORDER_TICK, orders.tick)
         self._stock_rules = rules = stock_rules(settings, catalogue)
@@ -125,7 +140,7 @@ class Worker:
         operations = Operations(catalogue, settings.channels, CLARUS, codecs, place, measures)
         self._agent(topics.OPERATIONS_COMMANDS, operations.fold)
         self.delivery = DeliveryRuntime(self.app, delivery, catalogue, settings, codecs, delivery_tables, place)
-        self._gauges = WorkerGauges(self.app, self.delivery, measures, rules, stock, order_rows)
+        self._gauges = WorkerGauges(self.app, self.delivery, measures, rules, stock, order_rows, money.money)
         kinds = {name: storefront_type(given).kind for name, given in settings.channels.items()}
         explained = ExplainedTables(stock, delivery_tables)
         explainer = Explainer(self.app, rules, explained, kinds, settings.settings.engine.instance, place)
@@ -133,8 +148,9 @@ class Worker:
         starts[CLARUS] = settings.clarus.mode == "shadow"
         stories = OrderStories(
             self.app,
-            OrderTables(order_rows, waits, stock, delivery_tables),
+            OrderTables(order_rows, waits, money.money, return_rows, stock, delivery_tables),
             starts,
+            self.delivery.status,
             settings.settings,
             settings.settings.engine.instance,
             place,
@@ -143,6 +159,7 @@ class Worker:
         checked = Reconciliation(
             self.app, delivery_tables, list(settings.channels), partitions, settings.settings.engine.instance, place
         )
+        ledgers = FinanceRoutes(self.app, money, settings.settings.engine.instance)
         self.mappings = LiveMappings(settings, lambda: MappingsReader(settings, codecs), self._put_in_force)
         desk = ExceptionsApi(settings, openapi.document())
         self.ops = OpsServer(
@@ -151,7 +168,14 @@ class Worker:
             self._ready,
             self.status,
             self._gauges.measure,
-            [*explainer.routes(), *stories.routes(), *shadows.routes(), *checked.routes(), *desk.routes()],
+            [
+                *explainer.routes(),
+                *stories.routes(),
+                *shadows.routes(),
+                *checked.routes(),
+                *ledgers.routes(),
+                *desk.routes(),
+            ],
         )
 
     def _agent(self, topic: Topic, fold: Fold) -> None:
@@ -212,10 +236,10 @@ class Worker:
             await _first(self.app.finished(), stop.wait(), self.mappings.follow())
         finally:
             await self._gauges.close()
-            await self.mappings.close()
             await self.delivery.close()
             with contextlib.suppress(asyncio.CancelledError):
                 await self.app.stop()
+            await self.mappings.close()
             await self.ops.stop()
 
 

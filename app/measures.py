@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 from agents.availability import StockTables
 from agents.availability import sum_key as sku_key
+from agents.finance import exceptions as money_exceptions
+from agents.finance import sum_key as money_key
 from agents.orders import exceptions
 from agents.orders import sum_key as order_key
 from app import metrics
@@ -18,7 +20,9 @@ from app.engine.api import Context, Table
 from app.exposition import Totals
 from app.sums import Source, Sums, SumsKeeper
 from tables.deliveries.troubles import OWNERS as delivery_owners
-from tables.orders.lifecycle import OWNERS as order_owners
+from tables.finance.judge import TYPE as MISMATCH
+from tables.finance.rows import MoneyRow
+from tables.orders.exceptions import OWNERS as order_owners
 from tables.orders.rows import OrderRow
 from tables.reconciliation import Cause, result_of
 from tables.stock import drift, figures
@@ -154,14 +158,16 @@ class WorkerGauges:
         rules: Rules,
         stock: StockTables,
         orders: Table[OrderRow],
+        money: Table[MoneyRow],
     ) -> None:
         self._app, self._delivery, self._measures, self._rules = app, delivery, measures, rules
         self._watermarks = stock.watermarks
         self._totals = Totals()
-        self._types = {drift.TYPE, *delivery_owners, *order_owners}
+        self._types = {drift.TYPE, *delivery_owners, *order_owners, MISMATCH}
         sources: list[Source] = [
             (stock.stock, sku_key, lambda row: figures.figures(row, rules.catalogue)),
             (orders, order_key, exceptions),
+            (money, money_key, money_exceptions),
         ]
         self._keeper = SumsKeeper(app, measures.sums, sources, self._look, self._dropped)
         measures.in_doubt = self._in_doubt

@@ -132,6 +132,7 @@ class OrderSnapshot(Record, kw_only=True):
     refunded: int | None = None
     payments: list[Payment] = []
     returns: list[StorefrontReturn] = []
+    foreign: list[str] = []
 
 
 WarehouseStatus = Literal[
@@ -146,6 +147,7 @@ WarehouseStatus = Literal[
     "CANCEL_REFUSED",
     "DRAFT",
     "UNMAPPED",
+    "CHANGE_REFUSED",
 ]
 """Clarus' status, or the outcome of our request."""
 
@@ -158,6 +160,7 @@ class WarehouseOrder(Record, kw_only=True):
     wms_id: str = ""
     detail: str = ""
     ordered: dict[str, int] = {}
+    holds: int = 0
 
 
 class WarehouseParcel(Record, kw_only=True):
@@ -463,6 +466,7 @@ class ReleaseLine(Record, kw_only=True):
     number: str = ""
     code: str = ""
     note: str = ""
+    parts: dict[str, int] = {}
 
 
 class ReleaseOrder(Record, kw_only=True):
@@ -483,6 +487,7 @@ class ReleaseOrder(Record, kw_only=True):
     order_type: str = ""
     priority: int = 0
     leave_at: int | None = None
+    amends: bool = False
 
 
 class CancelOrder(Record, kw_only=True):

@@ -35,9 +35,9 @@ CATALOGUE: Final[dict[str, Kind]] = {
     ),
     "unit_mismatch": Kind(
         "ecommerce",
-        "A selling unit does not fit the product's units at the warehouse.",
-        "`units` of the product, and the product in Clarus",
-        f"Correct the unit (`unit`) or the listing's (`sku`) and {_IMPORT}",
+        "A quantity does not fit the warehouse's units: a fraction, below 0, or a unit that the product does not have.",
+        "the order's lines at the storefront, then `units` of the product",
+        f"Correct the line at the storefront: the order goes on by itself. Or correct the unit (`unit`) or the listing's (`sku`) and {_IMPORT}",
         _AGAIN,
     ),
     "unmapped_location": Kind(
@@ -63,9 +63,9 @@ CATALOGUE: Final[dict[str, Kind]] = {
     ),
     "payment_hold": Kind(
         "customer service",
-        "The payment is not confirmed, so the order is held.",
-        "the order's payment at the storefront",
-        "Capture or cancel at the storefront: the order goes on by itself",
+        "The order cannot be sent as it is: the storefront holds it, its purchase order number is missing, it has no lines or several currencies.",
+        "the order and its payment at the storefront",
+        "Decide, complete or cancel it at the storefront: the order goes on by itself",
         _AGAIN,
     ),
     "short_stock": Kind(
@@ -78,7 +78,9 @@ CATALOGUE: Final[dict[str, Kind]] = {
         "warehouse",
         "The order was changed or cancelled when the warehouse had begun with it.",
         "the goods out in Clarus",
-        "Call the warehouse: stop or amend the goods out by hand, then resolve this",
+        "Call whom the text names: have the goods out amended, or its pick list cancelled. It is resolved by itself where the warehouse shows it; an address it"
+        " does not show: resolve this once it is done",
+        "the change or the cancel is asked of the warehouse again, where it has not begun",
     ),
     "stuck_order": Kind(
         "operations",
@@ -121,15 +123,16 @@ CATALOGUE: Final[dict[str, Kind]] = {
     ),
     "refund_mismatch": Kind(
         "finance",
-        "A refund does not fit its return: without one, above what was paid, or missing.",
+        "A refund does not fit its return: without one, above what was paid, or missing. Or a return cannot be taken in.",
         "the order's refunds at the storefront, then the return in Clarus",
-        "Correct the refund at the storefront, then resolve this",
+        "Put right what the text names, then retry; or correct the refund at the storefront, then resolve this",
+        "the order's payments are read, and what is still missing is refunded; a return that the warehouse refused is announced again",
     ),
     "payment_mismatch": Kind(
         "finance",
-        "A payment does not fit its order: captured without one, or another sum.",
-        "the payment provider, then the order at the storefront",
-        "Capture, refund or cancel, then resolve this",
+        "A payment does not fit its order: captured without a goods out, not refunded after a cancel, another sum, a second currency.",
+        "the order in `why`, then the payment at the storefront",
+        "Capture, refund or release: it is resolved by itself. Or resolve this with the reason, and it is accepted until the amount changes",
     ),
     "catalogue_mismatch": Kind(
         "ecommerce",
@@ -139,9 +142,9 @@ CATALOGUE: Final[dict[str, Kind]] = {
     ),
     "poison_record": Kind(
         "integration",
-        "An input could not be read and was set aside.",
-        "the dead-letter topic, at the place the text names",
-        "Correct the sender, have it sent again, then resolve this",
+        "An order, or another input, could not be read and was set aside.",
+        "the order at the storefront, or the dead-letter topic, as the text names",
+        "Correct the sender, have it sent again: an order is read again by itself. Then resolve this where it is still open",
     ),
 }
 

@@ -36,7 +36,10 @@ _OTHER_DIGITS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
-    """What an order cost and what was paid, as `OrderSnapshot` says it. `prices` by line id; `captured` and `refunded` None: payments were not shown."""
+    """What an order cost and what was paid, as `OrderSnapshot` says it. `prices` by line id; `captured` and `refunded` None: payments were not shown.
+
+    `foreign` are other currencies in which money moved: their amounts are not counted.
+    """
 
     currency: str = ""
     digits: int = 2
@@ -46,6 +49,7 @@ class Amounts:
     captured: int | None = None
     refunded: int | None = None
     payments: list[Payment] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
 
 
 def digits_of(currency: str) -> int:

@@ -22,7 +22,7 @@ from schemas.records import AnnounceReturn, WarehouseReturn
 from tables.deliveries import receipts as rules
 from tables.deliveries.receipts import ReceiptRow, SeenReceipt
 
-AT_ONCE: Final = 20
+AT_ONCE: Final = 100
 LONGEST_SLEEP: Final = 5.0
 RETURNS: Final = Priority.DESPATCH
 
@@ -36,7 +36,7 @@ class Announcement:
 
 
 class ReturnDesk:
-    """Returns at one warehouse. A few at a time: they are rare, and none of them is urgent."""
+    """Returns at one warehouse, many in one look: they are rare, and none of them is urgent."""
 
     def __init__(self, desk: Desk, connector: Warehouse) -> None:
         self._desk, self._connector = desk, connector
@@ -152,6 +152,7 @@ class ReturnDesk:
                 continue
             if not desk.may_change(context):
                 self._parked.setdefault(name)
+                self._alarm.clear(name)
                 continue
             rules.begin(row, context.now_ms)
             context.put(desk.tables.receipts, name, row)

@@ -38,6 +38,10 @@ class Expect(Model):
     wms: dict[str, list[str]] = Field(
         default_factory=dict, description="Order, channel:id, to the status of each of its WMS orders; [] for none."
     )
+    wms_lines: dict[str, dict[str, int]] = Field(
+        default_factory=dict,
+        description="Order, channel:id, to Clarus code to eaches ordered in its WMS orders that were not deleted.",
+    )
     oversold: Bounds | None = Field(
         None, description="Units oversold. Within these bounds no_oversell may fail: shared pools measure it."
     )

@@ -15,9 +15,11 @@ def as_expected(expect: Expect, report: Mapping[str, Any]) -> Check:
     check = Check()
     for entity, expected, found in _pairs(expect, report):
         check.checked += 1
-        low, high = expected if isinstance(expected, tuple) else (expected, expected)
-        if not (found is not None and low <= found <= high):
-            words = f"{low} to {high}" if isinstance(expected, tuple) else expected
+        words, fits = expected, found == expected
+        if isinstance(expected, tuple):
+            low, high = expected
+            words, fits = f"{low} to {high}", found is not None and low <= found <= high
+        if not fits:
             check.failed.append({"entity": entity, "expected": words, "found": "none" if found is None else found})
     return check
 
@@ -45,6 +47,12 @@ def _pairs(expect: Expect, report: Mapping[str, Any]) -> Iterator[tuple[str, Any
         yield "WMS orders", expect.wms_orders, living
     for order, statuses in expect.wms.items():
         yield f"WMS orders of {order}", sorted(statuses), sorted(g["status"] for g in made.get(order, []))
+    for order, lines in expect.wms_lines.items():
+        ordered: Counter[str] = Counter()
+        for goods_out in made.get(order, []):
+            for line in goods_out["lines"] if goods_out["status"] != "DELETED" else ():
+                ordered[line["sku"]] += line["qty"]
+        yield f"WMS lines of {order}", lines, {sku: eaches for sku, eaches in ordered.items() if eaches}
     if expect.oversold is not None:
         yield "oversold", expect.oversold, report["oversold"]
     exceptions = report["exceptions"]

@@ -143,6 +143,8 @@ def show(exception_id: str, config_file: Path | None, as_json: bool) -> None:
     for row in rows:
         table.add_row(*row)
     console.print(table)
+    if one.holder.startswith("order/"):
+        console.print(f"the order's whole story: clarus-stream why {one.holder.removeprefix('order/')}", markup=False)
     if one.history:
         steps = Table("when", "what", "who", "why", box=box.SIMPLE, pad_edge=False)
         for step in one.history:

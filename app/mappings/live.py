@@ -5,6 +5,7 @@ Reading and building happen on threads; only the swap itself is on the event loo
 
 import asyncio
 from collections.abc import Callable, Set
+from dataclasses import replace
 from typing import Any, Final
 
 import structlog
@@ -70,6 +71,7 @@ class LiveMappings:
         found = await asyncio.to_thread(in_force, self._settings, dict(state.entries), state.version)
         before, changed = self._now, frozenset[str]()
         if before is not None:
+            found = replace(found, orders=replace(found.orders, actor=state.actor, reason=state.reason))
             changed = await asyncio.to_thread(changed_products, before.catalogue, found.catalogue)
         for fault in found.left_out[:_SHOWN]:
             log.warning("a mapping is left out", record="/".join(fault.key), reason=fault.text)

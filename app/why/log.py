@@ -15,6 +15,8 @@ from app.settings import KafkaSettings
 FIRST_WINDOW: Final = 2_000
 """Offsets before the end that are looked at first; each further look goes four times as far."""
 _AT_ONCE: Final = 2_000
+_UNTIL_EOF: Final = 1 << 62
+"""The newest records are read to the end that the broker tells on the way: the bundled one names an earlier one when asked."""
 _PAUSE: Final = 0.1
 """Seconds that a read waits to be filled: the end of a partition does not end it."""
 
@@ -46,6 +48,7 @@ class LogReader:
         self._given, self._seconds, self._steady = given, seconds, steady
         self._consumer = make(kafka.reader(given, group))
         self._deadline = steady() + seconds
+        self.over = False
 
     def close(self) -> None:
         """Release the consumer."""
@@ -58,20 +61,20 @@ class LogReader:
         found = Tail(unread=self._first(place, since, low, end), back_to=end, end=end)
         first: deque[Any] = deque(maxlen=max(1, count))
         last: list[Any] = []
-        window = FIRST_WINDOW
+        window, stop = FIRST_WINDOW, _UNTIL_EOF
         while not found.whole and len(last) < count and self._left() > 0:
             start = max(found.unread, found.back_to - window)
-            part = self._read(place, start, found.back_to, keys)
+            part = self._read(place, start, stop, keys)
             if part is None:
                 break
-            last, found.back_to = [*part, *last], start
+            last, found.back_to, stop = [*part, *last], start, start
             if since is not None and not found.whole and len(last) < count:
-                stop = min(found.back_to, found.unread + window)
-                part = self._read(place, found.unread, stop, keys)
+                until = min(found.back_to, found.unread + window)
+                part = self._read(place, found.unread, until, keys)
                 if part is None:
                     break
                 first.extend(part)
-                found.unread = stop
+                found.unread = until
             window *= 4
         found.messages = [*first, *last][-count:] if count else []
         return found
@@ -93,8 +96,6 @@ class LogReader:
                 else:
                     raise KafkaException(error)
         self.over = bool(waiting)
-
-    over = False
 
     def _left(self) -> float:
         return self._deadline - self._steady()

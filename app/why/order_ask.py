@@ -11,13 +11,13 @@ from confluent_kafka import KafkaException
 from app import registry
 from app.errors import Problem
 from app.settings import Settings
-from app.why.ask import client, elsewhere, get, nobody
+from app.why.ask import NotThereError, client, elsewhere, get, nobody
 from app.why.log import LogReader
 from app.why.show import moment
 from schemas.catalogue import ORDERS_STATUS
 from schemas.codec import UndecodableRecord
 from schemas.records import NormalisedOrder
-from tables.explain.order_report import Counted, OrderAnswer, found, merge
+from tables.explain.order_report import OrderAnswer, OrderMore, found, merge
 from tables.explain.report import Lines
 
 SEARCH_SECONDS = 15.0
@@ -37,19 +37,22 @@ def ask(settings: Settings, word: str, workers: Sequence[str], transport: httpx.
     """`Problem` where no worker answers, where nothing is known by this name, or where several orders are."""
     with client(transport) as asking:
         troubles: list[str] = []
-        seen: list[OrderAnswer] = []
-        for key in candidates(word, settings.channels):
-            answer = _answer(asking, workers, key, troubles)
-            if answer.known:
-                return _with_lines(asking, workers, answer, troubles)
-            seen.append(answer)
-        keys = search(settings, word)
+        seen = {key: _answer(asking, workers, key, troubles) for key in candidates(word, settings.channels)}
+        keys = [key for key, answer in seen.items() if answer.known]
+        if not keys or word.partition(":")[0] not in settings.channels:
+            try:
+                keys += [key for key in search(settings, word) if key not in keys]
+            except Problem as problem:
+                if not keys:
+                    raise
+                troubles += [f"other orders of this number: {line}" for line in problem.lines]
         if not keys:
-            raise _unknown(settings, word, seen, troubles)
+            raise _unknown(settings, word, list(seen.values()), troubles)
         if len(keys) > 1:
             more = f" and {len(keys) - MOST_NAMED} more" if len(keys) > MOST_NAMED else ""
             raise Problem(f"{word} names {len(keys)} orders: {', '.join(keys[:MOST_NAMED])}{more}; say which one", 2)
-        return _with_lines(asking, workers, _answer(asking, workers, keys[0], troubles), troubles)
+        answer = seen.get(keys[0]) or _answer(asking, workers, keys[0], troubles)
+        return _with_more(asking, workers, answer, troubles)
 
 
 def candidates(word: str, channels: Collection[str]) -> list[str]:
@@ -101,7 +104,11 @@ def _answer(asking: httpx.Client, workers: Sequence[str], key: str, troubles: li
     answers: list[OrderAnswer] = []
     said: list[str] = []
     for worker in workers:
-        answer = get(asking, worker, f"/why/order/{quote(key, safe='')}", OrderAnswer, said)
+        try:
+            answer = get(asking, worker, f"/why/order/{quote(key, safe='')}", OrderAnswer, said)
+        except NotThereError as error:
+            answer = None
+            said += [f"{worker}: {line}" for line in error.lines]
         if answer is None:
             continue
         answers.append(answer)
@@ -113,19 +120,22 @@ def _answer(asking: httpx.Client, workers: Sequence[str], key: str, troubles: li
     return merge(answers)
 
 
-def _with_lines(asking: httpx.Client, workers: Sequence[str], answer: OrderAnswer, troubles: list[str]) -> Asked:
+def _with_more(asking: httpx.Client, workers: Sequence[str], answer: OrderAnswer, troubles: list[str]) -> Asked:
     reference = answer.head.reference if answer.head is not None else ""
-    counted: list[Counted] = []
+    returned = [("return", one.reference) for one in answer.returns if one.reference]
+    query = urlencode([*(("sku", sku) for sku in answer.skus), *returned])
+    more: list[OrderMore] = []
     said: list[str] = []
-    query = urlencode([("sku", sku) for sku in answer.skus])
-    for worker in workers if answer.skus else ():
-        one = get(asking, worker, f"/why/order-lines/{quote(reference, safe='')}?{query}", Counted, said)
+    for worker in workers if query else ():
+        one = get(asking, worker, f"/why/order-more/{quote(reference, safe='')}?{query}", OrderMore, said)
         if one is not None:
-            counted.append(one)
+            more.append(one)
     troubles += [line for line in said if line not in troubles]
-    parts = found([one.parts for one in counted])
-    lines = {sku: lines for one in counted for sku, lines in one.lines.items()}
-    return Asked(answer, lines, [*troubles, *elsewhere(answer.parts), *elsewhere(parts)])
+    parts = found([one.parts for one in more])
+    lines = {sku: lines for one in more for sku, lines in one.lines.items()}
+    calls = [call for one in more for call in one.calls]
+    whole = msgspec.structs.replace(answer, calls=[*answer.calls, *calls])
+    return Asked(whole, lines, [*troubles, *elsewhere(answer.parts), *elsewhere(parts)])
 
 
 def _unknown(settings: Settings, word: str, seen: Sequence[OrderAnswer], troubles: Sequence[str]) -> Problem:

@@ -12,7 +12,7 @@ from rich.text import Text
 from app.why.order_ask import Asked
 from app.why.order_story import Story
 from app.why.show import figures, moment, plain_table, section
-from tables.explain.order_report import Call, Head, Open, OrderAnswer, Ordered, Parcel, Told
+from tables.explain.order_report import Call, Head, Money, Open, OrderAnswer, Ordered, Parcel, Returned, Told
 from tables.explain.report import Lines, Waiting
 
 WIDE: Final = 110
@@ -35,12 +35,15 @@ def show(console: Console, asked: Asked, story: Story | None) -> None:
     if answer.head is not None:
         console.print(_lines(answer.head.lines))
     if answer.calls:
-        console.print(_calls(answer.calls))
+        console.print(_calls(answer.calls, answer.at))
     if answer.parcels:
-        skus = {one.line_id: one.sku for one in answer.head.lines} if answer.head is not None else {}
-        console.print(_parcels(answer.parcels, skus))
+        console.print(_parcels(answer.parcels, answer.head))
+    if answer.returns:
+        console.print(section(f"Returns: {len(answer.returns)}", [_return(one, answer.head) for one in answer.returns]))
     if answer.head is not None:
         console.print(_counted(asked.lines))
+    if answer.money is not None:
+        console.print(_money(answer.money))
     if story is not None:
         console.print(_story(story, console.width >= WIDE))
 
@@ -99,20 +102,21 @@ def _lines(lines: Sequence[Ordered]) -> Group:
     return section(f"Lines: {len(lines)}{more}", [found])
 
 
-def _calls(calls: Sequence[Call]) -> Group:
+def _calls(calls: Sequence[Call], now: int) -> Group:
     grid = _grid(2)
     for one in calls:
         done = "answered" if one.answered >= one.wanted else "not answered yet"
         tries = f", {one.attempts} requests" if one.attempts != 1 else ", 1 request"
         looks = f", {one.looks} look-ups" if one.looks else ""
         under_way = f"; {one.intent} sent {moment(one.intent_at)}, its outcome is open" if one.intent else ""
-        due = f"; next {moment(one.next_at)}" if one.next_at else ""
+        when = "next" if one.next_at > now else "due since"
+        due = f"; {when} {moment(one.next_at)}" if one.next_at else ""
         text = f"{one.what}: {done} (v{one.wanted}{tries}{looks}){under_way}{due}; it has: {one.shown}"
         grid.add_row("", one.peer, Text(text))
     return section("Wanted at the peers", [grid])
 
 
-def _parcels(parcels: Sequence[Parcel], skus: Mapping[str, str]) -> Group:
+def _parcels(parcels: Sequence[Parcel], head: Head | None) -> Group:
     found = plain_table("parcel", "tracking", "carrier", "eaches", "units of lines", "at the storefront")
     for one in parcels:
         state = one.state if one.wanted else f"taken back, {one.state}"
@@ -121,10 +125,26 @@ def _parcels(parcels: Sequence[Parcel], skus: Mapping[str, str]) -> Group:
             one.tracking or "-",
             " ".join((one.carrier, one.service)).strip() or "-",
             figures(one.contents),
-            ", ".join(f"{skus.get(line_id) or line_id} {units}" for line_id, units in one.units.items()) or "-",
+            _units(one.units, head),
             f"{state}{f': {one.detail}' if one.detail else ''}",
         )
     return section(f"Parcels: {len(parcels)}", [found])
+
+
+def _units(units: Mapping[str, int], head: Head | None) -> str:
+    """Lines by the storefront's SKU, which people know."""
+    skus = {one.line_id: one.sku for one in head.lines} if head is not None else {}
+    return ", ".join(f"{skus.get(line_id) or line_id} {count}" for line_id, count in units.items()) or "-"
+
+
+def _return(one: Returned, head: Head | None) -> Padding:
+    found = [f"{one.return_id}: {_units(one.units, head)}; at the warehouse: {one.receipt}"]
+    eaches = ("arrived", one.received), ("restocked", one.restocked), ("set aside", one.quarantined)
+    moved = [f"{what} {figures(given)}" for what, given in (*eaches, ("thrown away", one.scrapped)) if given]
+    found += [", ".join(moved)] if moved else []
+    found += [f"refund: {', '.join(one.refunds)}"] if one.refunds else []
+    found += [one.problem] if one.problem else []
+    return Padding(Text("; ".join(found)), (0, 0, 0, 2))
 
 
 def _counted(lines: Mapping[str, Lines]) -> Group:
@@ -135,6 +155,15 @@ def _counted(lines: Mapping[str, Lines]) -> Group:
         where = " or ".join(line.warehouses) or "every warehouse"
         found.add_row(sku, line.line, line.state, str(line.eaches), str(line.reflected), str(line.counts), where)
     return section(f"Counts against stock: {eaches} eaches", [found] if open_lines else [])
+
+
+def _money(money: Money) -> Group:
+    words = [f"total {money.total}, captured {money.captured}, refunded {money.refunded} {money.currency}"]
+    for date, kinds in money.days.items():
+        moved = (f"{kind.replace('_', ' ')} {amount}" for kind, amount in kinds.items())
+        words.append(f"{date}: {', '.join(moved)}")
+    reasons = f": {'; '.join(money.reasons)}" if money.reasons else ""
+    return section(f"Money: {money.status}{reasons}", [Padding(Text(one), (0, 0, 0, 2)) for one in words])
 
 
 def _story(story: Story, wide: bool) -> Group:
@@ -149,7 +178,7 @@ def _story(story: Story, wide: bool) -> Group:
         grid.add_row("", *cells, *([Text(one.place, style="dim")] if wide else []))
     title = "What happened (our time, UTC; the newest last)"
     gaps = [Text(f"  not known: {gap}", style="yellow") for gap in story.gaps]
-    return section(title, [*gaps, grid] if story.told else [*gaps, Text("  nothing in the logs any more")])
+    return section(title, [*gaps, grid] if story.told else [*gaps, Text("  nothing in the logs")])
 
 
 def _words(one: Told) -> Text:
@@ -167,6 +196,9 @@ _SPOKEN: Final = {
     "WarehouseDespatch": "left the warehouse",
     "ShipmentOutcome": "shipment",
     "ExceptionCommand": "operator",
+    "AuthoriseReturn": "return authorised",
+    "WarehouseReturn": "return at the warehouse",
+    "RefundOutcome": "refund",
 }
 """Kinds of events as people say them; others by their own name."""
 

@@ -2,7 +2,8 @@
 
 Clarus has no idempotency key (findings 29 and 30 of ledger.md). So the reference is looked up before any create; an intent is committed before a
 request leaves; a create whose outcome is unknown is looked up again and again until it is found or Clarus cannot be working on it any more; and a cancel
-that comes meanwhile waits for that. Times are our milliseconds.
+that comes meanwhile waits for that. A change of a goods out that is there is held to the same: repeated too early, it could add a line twice. It is asked for
+only while Clarus has not begun with the order. Times are our milliseconds.
 """
 
 from collections import Counter
@@ -13,21 +14,23 @@ from typing import Final, Literal, cast, get_args
 import msgspec
 
 from schemas.records import CancelOrder, ReleaseOrder, WarehouseOrder, WarehouseParcel, WarehouseStatus
+from tables.deliveries import twins
+from tables.deliveries.twins import NOT_BEGUN
 
 GONE: Final = frozenset({"CANCELLED", "DELETED"})
 FINAL: Final = frozenset({"CANCELLED", "DELETED", "COMPLETED"})
-DELETABLE: Final = frozenset({"DRAFT", "PENDING"})
 _KNOWN: Final = frozenset(get_args(WarehouseStatus))
 _LOOK_FIRST: Final = 250
 _LOOK_LONGEST: Final = 15_000
 
 
 class Intent(msgspec.Struct, array_like=True, frozen=True):
-    """A request that was committed before it left."""
+    """A request that was committed before it left. `lines`: the eaches by product that a look-up shows once a change landed; None where they stay."""
 
-    kind: Literal["create", "cancel"]
+    kind: Literal["create", "cancel", "change"]
     at: int
     version: int
+    lines: dict[str, int] | None = None
 
 
 class ReleaseRow(msgspec.Struct, array_like=True):
@@ -61,6 +64,12 @@ class ReleaseRow(msgspec.Struct, array_like=True):
     parcels_told: int = 0  # `read_at` of what ORDERS was told last
     told_complete: bool = False
     told_parcels: list[WarehouseParcel] = []
+    twin_from: int | None = None  # when the last create of unknown outcome began
+    twin_looks: int = 0  # look-ups for a late twin that are over
+    twin: str = ""  # another goods out of the same reference, to be cancelled
+    doubled: list[str] = []  # several that the warehouse has begun with: for a person
+    picks_at: int | None = None  # when its picks are to be processed, where that is our business
+    holds: int = 0  # the version of `ReleaseOrder` that the goods out certainly is
     ordered: dict[str, int] = {}  # product code to eaches that the goods out asks for, as last seen
 
 
@@ -82,6 +91,27 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
+class CancelTwin:
+    """Cancel a second goods out of the same reference, then `twin_cancelled`. No intent: it is asked again until it is gone."""
+
+    wms_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessPicks:
+    """Have it allocated, then `picks_processed`. No intent: asking twice changes nothing."""
+
+    wms_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """`begin`, commit, change the goods out to this."""
+
+    order: ReleaseOrder
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Nothing to do at the warehouse: hand the answer over (`report`)."""
 
@@ -93,7 +123,7 @@ class Idle:
     until: int | None
 
 
-Step = LookUp | Create | Cancel | Report | Idle
+Step = LookUp | Create | Change | Cancel | CancelTwin | ProcessPicks | Report | Idle
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +146,7 @@ def want_release(row: ReleaseRow, command: ReleaseOrder, now: int) -> bool:
         return False
     _newer(row, command.order_key, command.version, now)
     row.order, row.cancel = command, False
-    row.skus = sorted({line.sku for line in command.lines})
+    row.skus = sorted(eaches_of(command).keys() | set(row.skus if row.wms_id else ()))
     return True
 
 
@@ -154,14 +184,16 @@ def hasten(row: ReleaseRow, now: int) -> None:
 # ---- what to do next ------------------------------------------------------------------------------------------------------------------------
 
 
-def next_step(row: ReleaseRow, now: int) -> Step:
-    """What to do now. The caller keeps one request per row."""
+def next_step(row: ReleaseRow, now: int, *, picks: bool = False) -> Step:
+    """What to do now. The caller keeps one request per row. `picks`: having picks processed is our business."""
     if row.intent is None and row.answered >= row.version:
-        return Idle(None)
+        return _afterwards(row, now, row.picks_at if picks else None)
     if now < row.next_at:
         return Idle(row.next_at)
     if row.intent is not None:
         return LookUp()
+    if row.order is not None and owes_change(row):
+        return Change(row.order) if row.looked else LookUp()
     if row.status and not (row.cancel and at_work(row)):
         return Report()
     if not row.looked:
@@ -171,13 +203,31 @@ def next_step(row: ReleaseRow, now: int) -> Step:
     return Create(row.order)
 
 
-def begin(row: ReleaseRow, step: Create | Cancel, now: int) -> Intent:
+def _afterwards(row: ReleaseRow, now: int, picks_at: int | None) -> Step:
+    """What is left to do for an order whose command is answered."""
+    if row.twin:
+        return CancelTwin(row.twin) if now >= row.next_at else Idle(row.next_at)
+    turn = twins.due(row)
+    if turn is not None and now >= turn:
+        return LookUp() if now >= row.next_at else Idle(row.next_at)
+    if picks_at is not None and now >= picks_at:
+        return ProcessPicks(row.wms_id)
+    return Idle(min((at for at in (turn, picks_at) if at is not None), default=None))
+
+
+def begin(row: ReleaseRow, step: Create | Change | Cancel, now: int) -> Intent:
     """An attempt: the caller commits the row before the request leaves."""
     row.attempts += 1
     row.looks, row.looked = 0, False
-    if isinstance(step, Cancel):
-        row.deleting = row.deleting or row.status in DELETABLE
-    row.intent = Intent("cancel" if isinstance(step, Cancel) else "create", now, row.version)
+    match step:
+        case Cancel():
+            row.deleting = row.deleting or row.status in NOT_BEGUN
+            row.intent = Intent("cancel", now, row.version)
+        case Create():
+            row.intent = Intent("create", now, step.order.version)
+        case Change():
+            lines = eaches_of(step.order)
+            row.intent = Intent("change", now, step.order.version, None if lines == row.ordered else lines)
     row.requested_at = now
     return row.intent
 
@@ -187,8 +237,23 @@ def begin(row: ReleaseRow, step: Create | Cancel, now: int) -> Intent:
 
 def created(row: ReleaseRow, made: AtWarehouse, now: int) -> list[WarehouseOrder]:
     """Clarus made it."""
+    row.holds = row.intent.version if row.intent is not None else row.holds
     row.intent, row.requested_at = None, now
     return _seen(row, made, now)
+
+
+def changed(row: ReleaseRow, there: AtWarehouse, now: int) -> list[WarehouseOrder]:
+    """Clarus changed it to what the intent was for."""
+    return created(row, there, now)
+
+
+def change_refused(row: ReleaseRow, detail: str) -> list[WarehouseOrder]:
+    """Clarus said no to the change: over until a newer command. Where one is there already, that one is tried."""
+    intent, row.intent = row.intent, None
+    if intent is not None and intent.version < row.version:
+        return []
+    row.answered = row.version
+    return [_answer(row, "CHANGE_REFUSED", detail)]
 
 
 def refused(row: ReleaseRow, detail: str) -> list[WarehouseOrder]:
@@ -218,12 +283,14 @@ def not_sent(row: ReleaseRow, wait: int, now: int) -> None:
 
 def unknown(row: ReleaseRow, now: int) -> None:
     """It may have had its effect: the intent stays, look-ups follow."""
+    _watch(row)
     row.next_at = now + _look_wait(row)
 
 
 def foreign(row: ReleaseRow, now: int) -> None:
     """Taken over from another owner or an earlier life: an intent is an unknown outcome, and its request may still be on its way (`found` waits for that)."""
     row.looked = False
+    _watch(row)
     if row.intent is not None:
         row.next_at = now
 
@@ -238,19 +305,27 @@ def found(
     if looked_at < row.requested_at:
         return []
     row.looks += 1
+    twins.looked(row, looked_at)
     if there:
-        alive = [one for one in there if one.status not in GONE] or list(there)[:1]
+        alive = [one for one in there if one.status not in GONE]
+        if twins.is_late(row, alive):
+            return []
+        kept = twins.sort(row, alive) if alive else there[0]
         ordered: Counter[str] = Counter()
-        for one in alive:
+        for one in alive or [kept]:
             ordered.update(one.ordered)
-        return _there(row, replace(alive[0], ordered=ordered), now)
+        return _there(row, replace(kept, ordered=ordered), looked_at, create_unknown, now)
+    row.twin, row.doubled = "", []
+    if row.intent is None and row.answered >= row.version and row.status in FINAL:
+        return []
     if row.intent is not None and row.intent.kind == "create":
         if looked_at < row.intent.at + create_unknown:
             row.next_at = min(now + _look_wait(row), row.intent.at + create_unknown)
             return []
         row.intent, row.looked, row.next_at = None, True, now
         return report(row, "") if row.cancel else []
-    if row.intent is not None or (row.cancel and row.deleting):
+    missing = looked_at >= row.since + create_unknown and (row.intent is not None or owes_change(row))
+    if (row.intent is not None and row.intent.kind == "cancel") or (row.cancel and row.deleting) or missing:
         row.intent, row.status, row.order = None, "DELETED", None
         return report(row, "")
     if row.wms_id:
@@ -260,27 +335,58 @@ def found(
     return report(row, "") if row.cancel else []
 
 
-def _there(row: ReleaseRow, one: AtWarehouse, now: int) -> list[WarehouseOrder]:
-    asked, row.intent = row.intent is not None, None
+def _there(row: ReleaseRow, one: AtWarehouse, looked_at: int, unknown_for: int, now: int) -> list[WarehouseOrder]:
+    intent = row.intent
+    if intent is not None and intent.kind == "change" and not _landed(intent, one):
+        over = intent.at + unknown_for
+        if looked_at < over and one.status not in FINAL and not row.cancel:
+            row.next_at = min(now + _look_wait(row), over)
+            return []
+    elif intent is not None and intent.kind != "cancel":
+        row.holds = intent.version
+    elif row.order is not None and not row.holds and not row.order.amends:
+        row.holds = row.order.version  # made in an earlier life of the row
+    row.intent = None
     if row.cancel and one.status not in FINAL and row.answered < row.version:
         _take(row, one)
         row.looked = True
-        if asked:  # what others look up meanwhile does not put the next attempt off
+        if intent is not None:  # what others look up meanwhile does not put the next attempt off
             row.next_at = now + _look_wait(row)
         return []
     row.next_at = now
     return _seen(row, one, now)
 
 
+def _landed(intent: Intent, one: AtWarehouse) -> bool:
+    return intent.lines is not None and intent.lines == dict(one.ordered)
+
+
 def _seen(row: ReleaseRow, one: AtWarehouse, now: int) -> list[WarehouseOrder]:
     news = (one.status, one.wms_id, one.ordered) != (row.status, row.wms_id, row.ordered) or row.answered < row.version
     _take(row, one)
     row.next_at = now
+    if owes_change(row):
+        return _before_change(row, now)
     if row.status in FINAL:
         row.order = None
+    if row.status != "PENDING" or row.cancel:
+        row.picks_at = None
+    elif row.picks_at is None:
+        row.picks_at = _picks_at(row, now)
     if row.cancel and row.status not in FINAL and row.answered < row.version:
         return []
     return report(row, "") if news else []
+
+
+def _before_change(row: ReleaseRow, now: int) -> list[WarehouseOrder]:
+    """It was looked at for a change: that is asked for, or comes too late."""
+    row.looked = True
+    if row.status in NOT_BEGUN:
+        row.next_at = now + (_look_wait(row) if row.attempts else 0)
+        return []
+    late = change_refused(row, f"the goods out is {row.status}")
+    row.order = None if row.status in FINAL else row.order
+    return [*late, *report(row, "")]
 
 
 def _take(row: ReleaseRow, one: AtWarehouse) -> None:
@@ -301,21 +407,77 @@ def report(row: ReleaseRow, detail: str) -> list[WarehouseOrder]:
 
 
 def _answer(row: ReleaseRow, status: WarehouseStatus, detail: str) -> WarehouseOrder:
-    return WarehouseOrder(reference=row.reference, status=status, wms_id=row.wms_id, detail=detail, ordered=row.ordered)
+    return WarehouseOrder(
+        reference=row.reference,
+        status=status,
+        wms_id=row.wms_id,
+        detail=detail,
+        ordered=row.ordered,
+        holds=row.holds,
+    )
 
 
 def _look_wait(row: ReleaseRow) -> int:
     return int(min(_LOOK_LONGEST, _LOOK_FIRST * 2 ** min(row.looks, 6)))
 
 
+def _watch(row: ReleaseRow) -> None:
+    if row.intent is not None and row.intent.kind == "create":
+        twins.watch(row, row.intent.at)
+
+
+def _picks_at(row: ReleaseRow, now: int) -> int:
+    """At once; after a create of unknown outcome only when a twin had time to show."""
+    turn = twins.due(row)
+    return now if turn is None or row.twin_looks else max(now, turn)
+
+
+def picks_processed(row: ReleaseRow, again_at: int) -> None:
+    """They are asked for. An order that waits then still, for stock or because its pick list was cancelled, is asked for again."""
+    row.picks_at = None if row.picks_at is None else again_at
+
+
+def twin_cancelled(row: ReleaseRow, answer: str) -> None:
+    """Clarus' answer. Where it is gone, another look shows whether there are more."""
+    row.twin = ""
+    if answer in GONE:
+        twins.again(row)
+
+
+def twin_not_cancelled(row: ReleaseRow, wait: int, now: int) -> None:
+    """There was no answer: the same again after `wait`."""
+    row.next_at = now + wait
+
+
+def eaches_of(order: ReleaseOrder) -> dict[str, int]:
+    """Product code to eaches; a bundle counts as its components."""
+    total: dict[str, int] = {}
+    for line in order.lines:
+        for code, n in (line.parts or {line.sku: 1}).items():
+            total[code] = total.get(code, 0) + n * line.eaches
+    return total
+
+
+def owes_change(row: ReleaseRow) -> bool:
+    """Is there a goods out that is to become another, and does the ORDERS agent wait for that?"""
+    if row.order is None or row.cancel or row.answered >= row.version or not row.wms_id or row.status in GONE:
+        return False
+    return row.order.amends and row.holds < row.order.version
+
+
 def pending(row: ReleaseRow) -> bool:
-    """Is an answer still owed or an outcome open?"""
-    return row.intent is not None or row.answered < row.version
+    """Is an answer still owed, an outcome open or a twin to be cancelled?"""
+    return row.intent is not None or row.answered < row.version or bool(row.twin)
+
+
+def watched(row: ReleaseRow, *, picks: bool = False) -> bool:
+    """Is it to be looked at again at a time of its own? `picks` as in `next_step`."""
+    return pending(row) or twins.due(row) is not None or (picks and row.picks_at is not None)
 
 
 def moves_stock(row: ReleaseRow) -> bool:
     """Has the warehouse begun to take its units, or is it past that?"""
-    return bool(row.wms_id) and row.status not in DELETABLE and row.status not in ("DELETED", "REFUSED")
+    return bool(row.wms_id) and row.status not in NOT_BEGUN and row.status not in ("DELETED", "REFUSED")
 
 
 def at_work(row: ReleaseRow) -> bool:

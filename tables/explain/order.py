@@ -1,19 +1,15 @@
-"""An order's rows explained: where it stands, what is wanted at each peer, what is awaited now and until when. Pure; no personal data leaves the rows.
-
-Each function takes the rows of one partition, since they may lie with different workers.
-"""
+"""An order's own rows explained: where it stands, its parcels, returns and money, what is awaited now and until when. Pure; no personal data leaves them."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from tables.deliveries import releases, shipments
-from tables.deliveries.releases import Cancel, Create, LookUp, ReleaseRow, Report
-from tables.deliveries.shipments import ShipmentRow
-from tables.deliveries.troubles import OWNERS, TroubleRow
-from tables.explain.order_report import Call, Head, Open, Ordered, Parcel
+from tables.explain.order_report import Head, Money, Open, Ordered, Parcel, Returned
 from tables.explain.report import Waiting
+from tables.finance.rows import MoneyRow
+from tables.money import decimal, words
 from tables.orders.despatch import shipped_units
-from tables.orders.rows import OrderRow
+from tables.orders.rows import OpenException, OrderRow
+from tables.returns.rows import OrderReturns
 
 _AT_WAREHOUSE: Final[Mapping[str, str]] = {
     "RELEASING": "makes the goods out, or refuses it",
@@ -22,9 +18,6 @@ _AT_WAREHOUSE: Final[Mapping[str, str]] = {
     "PICKING": "despatches it",
     "CANCELLING": "says whether the cancel comes in time: its answer decides",
 }
-
-
-# ---- the order itself -----------------------------------------------------------------------------------------------------------------------
 
 
 def head(row: OrderRow) -> Head | None:
@@ -98,18 +91,72 @@ def parcels(row: OrderRow) -> list[Parcel]:
     ]
 
 
-def exceptions(row: OrderRow) -> list[Open]:
-    """Those that the order itself has open."""
+def returns(book: OrderReturns, order: OrderRow) -> list[Returned]:
+    """Every return, and authorisations that came to nothing."""
+    seen = order.snapshot
+    currency, digits = (seen.currency, seen.digits) if seen is not None else ("", 2)
+    found: list[Returned] = []
+    for one in book.returns.values():
+        units: dict[str, int] = {}
+        for line in one.lines:
+            units[line.line_id] = units.get(line.line_id, 0) + line.units
+        refunds = []
+        for part in one.parts:
+            amount = part.amount + part.by_hand if part.state == "SETTLED" else part.wanted
+            state = f"{part.state.lower() or 'asked for'}{f' ({part.detail})' if part.detail else ''}"
+            refunds.append(f"{words(amount, currency, digits)} {state}")
+        eaches = (dict(one.received), dict(one.restocked), dict(one.quarantined), dict(one.scrapped))
+        receipt = one.receipt or ("told" if one.announced else "not announced yet")
+        found.append(Returned(one.return_id, one.reference, units, receipt, *eaches, refunds, one.detail))
+    for return_id, problem in book.problems.items():
+        found.append(Returned(return_id, "", {}, "not announced", {}, {}, {}, {}, [], problem))
+    return found
+
+
+def return_awaits(book: OrderReturns) -> list[Waiting]:
+    """What must happen before a return is over; what does not fit is an exception."""
+    found: list[Waiting] = []
+    for one in book.returns.values():
+        if not one.over and one.receipt != "REFUSED":
+            what = "what came back is inspected" if one.received else "the goods arrive"
+            found.append(Waiting("warehouse", f"return {one.return_id}: {what}"))
+        if any(not part.state for part in one.parts):
+            found.append(Waiting("delivery", f"return {one.return_id}: its refund is made and shown"))
+    return found
+
+
+def money(row: MoneyRow, order: OrderRow) -> Money | None:
+    """None where the storefront tells no amounts."""
+    seen = order.snapshot
+    if seen is None or not row.currency:
+        return None
+
+    def text(amount: int | None) -> str:
+        return "not told" if amount is None else decimal(amount, row.digits)
+
+    return Money(
+        row.currency,
+        text(seen.total),
+        text(seen.captured),
+        text(seen.refunded),
+        row.status,
+        list(row.reasons),
+        {date: {kind: text(amount) for kind, amount in kinds.items()} for date, kinds in sorted(row.days.items())},
+    )
+
+
+def exceptions(opened: Iterable[OpenException], entity: str) -> list[Open]:
+    """Those that the order itself, or its money, has open."""
     return [
         Open(
-            f"{one.type}:{one.entity or row.entity}",
+            f"{one.type}:{one.entity or entity}",
             one.owner,
             one.handling.phase,
             one.detail,
             one.opened_at,
             list(one.handling.history),
         )
-        for one in row.exceptions.values()
+        for one in opened
     ]
 
 
@@ -129,97 +176,4 @@ def awaits(row: OrderRow, early_due: int = 0) -> list[Waiting]:
         found.append(Waiting("warehouse", "it tells what is in each parcel, or sends the rest"))
     elif row.state == "MANUAL_STOP" and not found:
         found.append(Waiting("warehouse", f"stopped by hand: {row.reason}"))
-    return found
-
-
-# ---- delivery -------------------------------------------------------------------------------------------------------------------------------
-
-
-def troubles(rows: Iterable[TroubleRow]) -> list[Open]:
-    """Exceptions that a channel's delivery has open about the order."""
-    return [
-        Open(
-            f"{one.type}:{one.entity}",
-            OWNERS[one.type],
-            one.handling.phase,
-            one.detail,
-            one.opened_at,
-            list(one.handling.history),
-        )
-        for one in rows
-    ]
-
-
-def release_call(row: ReleaseRow, peer: str) -> Call:
-    """The goods out."""
-    where = f" in {row.warehouse}" if row.warehouse else ""
-    shown = f"goods out {row.wms_id or '-'} {row.status}{where}" if row.status or row.wms_id else "nothing there"
-    return Call(
-        peer,
-        "no goods out" if row.cancel else "one goods out",
-        row.version,
-        row.answered,
-        row.attempts,
-        row.looks,
-        row.intent.kind if row.intent is not None else "",
-        row.intent.at if row.intent is not None else 0,
-        row.next_at if releases.pending(row) else 0,
-        shown,
-        row.since,
-    )
-
-
-def release_awaits(row: ReleaseRow, create_unknown: int, now: int) -> list[Waiting]:
-    """`create_unknown`: how long the warehouse may still be working on a create whose answer was lost."""
-    found: list[Waiting] = []
-    if row.intent is not None:
-        until = row.intent.at + create_unknown if row.intent.kind == "create" else 0
-        text = (
-            f"{row.intent.kind} number {row.attempts} was sent: its answer, or a look-up that shows what became of it"
-        )
-        found.append(Waiting("answer", text, until))
-    elif releases.pending(row):
-        step = releases.next_step(row, now)
-        what = {
-            LookUp: "the reference is looked up before anything is sent",
-            Create: "the goods out is to be created",
-            Cancel: "the goods out is to be cancelled",
-            Report: "the answer is to be handed on",
-        }.get(type(step), f"attempt {row.attempts + 1} is due then")
-        found.append(Waiting("delivery", what, row.next_at if row.next_at > now else 0))
-    if row.parcels_due:
-        found.append(Waiting("delivery", "the packages are read at the warehouse", row.parcels_due))
-    return found
-
-
-def shipment_call(row: ShipmentRow) -> Call:
-    """One parcel at the storefront."""
-    wanted = row.command is not None and row.command.wanted
-    return Call(
-        row.channel,
-        f"{'' if wanted else 'no '}shipment of parcel {row.parcel_id}",
-        row.version,
-        row.answered,
-        row.attempts,
-        row.looks,
-        row.intent.kind if row.intent is not None else "",
-        row.intent.at if row.intent is not None else 0,
-        row.next_at if shipments.pending(row) else 0,
-        f"shipment {row.peer_id}" if row.peer_id else "nothing there",
-        row.since,
-    )
-
-
-def shipment_awaits(rows: Iterable[ShipmentRow], level: int) -> list[Waiting]:
-    """`level`: how long a parcel may take before somebody is told."""
-    found: list[Waiting] = []
-    for row in rows:
-        if not shipments.pending(row):
-            continue
-        if row.intent is not None:
-            text = f"{row.intent.kind} of parcel {row.parcel_id} was sent: its answer, or a look that shows what became of it"
-            found.append(Waiting("answer", text, row.next_at))
-        else:
-            text = f"parcel {row.parcel_id} is to be told, attempt {row.attempts + 1}; later than this it is a despatch_gap"
-            found.append(Waiting("delivery", text, row.since + level if row.since else 0))
     return found

@@ -3,15 +3,19 @@
 from collections.abc import Mapping
 
 from schemas.records import (
+    AuthoriseReturn,
     ExceptionCommand,
     NormalisedOrder,
     OrderEventBody,
     OrderLine,
     OrderSnapshot,
+    RefundOutcome,
     ShipmentOutcome,
     WarehouseDespatch,
     WarehouseOrder,
+    WarehouseReturn,
 )
+from tables.money import words as money
 
 
 def describe(body: OrderEventBody, before: OrderSnapshot | None = None) -> str:
@@ -30,6 +34,17 @@ def describe(body: OrderEventBody, before: OrderSnapshot | None = None) -> str:
             return f"parcel {body.parcel_id} {body.state}{where}{f': {body.detail}' if body.detail else ''}"
         case ExceptionCommand():
             return f"{body.action} {body.exception_id} by {body.actor}: {body.reason}"
+        case AuthoriseReturn():
+            return f"{body.return_id}: {_figures(body.lines)}, by {body.actor}: {body.reason}"
+        case WarehouseReturn():
+            found = ("restocked", body.restocked), ("set aside", body.quarantined), ("thrown away", body.scrapped)
+            inspected = "".join(f"; {what} {_figures(eaches)}" for what, eaches in found if eaches)
+            refused = f": {body.detail}" if body.detail else ""
+            return f"{body.return_id} {body.state}{refused}; arrived {_figures(body.received) or 'nothing'}{inspected}"
+        case RefundOutcome():
+            by_hand = f", {_money(body.by_hand, before)} by hand before" if body.by_hand else ""
+            refused = f": {body.detail}" if body.detail else ""
+            return f"{body.return_id} part {body.part} {body.state} {_money(body.amount, before)}{by_hand}{refused}"
         case _:
             return ""
 
@@ -48,7 +63,7 @@ def _snapshot(seen: OrderSnapshot, before: OrderSnapshot | None) -> str:
     words += [seen.status] if seen.status else []
     words += ["paid" if seen.paid else "not paid", f"{len(seen.lines)} lines, {units} units"]
     words += [f"hold: {seen.hold}"] if seen.hold else []
-    words += [f"not for us: {seen.excluded}"] if seen.excluded is not None else []
+    words += [f"storefront: {seen.excluded}"] if seen.excluded is not None else []
     words += [f"changed: {', '.join(changed)}"] if changed else []
     return ", ".join(words)
 
@@ -59,16 +74,26 @@ def changes(before: OrderSnapshot, after: OrderSnapshot) -> list[str]:
     for what, was, now in (
         ("status", before.status, after.status),
         ("payment", "paid" if before.paid else "not paid", "paid" if after.paid else "not paid"),
+        ("captured", _money(before.captured, before), _money(after.captured, after)),
+        ("refunded", _money(before.refunded, before), _money(after.refunded, after)),
         ("shipping method", before.shipping_method, after.shipping_method),
     ):
         if was != now:
             found.append(f"{what} {was or 'none'} → {now or 'none'}")
+    if len(after.returns) > len(before.returns):
+        found.append(f"{len(after.returns) - len(before.returns)} returns authorised")
     if before.state != after.state:
         found.append("cancelled" if after.state == "CANCELLED" else "wanted again")
     found += ["address"] if before.address != after.address else []
     found += ["note"] if before.note != after.note else []
     found += ["gift message"] if before.gift != after.gift else []
     return found
+
+
+def _money(amount: int | None, seen: OrderSnapshot | None) -> str:
+    if amount is None:
+        return "not told"
+    return money(amount, seen.currency, seen.digits) if seen is not None else f"{amount} minor units"
 
 
 def _lines(before: OrderSnapshot, after: OrderSnapshot) -> list[tuple[str, OrderLine | None, OrderLine | None]]:

@@ -91,6 +91,33 @@ class Parcel(msgspec.Struct, frozen=True):
     detail: str
 
 
+class Returned(msgspec.Struct, frozen=True):
+    """One return: units by line that are authorised, the receipt's state, eaches by what became of them, and each refund of it, in words."""
+
+    return_id: str
+    reference: str
+    units: dict[str, int]
+    receipt: str
+    received: dict[str, int]
+    restocked: dict[str, int]
+    quarantined: dict[str, int]
+    scrapped: dict[str, int]
+    refunds: list[str]
+    problem: str
+
+
+class Money(msgspec.Struct, frozen=True):
+    """The order's money, decimals as text; `days`: what moved on which day, by kind. `status` and `reasons` are finance's."""
+
+    currency: str
+    total: str
+    captured: str
+    refunded: str
+    status: str
+    reasons: list[str]
+    days: dict[str, dict[str, str]]
+
+
 class OrderAnswer(msgspec.Struct, frozen=True):
     """What one worker knows of an order: only what lies in its partitions. `known`: something about it is there."""
 
@@ -103,16 +130,19 @@ class OrderAnswer(msgspec.Struct, frozen=True):
     exceptions: list[Open] = []
     calls: list[Call] = []
     parcels: list[Parcel] = []
+    returns: list[Returned] = []
+    money: Money | None = None
     skus: list[str] = []  # whose demand the order has
     orders_known_to: int = 0  # storefront time up to which every order of the channel is known
     awaits: list[Waiting] = []
 
 
-class Counted(msgspec.Struct, frozen=True):
-    """By SKU, the lines of one order that count against stock, as far as one worker has them."""
+class OrderMore(msgspec.Struct, frozen=True):
+    """By SKU, the lines of one order that count against stock, and the receipts of its returns, as far as one worker has them."""
 
     parts: list[Part]
     lines: dict[str, Lines]
+    calls: list[Call] = []
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -142,6 +172,8 @@ def merge(answers: list[OrderAnswer]) -> OrderAnswer:
         exceptions=[one for answer in answers for one in answer.exceptions],
         calls=[one for answer in answers for one in answer.calls],
         parcels=[one for answer in answers for one in answer.parcels],
+        returns=[one for answer in answers for one in answer.returns],
+        money=next((answer.money for answer in answers if answer.money is not None), None),
         skus=sorted({sku for answer in answers for sku in answer.skus}),
         orders_known_to=max(answer.orders_known_to for answer in answers),
         awaits=[one for answer in answers for one in answer.awaits],

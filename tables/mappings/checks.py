@@ -32,10 +32,11 @@ STANDARD: Final = tuple(name for name in get_args(WarehouseStatus) if name not i
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What does not hold: of which record, and what to do about it."""
+    """What does not hold: of which record, and what to do about it. `cause`: the other record without which it would hold."""
 
     key: Key
     text: str
+    cause: Key | None = None
 
     def __str__(self) -> str:
         return f"{self.key[0]} {self.key[1]}: {self.text}"
@@ -66,8 +67,8 @@ def faults(book: Book, setting: Setting) -> list[Fault]:
     return found or list(_alike(book, setting))
 
 
-def _fault(record: MappingRecord, text: str) -> Fault:
-    return Fault(place(record), text)
+def _fault(record: MappingRecord, text: str, cause: MappingRecord | None = None) -> Fault:
+    return Fault(place(record), text, None if cause is None else place(cause))
 
 
 def near(word: str, names: Iterable[str]) -> str:
@@ -107,7 +108,8 @@ def _bundles(products: dict[str, dict[str, int]], bundles: dict[str, Bundle]) ->
     for one in bundles.values():
         for component in one.components:
             if component in bundles:
-                yield _fault(one, f"its component {component!r} is itself a bundle; allowed: products that are none")
+                text = f"its component {component!r} is itself a bundle; allowed: products that are none"
+                yield _fault(one, text, bundles[component])
             elif component not in products:
                 yield _fault(
                     one,
@@ -164,7 +166,13 @@ def settled(base: Book, above: Book, setting: Setting) -> tuple[dict[Key, Entry]
     kept = dict(above)
     while True:
         book = books.over(base, kept)
-        wrong = [fault for fault in faults(book, setting) if fault.key in kept]
+        found = faults(book, setting)
+        wrong = [fault for fault in found if fault.key in kept]
+        wrong += [
+            Fault(fault.cause, f"{fault.key[0]} {fault.key[1]}: {fault.text}")
+            for fault in found
+            if fault.key not in kept and fault.cause in kept
+        ]
         if not wrong:
             return book, left
         left += wrong

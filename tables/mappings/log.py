@@ -17,11 +17,15 @@ IMPORT: Final = "import"
 
 @dataclass(slots=True)
 class Log:
-    """`version`: of the last finished import; `newest`: the highest one seen. `unreadable`: records of another version of this product, by key."""
+    """`version`, `actor`, `reason`: of the last finished import; `newest`: the highest version seen. `unreadable`: records of another version of this product,
+    by key.
+    """
 
     entries: dict[Key, Entry] = field(default_factory=dict)
     version: int = 0
     newest: int = 0
+    actor: str = ""
+    reason: str = ""
     unreadable: dict[Key, str] = field(default_factory=dict)
     _open: dict[Key, Entry | None] = field(default_factory=dict)
 
@@ -40,7 +44,7 @@ class Log:
                 else:
                     self.entries[key] = entry
             self._open.clear()
-            self.version = record.version
+            self.version, self.actor, self.reason = record.version, record.actor, record.reason
             return True
         key = record.kind, record.key
         self.unreadable.pop(key, None)

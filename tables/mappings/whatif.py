@@ -8,6 +8,7 @@ from schemas.records import OrderSnapshot, ReleaseOrder
 from tables.mappings.force import OrdersForce
 from tables.mappings.statuses import meant
 from tables.orders import fold
+from tables.orders.effects import new_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Outcome:
 
 def outcome(seen: OrderSnapshot, force: OrdersForce) -> Outcome:
     """Under these mappings."""
-    row = fold.new_row(seen.channel, seen.order_id)
+    row = new_row(seen.channel, seen.order_id)
     given = msgspec.structs.replace(meant(seen, force.meanings))
     effects = fold.snapshot(row, given, force.rules_of(seen.channel), seen.modified_at)
     holds = {kind: one.detail for kind, one in row.exceptions.items()}

@@ -126,6 +126,7 @@ def release_lines(demands: dict[str, Demand]) -> list[ReleaseLine]:
     """One line per product with its eaches summed: the identity of a line at Clarus is reference and product (ledger.md R1)."""
     totals: dict[str, int] = {}
     for demand in demands.values():
-        if demand.eaches and demand.state == "OPEN":
-            totals[demand.product] = totals.get(demand.product, 0) + demand.eaches
+        eaches = demand.eaches - demand.surplus
+        if eaches and demand.state == "OPEN":
+            totals[demand.product] = totals.get(demand.product, 0) + eaches
     return [ReleaseLine(sku=sku, eaches=eaches) for sku, eaches in totals.items()]

@@ -57,12 +57,11 @@ def take_in(row: OrderRow, seen: WarehouseDespatch, needs: Sequence[Need], versi
     if seen.read_at <= row.despatch_read:
         return False
     row.despatch_read, row.despatch_complete = seen.read_at, seen.complete
-    by_need = {need.line_id: need for need in needs}
     there = {parcel.parcel_id: parcel for parcel in seen.parcels}
     for parcel_id, known in list(row.parcels.items()):
         parcel = there.get(parcel_id)
         if known.wanted and (parcel is None or parcel.lines != known.contents):
-            _take_back(row, known, by_need)
+            _take_back(row, known)
             known.wanted, known.version = False, version
             if not known.sent:
                 del row.parcels[parcel_id]
@@ -85,7 +84,7 @@ def _put_in(row: OrderRow, parcel: WarehouseParcel, needs: Sequence[Need], versi
     for code, eaches in parcel.lines.items():
         row.spare[code] = row.spare.get(code, 0) + eaches
     shipped = shipped_units(row)
-    units: dict[str, int] = {}
+    units, counted = dict[str, int](), dict[str, int]()
     for need in needs:
         open_units = need.units - shipped.get(need.line_id, 0)
         complete = min((row.spare.get(code, 0) // n for code, n in need.eaches.items()), default=0)
@@ -94,6 +93,7 @@ def _put_in(row: OrderRow, parcel: WarehouseParcel, needs: Sequence[Need], versi
             units[need.line_id] = taken
             for code, n in need.eaches.items():
                 row.spare[code] -= taken * n
+                counted[code] = counted.get(code, 0) + taken * n
     known = row.parcels.get(parcel.parcel_id)
     row.parcels[parcel.parcel_id] = ParcelRow(
         parcel.parcel_id,
@@ -105,20 +105,19 @@ def _put_in(row: OrderRow, parcel: WarehouseParcel, needs: Sequence[Need], versi
         units,
         version,
         sent=known.sent if known is not None else 0,
+        counted=counted,
     )
     row.spare = {code: eaches for code, eaches in row.spare.items() if eaches}
 
 
-def _take_back(row: OrderRow, parcel: ParcelRow, needs: Mapping[str, Need]) -> None:
+def _take_back(row: OrderRow, parcel: ParcelRow) -> None:
     """Its units are open again; its eaches leave `spare`, which may owe some of them to a unit that another parcel was counted for."""
-    for line_id, units in parcel.units.items():
-        need = needs.get(line_id)
-        for code, n in need.eaches.items() if need is not None else ():
-            row.spare[code] = row.spare.get(code, 0) + units * n
+    for code, eaches in parcel.counted.items():
+        row.spare[code] = row.spare.get(code, 0) + eaches
     for code, eaches in parcel.contents.items():
         row.spare[code] = row.spare.get(code, 0) - eaches
     row.spare = {code: eaches for code, eaches in row.spare.items() if eaches}
-    parcel.units = {}
+    parcel.units, parcel.counted = {}, {}
 
 
 def shipped_units(row: OrderRow) -> dict[str, int]:
@@ -141,12 +140,18 @@ def short_of(row: OrderRow, needs: Sequence[Need]) -> dict[str, int]:
 def commands(row: OrderRow, needs: Sequence[Need], carriers: Mapping[str, Carriage]) -> list[ShipParcel]:
     """What is new for the storefront, in the order in which the parcels were made; the row remembers it as sent.
 
-    A parcel that completes no unit is told with the one that completes it; one whose tracking number cannot be right is not told.
+    A parcel that completes no unit is told with the one that completes it; one whose tracking number cannot be right is not told. Where an edit makes an order
+    whole or incomplete, its last parcel is told again: the storefront says by it how much of the order was sent.
     """
     assert row.snapshot is not None  # noqa: S101 - without the order there is nothing to tell
     whole = not short_of(row, needs) and all(
         valid(parcel, carriers) for parcel in row.parcels.values() if parcel.wanted and parcel.units
     )
+    due = [parcel for parcel in row.parcels.values() if _is_due(parcel, carriers)]
+    told = [parcel for parcel in row.parcels.values() if parcel.wanted and parcel.units and parcel.sent]
+    if told and not due and row.told_whole is (not whole):
+        last = max(told, key=lambda parcel: parcel.version)
+        last.version = max(last.version, row.revision)
     addresses = {line.line_id: line.address for line in row.snapshot.lines}
     found: list[ShipParcel] = []
     before: list[str] = []
@@ -154,7 +159,7 @@ def commands(row: OrderRow, needs: Sequence[Need], carriers: Mapping[str, Carria
         if parcel.wanted and not parcel.units and parcel.tracking:
             before.append(parcel.tracking)
         beside, before = (before, []) if parcel.units else ([], before)
-        if parcel.sent == parcel.version or (parcel.wanted and not (parcel.units and valid(parcel, carriers))):
+        if not _is_due(parcel, carriers):
             continue
         carriage = carriers.get(parcel.carrier, Carriage())
         parcel.sent, parcel.state, parcel.detail = parcel.version, "", ""
@@ -176,7 +181,13 @@ def commands(row: OrderRow, needs: Sequence[Need], carriers: Mapping[str, Carria
                 whole=whole,
             )
         )
+        row.told_whole = whole
     return found
+
+
+def _is_due(parcel: ParcelRow, carriers: Mapping[str, Carriage]) -> bool:
+    tellable = not parcel.wanted or (bool(parcel.units) and valid(parcel, carriers))
+    return parcel.sent != parcel.version and tellable
 
 
 def parcel_key(parcel_id: str) -> str:

@@ -1,10 +1,12 @@
 """The row of one order: what its storefront last said, what we derived from it and what the warehouse answered. Data only."""
 
+from collections.abc import Mapping
 from copy import copy
+from typing import Literal
 
 import msgspec
 
-from schemas.records import LifecycleState, LineState, OrderSnapshot, WarehouseDespatch
+from schemas.records import LifecycleState, LineState, OrderSnapshot, ReleaseOrder, WarehouseDespatch, WarehouseStatus
 from tables.handling import Handling
 
 
@@ -51,6 +53,7 @@ class ParcelRow(msgspec.Struct, array_like=True):
     sent: int = 0
     state: str = ""  # as in ShipmentOutcome; empty while no outcome of the newest command is known
     detail: str = ""
+    counted: dict[str, int] = {}  # product code to eaches that its units took
 
 
 class OrderRow(msgspec.Struct, array_like=True):
@@ -69,13 +72,17 @@ class OrderRow(msgspec.Struct, array_like=True):
     exceptions: dict[str, OpenException] = {}
     released: bool = False
     cancel_asked: bool = False
-    wms_status: str = ""
+    wms_status: WarehouseStatus | Literal[""] = ""
     parcels: dict[str, ParcelRow] = {}  # by parcel id, in the order in which they were made
     spare: dict[str, int] = {}  # eaches that left and complete no unit; below 0: owed to a unit that counts already
     despatch_read: int = 0  # when the newest read of what left began
     despatch_complete: bool = False
     early: WarehouseDespatch | None = None  # came before its order
     ordered: dict[str, int] = {}  # eaches by product that the warehouse's order asks for; empty: not known
+    held: ReleaseOrder | None = None  # what the warehouse has, while that is not what the storefront wants
+    asked: ReleaseOrder | None = None  # the change that the warehouse was asked for and has not answered
+    told_whole: bool | None = None  # did the newest command to the storefront say that nothing is missing?
+    cut: str = ""  # what its goods out lost to the warehouse's limits, in words
 
     @property
     def key(self) -> str:
@@ -94,13 +101,30 @@ class WaitRow(msgspec.Struct, array_like=True, frozen=True):
     order_key: str
 
 
-def with_state(demand: Demand, state: LineState, *, units: int | None = None) -> Demand:
-    """The same demand in another state, with other units where given."""
+def with_state(demand: Demand, state: LineState) -> Demand:
+    """The same demand in another state."""
     changed = copy(demand)
     changed.state = state
-    if units is not None:
-        changed.units = units
     return changed
+
+
+def with_eaches(demand: Demand, eaches: int) -> Demand:
+    """The same demand of so many eaches."""
+    changed = copy(demand)
+    changed.eaches = eaches
+    return changed
+
+
+def gone(demand: Demand, state: LineState) -> Demand:
+    """The demand of a line that its storefront does not show any more: it put back what it took."""
+    changed = with_state(demand, state)
+    changed.units = 0
+    return changed
+
+
+def most(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    """By product the greater of two numbers of eaches."""
+    return {code: max(one.get(code, 0), other.get(code, 0)) for code in one.keys() | other.keys()}
 
 
 def without_surplus(demand: Demand) -> Demand:
@@ -122,3 +146,4 @@ def keep_money(seen: OrderSnapshot, last: OrderSnapshot) -> None:
     older = seen.version == last.version and (seen.refunded or 0) < (last.refunded or 0)
     if last.captured is not None and (seen.captured is None or older):
         seen.captured, seen.refunded, seen.payments = last.captured, last.refunded, last.payments
+        seen.foreign = last.foreign

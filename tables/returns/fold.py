@@ -110,6 +110,13 @@ def retry(row: OrderRow, book: OrderReturns, rules: ReturnRules, now: int) -> li
     return [*found, *_go_on(row, book, rules, now)]
 
 
+def dismiss(book: OrderReturns) -> None:
+    """A person resolved what was said of returns that cannot be announced: they are given up. A storefront that still shows one brings it back."""
+    for return_id in book.problems:
+        book.returns.pop(return_id, None)
+    book.problems = {}
+
+
 # ---- from authorisation to announcement -----------------------------------------------------------------------------------------------------
 
 

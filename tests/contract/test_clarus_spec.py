@@ -156,6 +156,8 @@ async def everything(tenant: Clarus) -> None:
         )
     ]
     orders += [await tenant.order(("MUG", 1), warehouse=None, address=None) for _ in range(3)]
+    changed = tenant.release(("CUP", 1), reference=orders[3].reference, amends=True)
+    await connector.change_order(changed, orders[3], Priority.RELEASE)
     simulator.allocate(orders[0].reference)
     simulator.allocate(orders[1].reference)
     simulator.pick(orders[1].reference)
@@ -177,7 +179,8 @@ async def everything(tenant: Clarus) -> None:
 
 
 async def test_everything_the_connector_says_and_hears_is_as_described(documented: Documented) -> None:
-    async with clarus(stock={"MUG": 50, "CUP": 50}, services=[("DPD", "NEXT")]) as tenant:
+    whole = {"change_sends": "whole"}
+    async with clarus(stock={"MUG": 50, "CUP": 50}, services=[("DPD", "NEXT")], settings=whole) as tenant:
         await everything(tenant)
         touched = set().union(*(check(documented, answer) for answer in tenant.transport.answers))
         statuses = {(a.request.url.path.rpartition("/")[2], a.status_code) for a in tenant.transport.answers}
@@ -198,6 +201,7 @@ async def test_everything_the_connector_says_and_hears_is_as_described(documente
         "/api/goods_outs",
         "/api/goods_out_processes/process_picks_async",
     }
+    assert any(a.request.method == "PATCH" for a in tenant.transport.answers)
     assert {("cancel", 200), ("cancel", 404), ("cancel", 422), ("process_picks_async", 422)} <= statuses
 
 

@@ -29,7 +29,9 @@ from tables.catalogue import Catalogue, Listing, Mode, PolicyRule, Product
 from tables.deliveries import listing as rules_of_one
 from tables.deliveries.listing import Adopt, CheckBack, ListingRow, LookUp, Tell, Wait, Write
 from tables.deliveries.peers import Bounds, PeerKind
+from tables.orders import answers
 from tables.orders import fold as orders
+from tables.orders.effects import new_row
 from tables.orders.rows import OrderRow
 from tables.orders.rules import Rules as OrderRules
 from tables.stock import escrow, fold, publish
@@ -220,11 +222,11 @@ class Model(World):
         now = int(self.now * 1000)
         if isinstance(seen, OrderSnapshot):
             key = f"{seen.channel}:{seen.order_id}"
-            row = self.orders.setdefault(key, orders.new_row(seen.channel, seen.order_id))
+            row = self.orders.setdefault(key, new_row(seen.channel, seen.order_id))
             effects = orders.snapshot(row, copy(seen), self.order_rules, now)
         else:
-            row = self.orders.setdefault(seen.reference, orders.new_row(*seen.reference.split(":")))
-            effects = orders.warehouse(row, seen, now)
+            row = self.orders.setdefault(seen.reference, new_row(*seen.reference.split(":")))
+            effects = answers.warehouse(row, seen, self.order_rules, now)
         for effect in effects:
             if isinstance(effect, DemandLine):
                 self.inventory(effect, seen.modified_at if isinstance(seen, OrderSnapshot) else now)

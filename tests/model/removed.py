@@ -97,7 +97,7 @@ _answer = releases._answer
 
 
 def _no_quantities(row: ReleaseRow, status: Any, detail: str) -> WarehouseOrder:
-    return msgspec.structs.replace(_answer(row, status, detail), ordered={})
+    return msgspec.structs.replace(_answer(row, status, detail), ordered={}, holds=0)
 
 
 _found = releases.found

@@ -8,7 +8,7 @@ import msgspec
 from schemas.records import CancelOrder, ReleaseOrder, WarehouseOrder
 from tables.deliveries import reads
 from tables.deliveries import releases as rules
-from tables.deliveries.releases import AtWarehouse, Cancel, Create, Idle, LookUp, ReleaseRow, Report
+from tables.deliveries.releases import AtWarehouse, Cancel, Change, Create, Idle, LookUp, ReleaseRow, Report
 from tests.model.peers import LATE_MAX, TIMEOUT
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Releases:
                 case LookUp():
                     self.busy.add(reference)
                     self.look(reference)
-                case Create() | Cancel():
+                case Create() | Change() | Cancel():
                     rules.begin(row, step, self.now)
                     self.save(row)
                     self.busy.add(reference)
@@ -174,10 +174,16 @@ class Releases:
         self.tell(row, rules.found(row, there, began, CREATE_UNKNOWN, self.now))
 
     # ---- requests ----
-    def send(self, row: ReleaseRow, step: Create | Cancel) -> None:
+    def send(self, row: ReleaseRow, step: Create | Change | Cancel) -> None:
         """It may not leave, leave without effect, have its effect without an answer, or late; the worker may die meanwhile."""
         model, rng, faults = self.model, self.model.rng, self.model.variant.faults
-        do = self.create(step) if isinstance(step, Create) else self.cancel(row.reference)
+        match step:
+            case Create():
+                do = self.create(step)
+            case Change():
+                do = self.change(step)
+            case Cancel():
+                do = self.cancel(row.reference)
         latency, chance = rng.uniform(0.03, 0.3), rng.random()
         key = (row.reference, model.generation)
         if rng.random() < 0.02 * faults:
@@ -209,6 +215,21 @@ class Releases:
             self.model.warehouse.create(order.reference, lines, allowed)
             made = AtWarehouse(order.reference, "PENDING", "", dict(lines))
             return lambda row: rules.created(row, made, self.now)
+
+        return land
+
+    def change(self, step: Change) -> Callable[[], Answers]:
+        order = step.order
+        lines = rules.eaches_of(order)
+
+        def land() -> Answers:
+            goods = self.model.warehouse.goods.get(order.reference)
+            if goods is None or goods.deleted or goods.status != "PENDING":
+                status = "gone" if goods is None or goods.deleted else goods.status
+                return lambda row: rules.change_refused(row, status)
+            self.model.warehouse.amend(order.reference, dict(lines))
+            there = AtWarehouse(order.reference, "PENDING", goods.warehouse, dict(lines))
+            return lambda row: rules.changed(row, there, self.now)
 
         return land
 

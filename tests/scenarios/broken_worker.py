@@ -15,6 +15,7 @@ from app.delivery.bucket import Bucket
 from schemas.records import OrderSnapshot, Payment, ReleaseOrder, StockLevel, WarehouseReturn
 from tables.deliveries import refunds, releases, shipments
 from tables.orders import fold as orders
+from tables.orders.effects import Effect
 from tables.orders.rows import OrderRow
 from tables.orders.rules import Rules
 from tables.returns import fold as returns
@@ -33,7 +34,7 @@ def _everywhere(rule: Callable[..., Any], instead: Callable[..., Any]) -> None:
 def orders_are_not_released() -> None:
     snapshot = orders.snapshot
 
-    def silent(row: OrderRow, seen: OrderSnapshot, rules: Rules, now: int) -> list[orders.Effect]:
+    def silent(row: OrderRow, seen: OrderSnapshot, rules: Rules, now: int) -> list[Effect]:
         return [effect for effect in snapshot(row, seen, rules, now) if not isinstance(effect, ReleaseOrder)]
 
     _everywhere(snapshot, silent)
@@ -42,8 +43,8 @@ def orders_are_not_released() -> None:
 def nobody_looks_before_sending_again() -> None:
     next_step = releases.next_step
 
-    def blind(row: releases.ReleaseRow, now: int) -> releases.Step:
-        step = next_step(row, now)
+    def blind(row: releases.ReleaseRow, now: int, *, picks: bool = False) -> releases.Step:
+        step = next_step(row, now, picks=picks)
         if isinstance(step, releases.LookUp) and row.order is not None and not row.cancel:
             return releases.Create(row.order)
         return step

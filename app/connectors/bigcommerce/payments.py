@@ -17,6 +17,8 @@ Row = Mapping[str, Any]
 NOT_CAPTURED: Final = frozenset(
     {"authorized", "capture pending", "declined", "held for review", "pending", "void", "void pending"}
 )
+_CAPTURED: Final = frozenset({"captured", "paid", "partially refunded", "refunded"})
+"""An order that was cancelled or declined keeps the money until it is refunded."""
 _REFUNDED_STATUSES: Final = frozenset({4, 14})
 _REFUNDED_PAYMENTS: Final = frozenset({"refunded", "partially refunded"})
 MARK: Final = "clarus-stream "
@@ -44,7 +46,7 @@ def read(order: Row, lines: Sequence[Row], *, paid: bool, refunds: Sequence[Row]
         total,
         shipping,
         {str(line["id"]): price for line, price in zip(lines, prices, strict=True)},
-        captured(order, total) if paid or refunds else 0,
+        captured(order, total) if paid or refunds or _payment_status(order) in _CAPTURED else 0,
         sum(one.amount for one in found if one.state != "FAILED"),
         found,
     )
@@ -52,13 +54,16 @@ def read(order: Row, lines: Sequence[Row], *, paid: bool, refunds: Sequence[Row]
 
 def captured(order: Row, total: int) -> int:
     """Of a paid order."""
-    return 0 if str(order.get("payment_status") or "").lower() in NOT_CAPTURED else total
+    return 0 if _payment_status(order) in NOT_CAPTURED else total
 
 
 def has_refunds(order: Row) -> bool:
     """May the order have refunds? Only then they are asked for."""
-    status = str(order.get("payment_status") or "").lower()
-    return order.get("status_id") in _REFUNDED_STATUSES or status in _REFUNDED_PAYMENTS
+    return order.get("status_id") in _REFUNDED_STATUSES or _payment_status(order) in _REFUNDED_PAYMENTS
+
+
+def _payment_status(order: Row) -> str:
+    return str(order.get("payment_status") or "").lower()
 
 
 def movement(refund: Row, digits: int) -> Payment:

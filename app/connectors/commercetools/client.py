@@ -56,6 +56,11 @@ class Client:
         """As `Transport.peer_time`."""
         return self._transport.peer_time()
 
+    def may(self, *scopes: str) -> bool:
+        """Does the last token hold one of these scopes of the project? True where it does not tell its scopes."""
+        granted, project = self.credentials.scope.split(), self._settings.project_key
+        return not granted or any(f"{scope}:{project}" in granted for scope in (*scopes, "manage_project"))
+
     async def send(self, method: str, path: str, priority: Priority, **options: Any) -> httpx.Response:
         """One request, whatever its 4xx; the errors of `Transport.request`."""
         return await self._transport.request(method, f"{self._base}/{path}", priority=priority, **options)

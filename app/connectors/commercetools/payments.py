@@ -47,6 +47,7 @@ def read(order: Doc) -> Amounts:
         None if found is None else captured(found),
         None if found is None else gone_back(found),
         found or [],
+        foreign(shown(order), currency),
     )
 
 
@@ -74,6 +75,12 @@ def movements(payments: Sequence[Doc] | None, currency: str) -> list[Payment] | 
         for one in payment["transactions"]
         if one["type"] in _KINDS and one["amount"]["currencyCode"] == currency
     ]
+
+
+def foreign(payments: Sequence[Doc] | None, currency: str) -> list[str]:
+    """Other currencies in which money moved."""
+    moved = (one for payment in payments or () for one in payment["transactions"] if one["type"] in _KINDS)
+    return sorted({str(one["amount"]["currencyCode"]) for one in moved} - {currency})
 
 
 def captured(found: Sequence[Payment]) -> int:

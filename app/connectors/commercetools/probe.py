@@ -31,6 +31,7 @@ class Probe:
             findings.append(await self._guarded(f"read {resource}", partial(self._readable, resource), scope))
         findings.append(self._may_write("inventory", "manage_products"))
         findings.append(self._may_write("orders", "manage_orders", blocking=False))
+        findings.append(self._may_write("payments", "manage_payments", blocking=False))
         findings.append(await self._guarded("marker type", self._marker_type, "manage_types"))
         findings.append(await self._guarded("out-of-stock guard", self._guard, "view_products"))
         findings.append(await self._guarded("inventory mode", self._modes, "view_orders"))
@@ -62,10 +63,11 @@ class Probe:
         return Finding(f"read {resource}", True, "allowed")
 
     def _may_write(self, what: str, scope: str, blocking: bool = True) -> Finding:
-        """By the scopes of the token: the only way to know without writing. Without the scope for orders stock still goes out, parcels do not."""
-        granted = self._client.credentials.scope.split()
-        if not granted or {f"{scope}:{self._project}", f"manage_project:{self._project}"} & set(granted):
-            return Finding(f"write {what}", True, f"the token holds {scope}" if granted else "scopes not told")
+        """By the scopes of the token: the only way to know without writing. Without those for orders and payments stock still goes out, parcels and refunds
+        do not."""
+        if self._client.may(scope):
+            told = self._client.credentials.scope
+            return Finding(f"write {what}", True, f"the token holds {scope}" if told else "scopes not told")
         remedy = f"give the API client the scope {scope}:{self._project}"
         return Finding(f"write {what}", False, f"the token does not hold {scope}", remedy, blocking)
 

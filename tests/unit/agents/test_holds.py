@@ -32,14 +32,14 @@ CODECS = Codecs()
 OLD = Catalogue([Product("MUG", listings=(Listing("shop", "M1", "MUG"),))], [], ["MAIN"])
 NEW = Catalogue([Product("MUG", listings=(Listing("shop", "M1", "MUG"), Listing("shop", "X", "MUG")))], [], ["MAIN"])
 BEFORE = OrdersForce(Rules(OLD, {"standard": CarrierService("DPD", "2D")}), version="1")
-AFTER = OrdersForce(replace(BEFORE.rules, catalogue=NEW), version="2")
+AFTER = OrdersForce(replace(BEFORE.rules, catalogue=NEW), version="2", actor="ada", reason="new range")
 
 
 def order(number: int, sku: str = "X", status: str = "", unmapped: bool = False) -> OrderSnapshot:
     line = OrderLine(line_id="1", sku=sku, quantity=1, tracked=True, taken_from=5, taken_to=5)
     return OrderSnapshot(
         channel="shop", order_id=f"{number:04d}", number=f"{number:04d}", version=1, state="OPEN", status=status, paid=True, unmapped=unmapped,
-        created_at=5, modified_at=5, lines=[line], shipping_method="standard",
+        created_at=5, modified_at=5, lines=[line], shipping_method="standard", collected=True,
     )  # fmt: skip
 
 
@@ -86,7 +86,10 @@ async def test_what_waits_is_released_once_when_the_mapping_comes() -> None:
     sent = await worker.tick()
     assert released(sent) == ["0001", "0003"]
     assert [one.state for one in sent if isinstance(one, NormalisedOrder)] == ["RELEASING", "RELEASING"]
-    assert [one.state for one in sent if isinstance(one, ExceptionState)] == ["RESOLVED", "RESOLVED"]
+    states = [one for one in sent if isinstance(one, ExceptionState)]
+    assert [one.state for one in states] == ["RESOLVED", "RESOLVED"]
+    assert {(one.actor, one.reason) for one in states} == {("ada", "mappings 2: new range")}
+    assert states[0].history[-1].actor == "ada" and states[0].history[-1].action == "resolved"
     assert await worker.tick() == []
     worker.agent.use(replace(AFTER, version="3"))
     assert await worker.tick() == [], "at the warehouse's door already"

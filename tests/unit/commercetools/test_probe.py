@@ -8,7 +8,7 @@ import pytest
 
 from app.connectors.commercetools import CommercetoolsStorefront
 from app.connectors.commercetools.settings import CommercetoolsSettings
-from app.connectors.contract import Finding
+from app.connectors.contract import Finding, Priority
 from app.connectors.http import DirectTransport
 
 OUR_FIELD = {"name": "clarusStream", "type": {"name": "String"}}
@@ -20,7 +20,7 @@ class Project:
 
     def __init__(self) -> None:
         self.answers: dict[str, Callable[[httpx.Request], httpx.Response]] = {}
-        self.scope = "manage_products:shop manage_orders:shop"
+        self.scope = "manage_products:shop manage_orders:shop manage_payments:shop"
         self.posted: list[tuple[str, Any]] = []
 
     def answer(self, request: httpx.Request) -> httpx.Response:
@@ -84,6 +84,31 @@ async def test_a_token_that_may_not_write_orders_is_named_and_stock_still_goes_o
     finding = (await project.probe())["write orders"]
     assert (finding.ok, finding.blocking) == (False, False)
     assert "manage_orders:shop" in finding.remedy
+
+
+async def test_a_token_that_may_not_see_payments_is_named_and_orders_are_read_without_them() -> None:
+    project = Project()
+    project.scope = "manage_products:shop manage_orders:shop"
+    finding = (await project.probe())["write payments"]
+    assert (finding.ok, finding.blocking) == (False, False)
+    assert "manage_payments:shop" in finding.remedy
+    asked: list[str] = []
+
+    def orders(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.params.get("expand", ""))
+        return httpx.Response(200, json={"results": []})
+
+    project.answers["orders"] = orders
+    transport = DirectTransport("ct", client=httpx.AsyncClient(transport=httpx.MockTransport(project.answer)))
+    for scope in ("manage_orders:shop", "view_payments:shop manage_orders:shop"):
+        project.scope = scope
+        storefront = CommercetoolsStorefront(
+            "ct", CommercetoolsSettings(system="commercetools", project_key="shop"), transport
+        )
+        await storefront.probe()
+        asked.clear()
+        assert [page.last async for page in storefront.poll_orders(0, Priority.SWEEP)] == [True]
+        assert asked == (["paymentInfo.payments[*]"] if "payments" in scope else [""])
 
 
 async def test_a_wrong_project_key_is_named() -> None:

@@ -8,25 +8,30 @@ import pytest
 
 from schemas.records import CancelOrder, ReleaseLine, ReleaseOrder, WarehouseOrder
 from tables.deliveries import releases as rules
-from tables.deliveries.releases import AtWarehouse, Cancel, Create, Idle, LookUp, ReleaseRow, Report
+from tables.deliveries.releases import AtWarehouse, Cancel, Change, Create, Idle, LookUp, ReleaseRow, Report
 
 UNKNOWN = 120_000
 PENDING = AtWarehouse("7", "PENDING", "MAIN", {"S": 2})
 
 
-def release(version: int = 1) -> ReleaseOrder:
+def release(version: int = 1, eaches: int = 2, amends: bool = False) -> ReleaseOrder:
     return ReleaseOrder(
         channel="clarus",
         order_key="shop:1",
         reference="shop:1",
         number="1",
         version=version,
-        lines=[ReleaseLine(sku="S", eaches=2)],
+        lines=[ReleaseLine(sku="S", eaches=eaches)],
+        amends=amends,
     )
 
 
 def cancel(version: int = 2) -> CancelOrder:
     return CancelOrder(channel="clarus", order_key="shop:1", reference="shop:1", version=version)
+
+
+def at(status: str, eaches: int) -> AtWarehouse:
+    return AtWarehouse("7", status, "MAIN", {"S": eaches})
 
 
 def new(now: int = 0) -> ReleaseRow:
@@ -257,11 +262,126 @@ def test_what_was_certainly_not_sent_is_tried_again_after_the_back_off() -> None
     assert isinstance(rules.next_step(row, 510), LookUp)
 
 
-def test_a_newer_release_of_an_order_that_is_there_is_answered_at_once() -> None:
+def changing(now: int = 10, eaches: int = 3) -> ReleaseRow:
+    """A change of the lines, or of the address where they stay, is under way."""
     row = made()
-    rules.want_release(row, release(2), 10)
-    assert isinstance(rules.next_step(row, 10), Report)
-    assert [one.status for one in rules.report(row, "")] == ["PENDING"]
+    rules.want_release(row, release(2, eaches, amends=True), now)
+    assert isinstance(rules.next_step(row, now), LookUp)
+    assert rules.found(row, [PENDING], now, UNKNOWN, now) == []
+    step = rules.next_step(row, now)
+    assert isinstance(step, Change)
+    rules.begin(row, step, now)
+    return row
+
+
+def test_a_newer_release_of_an_order_that_is_there_changes_it_and_the_answer_says_which_it_is_now() -> None:
+    row = changing()
+    (answer,) = rules.changed(row, at("PENDING", 3), 20)
+    assert (answer.status, answer.holds, answer.ordered) == ("PENDING", 2, {"S": 3})
+    assert not rules.pending(row)
+
+
+@pytest.mark.parametrize("status", ["ALLOCATED", "PART_ALLOCATED", "PICK", "COMPLETED"])
+def test_a_change_is_not_asked_for_once_the_warehouse_has_begun(status: str) -> None:
+    row = made()
+    rules.want_release(row, release(2, 3, amends=True), 10)
+    answers = rules.found(row, [at(status, 2)], 10, UNKNOWN, 10)
+    assert [(one.status, one.holds) for one in answers] == [("CHANGE_REFUSED", 1), (status, 1)]
+    assert status in answers[0].detail and answers[0].ordered == {"S": 2}
+    assert isinstance(rules.next_step(row, 10_000), Idle)
+    assert rules.found(row, [at(status, 2)], 20, UNKNOWN, 20) == [], "it is told once"
+
+
+def test_a_change_of_an_order_that_somebody_cancelled_is_answered_by_that() -> None:
+    row = made()
+    rules.want_release(row, release(2, 3, amends=True), 10)
+    assert [one.status for one in rules.found(row, [at("CANCELLED", 2)], 10, UNKNOWN, 10)] == ["CANCELLED"]
+
+
+def test_a_change_of_an_order_that_vanished_is_answered_once_it_cannot_be_a_slip() -> None:
+    row = made()
+    rules.want_release(row, release(2, 3, amends=True), 10)
+    assert rules.found(row, [], 20, UNKNOWN, 20) == []
+    assert [one.status for one in rules.found(row, [], 10 + UNKNOWN, UNKNOWN, 10 + UNKNOWN)] == ["DELETED"]
+    assert not rules.pending(row)
+
+
+def test_a_change_of_unknown_outcome_that_shows_in_the_lines_is_done() -> None:
+    row = changing()
+    rules.unknown(row, 20)
+    assert isinstance(rules.next_step(row, row.next_at), LookUp)
+    assert [one.holds for one in rules.found(row, [at("PENDING", 3)], 500, UNKNOWN, 500)] == [2]
+
+
+@pytest.mark.parametrize("eaches", [2, 3], ids=["nothing that shows", "lines"])
+def test_a_change_of_unknown_outcome_is_not_repeated_before_the_warehouse_must_be_done_with_it(eaches: int) -> None:
+    row, now = changing(eaches=eaches), 20
+    rules.unknown(row, now)
+    while now < 10 + UNKNOWN:
+        step = rules.next_step(row, now)
+        if isinstance(step, Idle):
+            assert step.until is not None
+            now = step.until
+            continue
+        assert isinstance(step, LookUp)
+        assert rules.found(row, [PENDING], now, UNKNOWN, now) == []
+    rules.found(row, [PENDING], now, UNKNOWN, now)
+    assert isinstance(rules.next_step(row, row.next_at), Change)
+
+
+def test_what_was_changed_last_is_what_it_becomes() -> None:
+    row = changing()
+    rules.want_release(row, release(3, 5, amends=True), 15)
+    assert rules.changed(row, at("PENDING", 3), 20) == []
+    step = rules.next_step(row, row.next_at)
+    assert isinstance(step, Change) and step.order.version == 3
+
+
+def test_a_cancel_does_not_wait_for_a_change() -> None:
+    row = changing()
+    rules.unknown(row, 20)
+    rules.want_cancel(row, cancel(3), 30)
+    assert rules.found(row, [PENDING], 40, UNKNOWN, 40) == []
+    assert isinstance(rules.next_step(row, row.next_at), Cancel)
+
+
+def test_a_refused_change_leaves_the_goods_out_as_it_was() -> None:
+    row = changing()
+    (answer,) = rules.change_refused(row, "no product")
+    assert (answer.status, answer.holds, answer.detail) == ("CHANGE_REFUSED", 1, "no product")
+    assert rules.at_work(row) and not rules.pending(row)
+
+
+def test_a_change_that_came_before_its_create_was_answered_is_made_afterwards() -> None:
+    row = creating()
+    rules.want_release(row, release(2, 3, amends=True), 10)
+    assert rules.created(row, PENDING, 20) == []
+    step = rules.next_step(row, 20)
+    assert isinstance(step, Change) and step.order.version == 2
+
+
+def test_a_change_of_a_release_that_never_landed_is_its_create() -> None:
+    row = creating()
+    rules.want_release(row, release(2, 3, amends=True), 10)
+    rules.found(row, [], UNKNOWN, UNKNOWN, UNKNOWN)
+    step = rules.next_step(row, UNKNOWN)
+    assert isinstance(step, Create) and step.order.version == 2
+
+
+def test_lines_that_the_warehouse_changed_by_itself_are_told() -> None:
+    row = made()
+    assert [(one.status, one.ordered) for one in rules.found(row, [at("PENDING", 1)], 10, UNKNOWN, 10)] == [
+        ("PENDING", {"S": 1})
+    ]
+    assert rules.found(row, [at("PENDING", 1)], 20, UNKNOWN, 20) == []
+
+
+def test_a_release_that_is_told_again_to_a_row_that_was_lost_takes_what_is_there_and_a_change_changes_it() -> None:
+    for amends, done in ((False, Idle), (True, Change)):
+        row = ReleaseRow("shop:1", "shop:1")
+        rules.want_release(row, release(2, 3, amends), 0)
+        rules.found(row, [PENDING], 0, UNKNOWN, 0)
+        assert isinstance(rules.next_step(row, 0), done)
 
 
 def test_the_same_status_is_told_once() -> None:
@@ -291,25 +411,43 @@ def test_a_look_up_that_began_before_the_answer_of_a_cancel_shows_the_past() -> 
 
 @dataclass
 class Clarus:
-    """Goods outs of one reference. A create may land up to `UNKNOWN` after it was sent."""
+    """Goods outs of one reference. A create or change may land up to `UNKNOWN` after it was sent; one that adds a line adds it again when it is repeated."""
 
     rng: random.Random
-    there: dict[str, str] = field(default_factory=dict)
-    late: list[int] = field(default_factory=list)
+    there: dict[str, dict[str, int]] = field(default_factory=dict)
+    late: list[tuple[int, ReleaseOrder, bool]] = field(default_factory=list)
     made: int = 0
 
     def settle(self, now: int) -> None:
-        for at in [at for at in self.late if at <= now]:
-            self.late.remove(at)
-            self.create()
+        for one in [one for one in self.late if one[0] <= now]:
+            self.late.remove(one)
+            self.change(one[1]) if one[2] else self.create(one[1])
 
-    def create(self) -> AtWarehouse:
+    def create(self, order: ReleaseOrder) -> AtWarehouse:
         self.made += 1
-        self.there[str(self.made)] = "PENDING"
-        return AtWarehouse(str(self.made), "PENDING", "MAIN", {"S": 2})
+        self.there[str(self.made)] = rules.eaches_of(order)
+        return self.shown()[-1]
+
+    def change(self, order: ReleaseOrder) -> AtWarehouse:
+        """As it was computed when it was sent: `begin` remembers by `base` which lines it found."""
+        for lines in self.there.values():
+            added = {sku: n for sku, n in rules.eaches_of(order).items() if sku not in self.base}
+            kept = {sku: n for sku, n in rules.eaches_of(order).items() if sku in self.base}
+            fresh = {sku: n for sku, n in lines.items() if sku not in self.base}
+            lines.clear()
+            lines.update(kept)
+            for sku, n in [*fresh.items(), *added.items()]:
+                lines[sku] = lines.get(sku, 0) + n
+        return (self.shown() or [PENDING])[0]
+
+    def look(self) -> None:
+        """The lines that a change is computed from."""
+        self.base = set().union(*self.there.values()) if self.there else set()
+
+    base: set[str] = field(default_factory=set)
 
     def shown(self) -> list[AtWarehouse]:
-        return [AtWarehouse(wms_id, status, "MAIN", {"S": 2}) for wms_id, status in self.there.items()]
+        return [AtWarehouse(wms_id, "PENDING", "MAIN", dict(lines)) for wms_id, lines in self.there.items()]
 
 
 @pytest.mark.parametrize("seed", range(300))
@@ -317,9 +455,15 @@ def test_whatever_is_lost_there_is_one_goods_out_or_none_after_a_cancel(seed: in
     rng = random.Random(seed)
     clarus, row, now = Clarus(rng), new(), 0
     cancels_at = rng.choice([None, rng.randint(0, 200_000)])
+    changes_at = rng.choice([None, rng.randint(0, 200_000)]) if cancels_at is None else None
     told: list[WarehouseOrder] = []
     for _ in range(2_000):
         clarus.settle(now)
+        if changes_at is not None and now >= changes_at and cancels_at is None:
+            wanted = release(3, rng.randint(1, 3), amends=True)
+            wanted.lines.append(ReleaseLine(sku="T", eaches=1))
+            rules.want_release(row, wanted, now)
+            changes_at = None
         if cancels_at is not None and now >= cancels_at:
             rules.want_cancel(row, cancel(), now)
             cancels_at = None
@@ -332,6 +476,18 @@ def test_whatever_is_lost_there_is_one_goods_out_or_none_after_a_cancel(seed: in
     assert not rules.pending(row)
     assert told[-1].status == ("DELETED" if row.cancel else "PENDING")
     assert len(clarus.there) == (0 if row.cancel else 1)
+    if not row.cancel and row.order is not None:
+        assert clarus.shown()[0].ordered == rules.eaches_of(row.order), "the newest lines, each once"
+
+
+def lost(row: ReleaseRow, clarus: Clarus, step: Create | Change, fate: float, now: int) -> None:
+    """Not sent, or sent without an answer: it lands late or never."""
+    if fate < 0.7:
+        rules.not_sent(row, 500, now)
+        return
+    if fate < 0.9:
+        clarus.late.append((now + clarus.rng.randint(0, UNKNOWN - 1), step.order, isinstance(step, Change)))
+    rules.unknown(row, now)
 
 
 def act(row: ReleaseRow, clarus: Clarus, now: int, rng: random.Random) -> list[WarehouseOrder]:
@@ -346,14 +502,15 @@ def act(row: ReleaseRow, clarus: Clarus, now: int, rng: random.Random) -> list[W
             rules.begin(row, step, now)
             fate = rng.random()
             if fate < 0.6:
-                return rules.created(row, clarus.create(), now)
-            if fate < 0.7:
-                rules.not_sent(row, 500, now)
-            elif fate < 0.9:
-                clarus.late.append(now + rng.randint(0, UNKNOWN - 1))
-                rules.unknown(row, now)
-            else:
-                rules.unknown(row, now)
+                return rules.created(row, clarus.create(step.order), now)
+            lost(row, clarus, step, fate, now)
+        case Change():
+            rules.begin(row, step, now)
+            clarus.look()
+            fate = rng.random()
+            if fate < 0.4:
+                return rules.changed(row, clarus.change(step.order), now)
+            lost(row, clarus, step, fate, now)
         case Cancel():
             rules.begin(row, step, now)
             if rng.random() < 0.7:
@@ -363,3 +520,11 @@ def act(row: ReleaseRow, clarus: Clarus, now: int, rng: random.Random) -> list[W
             else:
                 return rules.cancelled(row, "DELETED", "", now)
     return []
+
+
+def test_a_bundle_ordered_whole_concerns_the_stock_of_its_components() -> None:
+    row = ReleaseRow("shop:1", "shop:1")
+    command = release()
+    command.lines = [ReleaseLine(sku="BOX", eaches=2, parts={"MUG": 2, "CARD": 1})]
+    rules.want_release(row, command, 0)
+    assert row.skus == ["CARD", "MUG"] and rules.eaches_of(command) == {"MUG": 4, "CARD": 2}

@@ -25,7 +25,7 @@ from app.connectors.contract import (
     StockReading,
     StockRequest,
 )
-from app.connectors.errors import OutcomeUnknown, PeerError
+from app.connectors.errors import OutcomeUnknown, PeerError, Refused
 from schemas.records import AnnounceReturn, OrderSnapshot, Payment, ReleaseOrder, SettleReturn, ShipParcel
 from tables.catalogue import Listing
 from tables.deliveries.peers import PeerKind
@@ -52,6 +52,8 @@ class ScriptedStorefront:
         self.markers = dict.fromkeys(quantities, Marker(0, 0, 0))
         self.fates: dict[str, deque[Fate]] = {}
         self.lands = True
+        self.picks: list[str] = []
+        self.pick_fates: deque[PeerError | None] = deque()
         self.missing: set[str] = set()
         self.unguarded: dict[str, str] = {}
         self.away: PeerError | None = None
@@ -212,6 +214,7 @@ class ScriptedWarehouse:
     max_read = 50
     max_despatches = 20
     tracking_wait = 300
+    processes_picks = False
 
     def __init__(self) -> None:
         self.balances: dict[str, dict[str, int]] = {}
@@ -227,8 +230,13 @@ class ScriptedWarehouse:
         self.known: list[list[str]] = []
         self.looks: list[list[str]] = []
         self.creates: list[ReleaseOrder] = []
+        self.changed: list[ReleaseOrder] = []
+        self.change_fates: deque[PeerError | None] = deque()
+        self.picks: list[str] = []
+        self.pick_fates: deque[PeerError | None] = deque()
         self.cancels: list[GoodsOut] = []
         self.receipts: dict[str, list[SeenReceipt]] = {}
+        self.return_looks = 0
         self.announced: list[tuple[AnnounceReturn, str]] = []
         self.changes: set[str] = set()
         self.asked = 0
@@ -293,6 +301,21 @@ class ScriptedWarehouse:
             GoodsOut(old.wms_id, reference, status, old.warehouse, lines or old.lines, despatched or {})
         ]
 
+    async def change_order(self, order: ReleaseOrder, there: GoodsOut, priority: Priority) -> GoodsOut:
+        self.changed.append(order)
+        fate = self.change_fates.popleft() if self.change_fates else None
+        if fate is None or (self.lands and not isinstance(fate, Refused)):
+            self.become(order.reference, there.status, {line.sku: (line.eaches, 0) for line in order.lines})
+        if fate is not None:
+            raise fate
+        return self.orders[order.reference][0]
+
+    async def process_picks(self, orders: Sequence[GoodsOut], priority: Priority) -> list[str]:
+        self.picks += [one.wms_id for one in orders]
+        if self.pick_fates and (fate := self.pick_fates.popleft()) is not None:
+            raise fate
+        return ["PPR-1"]
+
     async def cancel_order(self, order: GoodsOut, priority: Priority) -> str:
         self.cancels.append(order)
         fate = self.cancel_fates.popleft() if self.cancel_fates else None
@@ -300,7 +323,9 @@ class ScriptedWarehouse:
             raise fate
         if fate is not None:
             return fate
-        self.orders.pop(order.reference, None)
+        left = [one for one in self.orders.pop(order.reference, []) if one.wms_id != order.wms_id]
+        if left:
+            self.orders[order.reference] = left
         return "DELETED"
 
     async def find_returns(
@@ -308,6 +333,7 @@ class ScriptedWarehouse:
     ) -> Mapping[str, Sequence[SeenReceipt]]:
         if self.away is not None:
             raise self.away
+        self.return_looks += 1
         return {one.reference: list(self.receipts.get(one.reference, [])) for one in returns}
 
     async def announce_return(self, given: AnnounceReturn, warehouse: str, priority: Priority) -> str:

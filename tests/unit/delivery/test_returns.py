@@ -1,10 +1,14 @@
 """Returns and refunds through their owners: intents before requests, lost answers looked for, refusals and delays said, pauses and shadow kept."""
 
+import asyncio
+
+import msgspec
 import pytest
 
 from app.connectors.errors import OutcomeUnknown, Refused, Unavailable
 from schemas.records import (
     AnnounceReturn,
+    ChannelMode,
     ExceptionState,
     OperatorState,
     Payment,
@@ -204,3 +208,29 @@ async def test_what_clarus_refuses_is_told_in_its_words() -> None:
         rig.tell(announcement(), channel="clarus")
         await until(lambda: told(rig) == ["REFUSED"])
     assert [one.detail for one in rig.sent(WarehouseReturn)] == ["no such product"]
+
+
+async def test_nothing_is_announced_while_the_warehouse_is_paused_and_nobody_asks_on_and_on() -> None:
+    rig = Rig(**QUICK)
+    async with rig.running("clarus"):
+        pause = OperatorState(channel="clarus", target="", paused=True, actor="x", reason="y")
+        rig.tell(pause, announcement(), channel="clarus")
+        await until(lambda: rig.warehouse.return_looks)
+        await asyncio.sleep(0.3)
+        assert rig.warehouse.announced == []
+        assert rig.warehouse.return_looks <= 2
+        rig.tell(msgspec.structs.replace(pause, paused=False), channel="clarus")
+        await until(lambda: told(rig) == ["ANNOUNCED"])
+
+
+async def test_refunds_in_shadow_are_held_back_and_count_for_nothing() -> None:
+    rig = Rig()
+    async with rig.running():
+        rig.tell(ChannelMode(channel="shop", shadow=True, actor="x", reason="y"), command(), command(2, 2, amount=0))
+        await until(lambda: rig.storefront.looks)
+        await until(lambda: rig.runtime.pending()["shop"] == 0)
+        looks = rig.storefront.looks
+        await asyncio.sleep(0.3)
+        assert (rig.storefront.refunded, rig.storefront.settled, rig.storefront.looks) == ([], [], looks)
+        rig.tell(ChannelMode(channel="shop", shadow=False, actor="x", reason="y"))
+        await until(lambda: len(outcomes(rig)) == 2)

@@ -1,5 +1,7 @@
 """The warehouse's owner reads dirty SKUs, explains lines that are gone, and makes exactly one goods out of an order."""
 
+import pytest
+
 from app.connectors.contract import Finding, GoodsOut, LineRead, Priority
 from app.connectors.errors import OutcomeUnknown, PeerError, Refused, Unavailable
 from schemas.records import (
@@ -11,19 +13,21 @@ from schemas.records import (
     StockLevel,
     WarehouseOrder,
 )
+from tables.deliveries import twins
 from tests.unit.delivery.rig import Rig, until
 
 REFERENCE = "shop:1"
 
 
-def release(version: int = 1, reference: str = REFERENCE) -> ReleaseOrder:
+def release(version: int = 1, reference: str = REFERENCE, eaches: int = 2, amends: bool = False) -> ReleaseOrder:
     return ReleaseOrder(
         channel="clarus",
         order_key=reference,
         reference=reference,
         number="1",
         version=version,
-        lines=[ReleaseLine(sku="S0", eaches=2)],
+        lines=[ReleaseLine(sku="S0", eaches=eaches)],
+        amends=amends,
     )
 
 
@@ -323,3 +327,121 @@ async def test_an_order_that_was_despatched_between_two_reads_is_found_and_its_l
         rig.tell(dirty(), channel="clarus")
         await until(lambda: statuses(rig) == ["PENDING", "COMPLETED"])
         await until(lambda: (REFERENCE, 2, True) in lines(rig))
+
+
+async def made(rig: Rig) -> None:
+    """A goods out of two is there."""
+    rig.tell(release(), channel="clarus")
+    await until(lambda: statuses(rig) == ["PENDING"])
+
+
+async def test_a_changed_release_changes_the_goods_out_that_is_there() -> None:
+    rig = Rig()
+    async with rig.running("clarus"):
+        await made(rig)
+        rig.tell(release(2, eaches=3, amends=True), channel="clarus")
+        await until(lambda: statuses(rig) == ["PENDING", "PENDING"])
+        assert rig.sent(WarehouseOrder)[-1].holds == 2
+        assert [one.version for one in rig.warehouse.changed] == [2] and len(rig.warehouse.creates) == 1
+        assert rig.warehouse.orders[REFERENCE][0].lines == {"S0": (3, 0)}
+        await until(lambda: rig.runtime.pending() == {"clarus": 0})
+
+
+async def test_a_change_after_allocation_is_not_sent() -> None:
+    rig = Rig()
+    async with rig.running("clarus"):
+        await made(rig)
+        rig.warehouse.become(REFERENCE, "ALLOCATED")
+        rig.tell(release(2, eaches=3, amends=True), channel="clarus")
+        await until(lambda: statuses(rig) == ["PENDING", "CHANGE_REFUSED", "ALLOCATED"])
+        assert rig.warehouse.changed == []
+        await until(lambda: rig.runtime.pending() == {"clarus": 0})
+
+
+async def test_a_change_whose_answer_was_lost_is_looked_up_and_not_repeated() -> None:
+    rig = Rig()
+    async with rig.running("clarus"):
+        await made(rig)
+        rig.warehouse.change_fates.append(unknown())
+        rig.tell(release(2, eaches=3, amends=True), channel="clarus")
+        await until(lambda: [one.holds for one in rig.sent(WarehouseOrder)] == [1, 2])
+        assert len(rig.warehouse.changed) == 1
+
+
+async def test_a_change_that_clarus_refuses_is_told_in_its_words() -> None:
+    rig = Rig()
+    async with rig.running("clarus"):
+        await made(rig)
+        rig.warehouse.change_fates.append(Refused("clarus", "PATCH /api/goods_outs/1", "postcode is not valid"))
+        rig.tell(release(2, eaches=3, amends=True), channel="clarus")
+        await until(lambda: statuses(rig) == ["PENDING", "CHANGE_REFUSED"])
+        assert rig.sent(WarehouseOrder)[-1].detail == "postcode is not valid"
+        assert rig.warehouse.orders[REFERENCE][0].lines == {"S0": (2, 0)}
+
+
+async def test_a_crash_after_the_intent_of_a_change_is_an_unknown_change() -> None:
+    rig = Rig()
+    async with rig.running("clarus"):
+        await made(rig)
+        rig.warehouse.change_fates.append(unknown())
+        rig.tell(release(2, eaches=3, amends=True), channel="clarus")
+        await until(lambda: rig.warehouse.changed)
+        await rig.crash()
+        assert rig.row(rig.tables.releases, REFERENCE, "clarus").intent is not None
+        rig.engine.give(rig.place("clarus"))
+        await until(lambda: rig.sent(WarehouseOrder)[-1].holds == 2)
+        assert len(rig.warehouse.changed) == 1
+
+
+# ---- twins and picks ------------------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_twin_is_cancelled_and_the_order_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(twins, "AFTER", (50, 100, 150))
+    rig = Rig()
+    rig.warehouse.create_fates.append(unknown())
+    async with rig.running("clarus"):
+        rig.tell(release(), channel="clarus")
+        await until(lambda: statuses(rig) == ["PENDING"])
+        first = rig.warehouse.orders[REFERENCE][0]
+        rig.warehouse.orders[REFERENCE].append(GoodsOut("late", REFERENCE, "PENDING", "MAIN", first.lines))
+        await until(lambda: [one.wms_id for one in rig.warehouse.cancels] == ["late"])
+        await until(lambda: rig.runtime.pending() == {"clarus": 0})
+        assert [one.wms_id for one in rig.warehouse.orders[REFERENCE]] == [first.wms_id]
+        await until(lambda: rig.sent(WarehouseOrder)[-1].ordered == {"S0": 2})
+        assert set(statuses(rig)) == {"PENDING"}
+
+
+async def test_two_goods_outs_that_are_begun_with_are_one_exception_until_one_is_cancelled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(twins, "AFTER", (50, 100, 400))
+    rig = Rig()
+    rig.warehouse.create_fates.append(unknown())
+    async with rig.running("clarus"):
+        rig.tell(release(), channel="clarus")
+        await until(lambda: statuses(rig) == ["PENDING"])
+        lines = rig.warehouse.orders[REFERENCE][0].lines
+        rig.warehouse.orders[REFERENCE] = [
+            GoodsOut(name, REFERENCE, "ALLOCATED", "MAIN", lines) for name in ("wms-1", "late")
+        ]
+        await until(lambda: bool(troubles(rig)))
+        assert troubles(rig)[-1] == ("stuck_order", "OPEN") and not rig.warehouse.cancels
+        assert "late (ALLOCATED)" in rig.sent(ExceptionState)[-1].detail
+        rig.warehouse.orders[REFERENCE].pop()
+        await until(lambda: troubles(rig)[-1] == ("stuck_order", "RESOLVED"))
+
+
+def troubles(rig: Rig) -> list[tuple[str, str]]:
+    return [(one.type, one.state) for one in rig.sent(ExceptionState)]
+
+
+async def test_picks_are_asked_for_where_that_is_our_business_and_a_failure_does_not_touch_the_order() -> None:
+    rig = Rig()
+    rig.warehouse.processes_picks = True
+    rig.warehouse.pick_fates.extend([Unavailable("clarus", "POST picks", "503"), None])
+    async with rig.running("clarus"):
+        rig.tell(release(), channel="clarus")
+        await until(lambda: len(rig.warehouse.picks) == 2)
+        assert statuses(rig) == ["PENDING"] and len(rig.warehouse.creates) == 1
+        await until(lambda: rig.runtime.pending() == {"clarus": 0})

@@ -23,6 +23,7 @@ from app.exceptions import cli as exceptions
 from app.exceptions.reader import Found
 from app.replay import cli as replay
 from app.replay import report
+from app.returns import cli as returns
 from app.settings import Settings
 from schemas.records import ExceptionState, OperatorCommand
 from tests.support.files import SHOP, shop
@@ -76,9 +77,11 @@ def test_every_command_explains_itself_with_an_example() -> None:
         ["why"],
         ["replay"],
         ["pause"],
+        ["returns", "authorise"],
         ["resume"],
         ["resync"],
         ["reconciliation"],
+        ["finance"],
         ["shadow"],
         ["go-live"],
         ["go-shadow"],
@@ -94,7 +97,7 @@ def test_the_operations_pages_commands_are_taken_as_they_stand(tmp_path: Path, m
     """Each is run against a configuration with its names: a command would be written, an explanation asks a worker that is not there."""
     text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     commands = [line for block in re.findall(r"```\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
-    assert len(commands) == 31
+    assert len(commands) == 32
     sent: list[tuple[str, str]] = []
 
     def send(_: Settings, command: OperatorCommand) -> str:
@@ -102,6 +105,7 @@ def test_the_operations_pages_commands_are_taken_as_they_stand(tmp_path: Path, m
         return "operations.commands:0:0"
 
     monkeypatch.setattr(operations, "send", send)
+    monkeypatch.setattr(returns, "send", send)
     held = {
         name: ExceptionState(
             exception_id=name,
@@ -143,8 +147,8 @@ def test_the_operations_pages_commands_are_taken_as_they_stand(tmp_path: Path, m
             assert done.exit_code == 0, (line, done.output)
         else:
             assert done.exit_code == 0, (line, done.output)
-            action, target = words[2:4] if words[1] == "exceptions" else words[1:3]
-            assert sent[-1][0] == action
+            action, target = words[2:4] if words[1] in ("exceptions", "returns") else words[1:3]
+            assert sent[-1][0] == {"authorise": "authorise_return"}.get(action, action)
             assert target.startswith("--") or sent[-1][1] == target
 
 

@@ -17,7 +17,15 @@ from tests.unit.drill.test_outcome import filled, outcome
 
 REPORT: dict[str, Any] = {
     "channels": {"ct": {"stock": {"A": 5, "B": 0}, "orders": {"1": {"state": "cancelled"}}}},
-    "wms": {"orders": {"ct:1": [{"status": "DELETED"}], "ct:2": [{"status": "PENDING"}, {"status": "DELETED"}]}},
+    "wms": {
+        "orders": {
+            "ct:1": [{"status": "DELETED", "lines": [{"sku": "A", "qty": 9}]}],
+            "ct:2": [
+                {"status": "PENDING", "lines": [{"sku": "A", "qty": 2}, {"sku": "B", "qty": 0}]},
+                {"status": "DELETED", "lines": []},
+            ],
+        }
+    },
     "orders": {"placed": 2},
     "oversold": 3,
     "exceptions": [{"type": "unmapped_sku", "state": "resolved"}, {"type": "poison_record", "state": "open"}],
@@ -36,12 +44,13 @@ def test_what_is_as_expected_holds_and_is_counted() -> None:
         states={"ct:1": "cancelled"},
         wms_orders=1,
         wms={"ct:1": ["DELETED"], "ct:2": ["DELETED", "PENDING"], "ct:3": []},
+        wms_lines={"ct:1": {}, "ct:2": {"A": 2}},
         oversold=(0, 3),
         exceptions={"unmapped_sku": 1, "stock_drift": (0, 1), "poison_record": 1},
         open_exceptions={"poison_record": 1},
         failed_steps=[1],
     )
-    assert (check.failed, check.checked) == ([], 14)
+    assert (check.failed, check.checked) == ([], 16)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +62,7 @@ def test_what_is_as_expected_holds_and_is_counted() -> None:
         ({"states": {"ct:9": "open"}}, "order ct:9", "none"),
         ({"wms_orders": 2}, "WMS orders", 1),
         ({"wms": {"ct:1": []}}, "WMS orders of ct:1", ["DELETED"]),
+        ({"wms_lines": {"ct:2": {"A": 3}}}, "WMS lines of ct:2", {"A": 2}),
         ({"oversold": (0, 2)}, "oversold", 3),
         ({"exceptions": {"poison_record": 1}}, "exceptions unmapped_sku", 1),
         ({"open_exceptions": {}}, "open exceptions poison_record", 1),

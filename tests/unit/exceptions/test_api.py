@@ -135,7 +135,7 @@ async def test_roles(settings: Settings, sent: list[OperatorCommand]) -> None:
     ("body", "status"),
     [
         ({"ids": ["unmapped_sku:nobody"], "reason": "x"}, 404),
-        ({"ids": ["late_change:bc-us:1003"], "reason": "x"}, 409),
+        ({"ids": ["stuck_order:bc-us:1003"], "reason": "x"}, 409),
         ({"ids": ["unmapped_sku:bc-us:1001"], "reason": " "}, 400),
         ({"ids": ["unmapped_sku:bc-us:1001"], "reason": "x" * 501}, 400),
         ({"ids": [], "reason": "x"}, 400),

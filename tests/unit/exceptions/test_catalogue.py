@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from app.cli import cli
 from tables.deliveries import troubles
 from tables.exceptions import CATALOGUE
-from tables.orders import lifecycle
+from tables.orders import exceptions
 from tables.stock import drift
 
 PAGE = Path(__file__).parents[3] / "docs" / "exceptions.md"
@@ -20,5 +20,5 @@ def test_the_page_is_what_the_catalogue_says() -> None:
 
 
 def test_owners_agree_with_whoever_opens_them() -> None:
-    opened = {**troubles.OWNERS, **lifecycle.OWNERS, drift.TYPE: drift.OWNER}
+    opened = {**troubles.OWNERS, **exceptions.OWNERS, drift.TYPE: drift.OWNER}
     assert {name: CATALOGUE[name].owner for name in opened} == opened

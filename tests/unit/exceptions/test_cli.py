@@ -38,7 +38,7 @@ ALL = [
     state("unmapped_sku", "bc-us:1001"),
     state("unmapped_sku", "ct-eu:A1", state="ACKNOWLEDGED", opened_at=2 * HOUR),
     state("unmapped_shipping_method", "bc-us:1002", state="RESOLVED"),
-    state("late_change", "bc-us:1003", owner="warehouse"),
+    state("stuck_order", "bc-us:1003", owner="warehouse"),
     state("delivery_failed", "ct-eu:A2", owner="integration", holder="channel/clarus"),
     state("stock_drift", "bc-us//M1", owner="integration", holder=""),
 ]
@@ -81,16 +81,18 @@ def test_filters_choose(config: str) -> None:
     assert listed(config, "--type", "unmapped_sku") == ["unmapped_sku:bc-us:1001", "unmapped_sku:ct-eu:A1"]
     assert listed(config, "--state", "resolved") == ["unmapped_shipping_method:bc-us:1002"]
     assert listed(config, "--channel", "clarus") == ["delivery_failed:ct-eu:A2"]
-    assert listed(config, "--owner", "warehouse") == ["late_change:bc-us:1003"]
+    assert listed(config, "--owner", "warehouse") == ["stuck_order:bc-us:1003"]
     assert len(listed(config, "--older-than", "7d")) == 5 and listed(config, "--older-than", "30000d") == []
     assert "30m, 2h or 7d" in run(config, "list", "--older-than", "soon").output
 
 
 @pytest.mark.usefixtures("sent")
 def test_people_are_told_what_mends_it(config: str) -> None:
-    shown = run(config, "list", "--type", "late_change").output
-    assert "late_change:bc-us:1003" in shown and "Call the warehouse" in shown
+    shown = run(config, "list", "--type", "stuck_order").output
+    assert "stuck_order:bc-us:1003" in shown and "Enter, free or cancel" in shown
     one = run(config, "show", "unmapped_sku:bc-us:1001").output
+    assert "clarus-stream why bc-us:1001" in one
+    assert "clarus-stream why" not in run(config, "show", "delivery_failed:ct-eu:A2").output
     assert "look first at" in one and "mappings import" in one
     assert "exceptions list" in str(run(config, "show", "unmapped_sku:nobody").exception)
 
@@ -112,7 +114,7 @@ def test_a_command_names_its_exception_and_who_holds_it(config: str, sent: list[
     ("line", "remedy"),
     [
         (["resolve", "unmapped_shipping_method:bc-us:1002", "--reason", "x"], "resolved already"),
-        (["retry", "late_change:bc-us:1003", "--reason", "x"], "resolve it when it is put right"),
+        (["retry", "stuck_order:bc-us:1003", "--reason", "x"], "resolve it when it is put right"),
         (["acknowledge", "stock_drift:bc-us//M1", "--reason", "x"], "next read-back"),
         (["acknowledge", "unmapped_sku:ct-eu:A1", "--reason", "x"], "acknowledged already"),
         (["retry", "unmapped_sku:bc-us:1001", "--reason", " "], "reason"),
@@ -179,6 +181,6 @@ def test_the_newest_state_counts_and_foreign_records_are_passed_over(config: str
     ]
     settings = load(Path(config), {}).settings
     found = reader.read(settings, Wanted(), lambda _: Topic([b"foreign", *values]))
-    assert list(found.states) == ["late_change:bc-us:1003"] and found.whole
+    assert list(found.states) == ["stuck_order:bc-us:1003"] and found.whole
     resolved = reader.read(settings, Wanted(states=frozenset({"RESOLVED"})), lambda _: Topic(values))
     assert resolved.in_order() == [over]

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from schemas.records import (
+    Address,
     ExceptionCommand,
     ExceptionState,
     OrderLine,
@@ -16,12 +17,13 @@ from schemas.records import (
 )
 from tables.catalogue import Catalogue, Listing, Product
 from tables.handling import KEPT
-from tables.orders import attention, fold
-from tables.orders.fold import Effect
+from tables.orders import answers, attention, fold, shipping
+from tables.orders.effects import Effect, new_row
 from tables.orders.rows import OrderRow
 from tables.orders.rules import CarrierService, Rules
 
 CATALOGUE = Catalogue([Product("MUG", listings=(Listing("shop", "M1", "MUG"),))], [], ["MAIN"])
+ADDRESS = Address(name="Ann Lee", line1="1 High St", city="Leeds", postcode="LS1 1AA", country="GB")
 RULES = Rules(CATALOGUE, {"standard": CarrierService("DPD", "2D")})
 MAPPED = replace(RULES, shipping={**RULES.shipping, "express": CarrierService("DPD", "NEXT")})
 
@@ -30,7 +32,7 @@ def order(state: str = "OPEN", version: int = 1) -> OrderSnapshot:
     line = OrderLine(line_id="1", sku="M1", quantity=2, tracked=True, taken_from=5, taken_to=5)
     return OrderSnapshot(
         channel="shop", order_id="u-7", number="A7", version=version, state=state, status="", paid=True, created_at=5,  # type: ignore[arg-type]
-        modified_at=5, lines=[line], shipping_method="express",
+        modified_at=5, lines=[line], shipping_method="express", address=ADDRESS,
     )  # fmt: skip
 
 
@@ -39,7 +41,7 @@ def command(action: str, kind: str = "unmapped_shipping_method") -> ExceptionCom
 
 
 def held() -> OrderRow:
-    row = fold.new_row("shop", "u-7")
+    row = new_row("shop", "u-7")
     [told] = states(fold.snapshot(row, order(), RULES, 100))
     assert (told.exception_id, told.holder) == ("unmapped_shipping_method:shop:A7", "order/shop:u-7")
     return row
@@ -78,10 +80,10 @@ def test_a_retry_releases_once_when_the_mapping_exists() -> None:
 
 
 def test_a_refused_order_is_released_again_with_a_newer_version() -> None:
-    row = fold.new_row("shop", "u-7")
+    row = new_row("shop", "u-7")
     [first] = releases(fold.snapshot(row, order(), MAPPED, 100))
     refused = WarehouseOrder(reference=row.reference, status="REFUSED", detail="no such carrier")
-    fold.warehouse(row, refused, 150)
+    answers.warehouse(row, refused, MAPPED, 150)
     effects = attention.command(row, command("retry", "delivery_failed"), MAPPED, 200)
     [second] = releases(effects)
     assert second.version > first.version and second.reference == first.reference
@@ -112,17 +114,17 @@ def test_the_history_is_bounded_and_keeps_how_it_began() -> None:
 
 
 def test_a_refused_parcel_is_told_again_and_a_shipped_one_is_not() -> None:
-    row = fold.new_row("shop", "u-7")
+    row = new_row("shop", "u-7")
     fold.snapshot(row, order(), MAPPED, 100)
     parcels = [
         WarehouseParcel(parcel_id=name, tracking=f"T{name}", carrier="DPD", service="", lines={"MUG": 1})
         for name in ("a", "b")
     ]
     seen = WarehouseDespatch(reference=row.reference, wms_id="1", read_at=1, complete=True, parcels=parcels)
-    first = [one for one in fold.despatched(row, seen, MAPPED, 150) if isinstance(one, ShipParcel)]
+    first = [one for one in shipping.despatched(row, seen, MAPPED, 150) if isinstance(one, ShipParcel)]
     for parcel, state in zip(first, ("SHIPPED", "REFUSED"), strict=True):
         said = ShipmentOutcome(parcel_id=parcel.parcel_id, version=parcel.version, state=state, detail="no such line")
-        fold.shipment(row, said, MAPPED, 160)
+        shipping.shipment(row, said, MAPPED, 160)
     assert list(row.exceptions) == ["despatch_gap"]
     effects = attention.command(row, command("retry", "despatch_gap"), MAPPED, 200)
     [again] = [one for one in effects if isinstance(one, ShipParcel)]

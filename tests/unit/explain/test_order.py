@@ -21,6 +21,7 @@ from tables.deliveries import releases, shipments
 from tables.deliveries.releases import AtWarehouse, ReleaseRow
 from tables.deliveries.shipments import ShipmentRow
 from tables.explain import order as explain
+from tables.explain import order_calls
 from tables.explain.order_events import changes, decision, describe
 from tables.explain.order_report import OrderAnswer, merge
 from tables.explain.report import Part
@@ -91,9 +92,14 @@ def test_lines_are_told_with_units_eaches_and_what_was_sent() -> None:
 
 def test_no_personal_data_leaves_a_row_or_an_event() -> None:
     row, _ = play(personal(), answer("ALLOCATED"), left(9, parcel("a", MUG=2)))
-    seen = [explain.head(row), explain.parcels(row), explain.exceptions(row), explain.awaits(row)]
+    seen = [
+        explain.head(row),
+        explain.parcels(row),
+        explain.exceptions(row.exceptions.values(), row.entity),
+        explain.awaits(row),
+    ]
     release = released(row)
-    seen += [explain.release_call(release, "clarus"), explain.release_awaits(release, 1, 1)]
+    seen += [order_calls.release_call(release, "clarus"), order_calls.release_awaits(release, 1, 1)]
     moved = msgspec.structs.replace(PERSON, line1="1 Other Road Adaville")
     seen += [describe(personal(version=2, address=moved, note="new note of Ada"), personal())]
     text = str(msgspec.to_builtins(seen))
@@ -115,23 +121,36 @@ def released(row: OrderRow) -> ReleaseRow:
 def test_a_release_is_told_step_by_step() -> None:
     row = ReleaseRow("shop:7", "shop:7")
     row = released(play(personal())[0])
-    [wait] = explain.release_awaits(row, 120_000, 1000)
+    [wait] = order_calls.release_awaits(row, 120_000, 1000)
     assert "looked up before anything is sent" in wait.detail
+    assert order_calls.release_call(row, "clarus").shown == "not known yet"
     releases.found(row, [], 1001, 120_000, 1001)
-    [wait] = explain.release_awaits(row, 120_000, 1001)
+    [wait] = order_calls.release_awaits(row, 120_000, 1001)
     assert "to be created" in wait.detail
     step = releases.next_step(row, 1001)
     assert isinstance(step, releases.Create)
     releases.begin(row, step, 2000)
     releases.unknown(row, 2500)
-    call = explain.release_call(row, "clarus")
-    assert (call.intent, call.intent_at, call.attempts, call.shown) == ("create", 2000, 1, "nothing there")
-    [wait] = explain.release_awaits(row, 120_000, 2500)
+    call = order_calls.release_call(row, "clarus")
+    assert (call.intent, call.intent_at, call.attempts, call.shown) == ("create", 2000, 1, "not known yet")
+    [wait] = order_calls.release_awaits(row, 120_000, 2500)
     assert (wait.what, wait.until) == ("answer", 122_000)
     releases.found(row, [AtWarehouse("77", "PENDING", "MAIN")], 3000, 120_000, 3000)
-    call = explain.release_call(row, "clarus")
+    call = order_calls.release_call(row, "clarus")
     assert (call.answered, call.wanted, call.shown) == (5, 5, "goods out 77 PENDING in MAIN")
-    assert explain.release_awaits(row, 120_000, 3000) == []
+    assert order_calls.release_awaits(row, 120_000, 3000) == []
+
+
+def test_what_keeps_a_channel_back_is_said() -> None:
+    def held(*given: Any) -> list[str]:
+        return [f"{one.what}: {one.detail}" for one in order_calls.held_back("bc", *given)]
+
+    assert held("closed", 0, True, []) == []
+    assert held("closed", 2, True, []) == ["peer: bc: the last 2 requests failed, they are tried again"]
+    assert "breaker open" in held("open", 5, True, [])[0]
+    assert held("closed", 0, False, ["no scope for orders"]) == [
+        "start check: nothing is written to bc until it agrees: no scope for orders"
+    ]
 
 
 def test_a_parcel_is_told_until_the_storefront_has_it() -> None:
@@ -141,15 +160,15 @@ def test_a_parcel_is_told_until_the_storefront_has_it() -> None:
     )  # fmt: skip
     row = ShipmentRow("shop", "7", "p")
     shipments.want(row, command, 1000)
-    [wait] = explain.shipment_awaits([row], 900_000)
+    [wait] = order_calls.shipment_awaits([row], 900_000)
     assert "attempt 1" in wait.detail and wait.until == 901_000
     shipments.begin(row, shipments.Ship(command), 1500)
-    [wait] = explain.shipment_awaits([row], 900_000)
-    assert wait.what == "answer" and explain.shipment_call(row).intent == "ship"
+    [wait] = order_calls.shipment_awaits([row], 900_000)
+    assert wait.what == "answer" and order_calls.shipment_call(row).intent == "ship"
     shipments.accepted(row, "9")
     shipments.answer(row)
-    call = explain.shipment_call(row)
-    assert (call.shown, call.answered, explain.shipment_awaits([row], 1)) == ("shipment 9", 3, [])
+    call = order_calls.shipment_call(row)
+    assert (call.shown, call.answered, order_calls.shipment_awaits([row], 1)) == ("shipment 9", 3, [])
 
 
 def test_changes_between_two_versions_are_said_and_personal_ones_only_named() -> None:
@@ -194,7 +213,7 @@ def test_pieces_of_two_workers_are_one_answer() -> None:
         "shop:7", "a", 1, [Part("order", 0, True), Part("channel clarus", 1, False)], True, explain.head(row), awaits=explain.awaits(row)
     )  # fmt: skip
     other = OrderAnswer(
-        "shop:7", "b", 2, [Part("order", 0, False), Part("channel clarus", 1, True)], False, None, calls=[explain.release_call(released(row), "clarus")]
+        "shop:7", "b", 2, [Part("order", 0, False), Part("channel clarus", 1, True)], False, None, calls=[order_calls.release_call(released(row), "clarus")]
     )  # fmt: skip
     joint = merge([one, other])
     assert joint.known and joint.head == one.head and joint.calls == other.calls and joint.worker == "a, b"

@@ -1,6 +1,8 @@
 """Mappings as a book: what is made of the records, what must hold between them, what an import would change, and when it counts."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schemas.records import Mapping, OrderSnapshot
 from tables.catalogue import PolicyRule
@@ -108,6 +110,11 @@ def test_what_fits_no_more_is_left_out_and_the_rest_counts() -> None:
     book, left = settled(BASE, {place(one): Entry(one, 3) for one in (lost, late)}, SETTING)
     assert [fault.key for fault in left] == [place(lost)]
     assert place(lost) not in book and book[place(late)].record == late
+    nested = Bundle(product="CARD", components={"000123": 1})
+    book, left = settled(BASE, {place(nested): Entry(nested, 3)}, SETTING)
+    assert [fault.key for fault in left] == [place(nested)] and book == BASE, (
+        "it would break a bundle of the configuration"
+    )
 
 
 @pytest.mark.parametrize(
@@ -204,3 +211,36 @@ def test_a_record_of_another_version_of_the_product_is_told_and_does_not_count()
         and log.unreadable[("moon", "x")] == "there is no kind moon"
         and ("unit", "A/each") in log.unreadable
     )
+
+
+@given(
+    st.lists(
+        st.tuples(st.booleans(), st.dictionaries(st.sampled_from("abc"), st.sampled_from(["", "X", "Y"]))), max_size=8
+    )
+)
+def test_a_compacted_log_reads_as_the_whole_one(imports: list[tuple[bool, dict[str, str]]]) -> None:
+    """Imports of methods (no carrier: removed), each finished or broken off; the last one is finished and undoes what was broken off."""
+    written: list[Mapping] = []
+    truth: dict[str, str] = {}
+    for finished, methods in [*imports, (True, {})]:
+        before = Log()
+        for one in written:
+            before.feed(one, 1)
+        version = before.newest + 1
+        restored = {key: before.entries.get(key) for key in before.unfinished}
+        wanted = {place(Shipping(method=name)): carrier for name, carrier in methods.items()}
+        rows = {key: row(entry.record if entry else None, version, *key) for key, entry in restored.items()}
+        rows |= {
+            key: row(Shipping(method=key[1][2:], carrier=carrier) if carrier else None, version, *key)
+            for key, carrier in wanted.items()
+        }
+        written += [*rows.values(), *([row(None, version, "import")] if finished else [])]
+        if finished:
+            truth = {name: carrier for name, carrier in {**truth, **methods}.items() if carrier}
+    newest = {(one.kind, one.key): number for number, one in enumerate(written)}
+    for log in (written, [one for number, one in enumerate(written) if newest[one.kind, one.key] == number]):
+        read = Log()
+        for one in log:
+            read.feed(one, 1)
+        shown = {e.record.method: e.record.carrier for e in read.entries.values() if isinstance(e.record, Shipping)}
+        assert shown == truth and read.unfinished == []

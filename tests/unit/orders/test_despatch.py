@@ -17,9 +17,10 @@ from schemas.records import (
     WarehouseOrder,
     WarehouseParcel,
 )
-from tables.orders import despatch, fold
+from tables.orders import answers, despatch, fold, shipping
+from tables.orders.demand import read
 from tables.orders.despatch import Carriage
-from tables.orders.fold import Effect
+from tables.orders.effects import Effect, new_row
 from tables.orders.rows import OrderRow
 from tables.orders.rules import CarrierService, Rules
 from tests.unit.orders.test_fold import CATALOGUE, line, of, order
@@ -42,18 +43,18 @@ def answer(status: Any) -> WarehouseOrder:
 
 
 def play(*events: Event, row: OrderRow | None = None) -> tuple[OrderRow, list[Effect]]:
-    row = row or fold.new_row("shop", "7")
+    row = row or new_row("shop", "7")
     effects: list[Effect] = []
     for event in events:
         match msgspec.convert(msgspec.to_builtins(event), type(event)):
             case OrderSnapshot() as body:
                 effects += fold.snapshot(row, body, RULES, 5000)
             case WarehouseOrder() as body:
-                effects += fold.warehouse(row, body, 5000)
+                effects += answers.warehouse(row, body, RULES, 5000)
             case WarehouseDespatch() as body:
-                effects += fold.despatched(row, body, RULES, 5000)
+                effects += shipping.despatched(row, body, RULES, 5000)
             case ShipmentOutcome() as body:
-                effects += fold.shipment(row, body, RULES, 5000)
+                effects += shipping.shipment(row, body, RULES, 5000)
         row = msgspec.msgpack.decode(msgspec.msgpack.encode(row), type=OrderRow)
     return row, effects
 
@@ -165,7 +166,7 @@ def test_an_answer_to_an_older_command_says_nothing() -> None:
 def test_a_despatch_before_its_order_waits_and_is_joined() -> None:
     row, effects = play(left(1, parcel("a", MUG=2), complete=True))
     assert effects == []
-    unmatched = fold.unmatched(row, 9000)
+    unmatched = shipping.unmatched(row, 9000)
     assert "early_fulfilment" in opened(unmatched)
     row, effects = play(order(line("M1", 2)), row=row)
     states = [one for one in [*unmatched, *effects] if isinstance(one, ExceptionState)]
@@ -187,10 +188,10 @@ def test_units_and_eaches_are_conserved_whatever_comes_goes_and_comes_again(read
     """Parcel n of a read has its own contents: a parcel of the same name with other contents is another despatch."""
     row, _ = play(order(line("M12", 1), line("M1", 4, "2"), line("B1", 2, "3"), line("C1", 1, "4")))
     assert row.snapshot is not None
-    needs = despatch.needs_of(row.snapshot, fold.read(row.snapshot, CATALOGUE), CATALOGUE)
+    needs = despatch.needs_of(row.snapshot, read(row.snapshot, CATALOGUE), CATALOGUE)
     each = {need.line_id: need for need in needs}
-    for at, read in enumerate(reads, 1):
-        parcels = [parcel(str(n), MUG=mugs, CARD=cards) for n, (mugs, cards) in enumerate(read) if mugs or cards]
+    for at, left_then in enumerate(reads, 1):
+        parcels = [parcel(str(n), MUG=mugs, CARD=cards) for n, (mugs, cards) in enumerate(left_then) if mugs or cards]
         row, _ = play(left(at, *parcels), row=row)
         shipped = despatch.shipped_units(row)
         for line_id, units in shipped.items():
@@ -201,3 +202,22 @@ def test_units_and_eaches_are_conserved_whatever_comes_goes_and_comes_again(read
             assert stands_for + row.spare.get(code, 0) == sent
         wanted = {name for name, one in row.parcels.items() if one.wanted}
         assert wanted == {one.parcel_id for one in parcels}
+
+
+def test_an_edit_that_makes_a_sent_order_incomplete_tells_its_last_parcel_again() -> None:
+    row, effects = play(order(line("M1", 2)), left(10, parcel("a", MUG=2)))
+    (first,) = of(ShipParcel, effects)
+    assert first.whole
+    row, effects = play(order(line("M1", 2), line("C1", 1, "2"), version=2), row=row)
+    (again,) = of(ShipParcel, effects)
+    assert (again.parcel_id, again.whole, again.lines) == ("a", False, first.lines) and again.version > first.version
+    row, effects = play(order(line("M1", 2), line("C1", 1, "2"), version=3), row=row)
+    assert not of(ShipParcel, effects)
+    row, effects = play(order(line("M1", 2), version=4), row=row)
+    assert [one.whole for one in of(ShipParcel, effects)] == [True]
+
+
+def test_a_despatch_of_a_line_that_was_edited_away_can_be_taken_back() -> None:
+    row, _ = play(order(line("M1", 2)), left(10, parcel("a", MUG=2)), order(line("C1", 1, "2"), version=2))
+    row, _ = play(left(20), left(30, parcel("b", CARD=1)), row=row)
+    assert row.spare == {} and row.parcels["b"].units == {"2": 1}

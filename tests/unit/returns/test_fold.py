@@ -22,6 +22,8 @@ from schemas.records import (
     WarehouseReturn,
 )
 from tables.orders import fold as orders
+from tables.orders import shipping
+from tables.orders.effects import new_row
 from tables.orders.rows import OrderRow
 from tables.orders.rules import Rules
 from tables.returns import fold
@@ -40,7 +42,7 @@ class Play:
     """One order and its returns, as the ORDERS agent folds them."""
 
     def __init__(self, shares: Shares | None = None) -> None:
-        self.row, self.book = orders.new_row("shop", "7"), OrderReturns()
+        self.row, self.book = new_row("shop", "7"), OrderReturns()
         self.rules = ReturnRules(CATALOGUE, shares or Shares())
         self.now = 5000
         self.commands: list[fold.Command] = []
@@ -59,7 +61,7 @@ class Play:
             case OrderSnapshot():
                 orders.snapshot(self.row, body, ORDER_RULES, self.now)
             case WarehouseDespatch():
-                orders.despatched(self.row, body, ORDER_RULES, self.now)
+                shipping.despatched(self.row, body, ORDER_RULES, self.now)
             case AuthoriseReturn():
                 return fold.authorise(self.row, self.book, body, self.rules, self.now)
             case WarehouseReturn():
