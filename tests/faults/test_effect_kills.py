@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 SOME: list[tuple[str, Moment]] = [
     ("goods out created", "between"),
     ("goods out created", "late"),
+    ("goods out changed", "between"),
     ("goods out cancelled", "between"),
     ("stock lowered, ct", "between"),
     ("stock raised, bc", "between"),
