@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from tables.deliveries import receipts, refunds, releases, shipments
 from tables.deliveries.receipts import ReceiptRow
 from tables.deliveries.refunds import RefundRow
-from tables.deliveries.releases import Cancel, Create, LookUp, ReleaseRow, Report
+from tables.deliveries.releases import Cancel, Change, Create, LookUp, ReleaseRow, Report
 from tables.deliveries.shipments import ShipmentRow
 from tables.deliveries.troubles import OWNERS, TroubleRow
 from tables.explain.order_report import Call, Open
@@ -79,6 +79,7 @@ def release_awaits(row: ReleaseRow, create_unknown: int, now: int) -> list[Waiti
         what = {
             LookUp: "the reference is looked up before anything is sent",
             Create: "the goods out is to be created",
+            Change: "the goods out is to be changed",
             Cancel: "the goods out is to be cancelled",
             Report: "the answer is to be handed on",
         }.get(type(step), f"attempt {row.attempts + 1} is due")
