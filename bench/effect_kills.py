@@ -39,8 +39,10 @@ def _report(kills: Verdict, late: Verdict) -> Report:
     wrong = [*kills.checks, *late.checks]
     for one in (kills, late):
         for what, found in (("lost", one.lost), ("doubled", one.doubled), ("did not come about", one.missed)):
-            print(*(f"{what}: {text}" for text in found), sep="\n", flush=True)
-    print(*wrong, sep="\n", flush=True)
+            for text in found:
+                print(f"{what}: {text}", flush=True)
+    for text in wrong:
+        print(text, flush=True)
     done = len(kills.cases) - len(kills.missed)
     above = sum(text.startswith("refund_once") for text in wrong)
     measured = f"{done} kills: {len(kills.lost)} lost, {len(kills.doubled)} doubled, {above} refunds above paid"

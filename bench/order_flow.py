@@ -45,6 +45,7 @@ def run(options: Options) -> Report:
             print(
                 name,
                 *_cells(one),
+                one.load.left,
                 *one.wrong[:5],
                 dict(one.load.backlog.most_common(8)),
                 dict(one.load.calls.most_common(12)),
@@ -153,7 +154,7 @@ def _report(whole: _Run, release: _Run, despatch: _Run) -> Report:
                 f"orders end to end, {_END_TO_END}/s for {_SECONDS:g} s",
                 f"none lost or doubled, backlog gone within {_DRAINED_S:g} s after",
                 f"{whole.orders:,} orders, {len(whole.wrong)} wrong, gone {whole.load.drained:.1f} s after the last",
-                not whole.wrong and whole.load.drained <= _DRAINED_S,
+                not whole.wrong and not whole.load.left and whole.load.drained <= _DRAINED_S,
             ),
             Target(
                 f"order to goods out at {_PACED}/s",

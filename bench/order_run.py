@@ -86,6 +86,8 @@ class Load:
     cpu: dict[str, float] = field(default_factory=dict)
     backlog: Counter[str] = field(default_factory=Counter)
     requests: Counter[str] = field(default_factory=Counter)
+    left: str = ""
+    """What was not done when nobody waited any longer; empty: nothing."""
     calls: Counter[str] = field(default_factory=Counter)
     """The same by channel and purpose, as the worker counts them."""
 
@@ -127,7 +129,7 @@ class Stream:
         await self.peers.stop()
 
     async def during(self, work: Callable[[], Awaitable[None]], done: Callable[[], bool], longest: float) -> Load:
-        """Do it, then wait until `done`, `longest` seconds at most (RuntimeError)."""
+        """Do it, then wait until `done`, `longest` seconds at most."""
         load, began = Load(), time.monotonic()
         cpu, calls = self._cpu(), {peer.name: len(peer.journal.calls) for peer in self.peers.all()}
         purposes = await self._calls()
@@ -137,7 +139,10 @@ class Stream:
             load.seconds, ended = time.monotonic() - began, time.monotonic()
             load.cpu = {name: now - cpu[name] for name, now in self._cpu().items()}
             load.requests.update({p.name: len(p.journal.calls) - calls[p.name] for p in self.peers.all()})
-            await self._until(done, longest, "everything is done")
+            deadline = ended + longest
+            while not done() and time.monotonic() < deadline and not self._product.failures:
+                await asyncio.sleep(0.25)
+            load.left = "" if done() else str({name: n for name, n in (await self._queues()).items() if n})
             load.drained = time.monotonic() - ended
             load.calls = await self._calls() - purposes
         finally:
@@ -192,16 +197,13 @@ class Stream:
 
     async def wrong(self) -> list[str]:
         """What a drill's checks find when all is quiet: lost, doubled, oversold, shipped twice, over budget. Processes that ended by themselves, too."""
-        await self._quiet()
+        restless = await self._quiet()
         exceptions = await asyncio.to_thread(read_exceptions, self._product.settings)
         opening = {product.sku: _STOCK for product in self.peers.file.products}
         evidence = gather(self.peers, Script(), opening, exceptions)
         failed = [f"{name}: {one}" for name, check in run_checks(evidence).items() for one in check.failed]
-        return (
-            failed
-            + [f"exception: {e.type} {e.entity} {e.detail}" for e in exceptions if e.is_open]
-            + list(self._product.failures)
-        )
+        opened = [f"exception: {e.type} {e.entity} {e.detail}" for e in exceptions if e.is_open]
+        return [*restless, *failed, *opened, *self._product.failures]
 
     # ---- looking ----
 
@@ -219,20 +221,26 @@ class Stream:
 
     async def _look(self, load: Load) -> None:
         while True:
-            for status in (await self._product.status()).values():
-                for channel, found in status["channels"].items():
-                    queues = {f"{channel} {kind}": count for kind, count in found["backlog"].items()}
-                    queues[f"{channel} requests waiting"] = found["waiting"]
-                    for name, count in queues.items():
-                        load.backlog[name] = max(load.backlog[name], count)
+            for name, count in (await self._queues()).items():
+                load.backlog[name] = max(load.backlog[name], count)
             await asyncio.sleep(1.0)
 
-    async def _quiet(self) -> None:
+    async def _queues(self) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for status in (await self._product.status()).values():
+            for channel, one in status["channels"].items():
+                found |= {f"{channel} {kind}": count for kind, count in one["backlog"].items()}
+                found[f"{channel} requests waiting"] = one["waiting"]
+        return found
+
+    async def _quiet(self) -> list[str]:
+        """Wait for it; what is still going on after two minutes."""
         lag = GroupLag(self._product.settings)
         settling = Settling(self.peers, self._product, lambda: asyncio.to_thread(lag.look))
         try:
-            if not await settling.wait(120):
-                raise RuntimeError(f"not quiet after 120 s: {settling.backlog}")
+            if await settling.wait(120):
+                return []
+            return [f"not quiet after 120 s: {settling.backlog}; {await self._queues()}"]
         finally:
             await asyncio.to_thread(lag.close)
 

@@ -6,11 +6,12 @@ is committed is seen as any consumer sees it (`effect_tail`).
 
 import asyncio
 import inspect
+import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle, islice, product
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import msgspec
@@ -64,9 +65,11 @@ class _Shops(RealPeers):
 
 
 def plan(kills: int, sites: Sequence[Site] = SITES, moments: Sequence[Moment] = MOMENTS) -> list[Case]:
-    """So many kills over every site, moment and disk, in turn."""
-    every = product(("keep", "fresh"), moments, sites)
-    return [Case(n, site, moment, disk) for n, (disk, moment, site) in enumerate(islice(cycle(every), kills), 1)]  # type: ignore[arg-type]
+    """So many kills over every site, moment and disk, in an order drawn by a seed: the first few are of all kinds."""
+    disks: tuple[Literal["keep", "fresh"], ...] = ("keep", "fresh")
+    every = list(product(sites, moments, disks))
+    random.Random(5).shuffle(every)
+    return [Case(number, *what) for number, what in enumerate(islice(cycle(every), kills), 1)]
 
 
 @dataclass(slots=True)

@@ -107,6 +107,23 @@ def _entries(peers: Peers, case: Case, *what: str) -> int:
     return sum(e["what"] in what and e.get("order") == case.key for e in peers.clarus.journal.entries)
 
 
+async def _more(peers: Peers, case: Case) -> None:
+    """The customer wants two more."""
+    assert case.order is not None
+    await peers.storefronts[case.site.channel].edit(case.order.number, [NewLine(case.sku, 3)], None)
+
+
+def _is_change(peers: Peers, case: Case, call: Call) -> bool:
+    found = peers.clarus.book.with_upstream(case.key)  # type: ignore[attr-defined]
+    return call.method == "PATCH" and found is not None and call.path.endswith(f"/goods_outs/{found.id}")
+
+
+def _twos(peers: Peers, case: Case) -> float:
+    """How often two more were added, over all of the order's goods outs."""
+    orders = [one for one in peers.clarus.orders() if one.upstream == case.key and one.status != "DELETED"]
+    return (sum(line["qty"] for one in orders for line in one.lines) - 1) / 2
+
+
 async def _cancel(peers: Peers, case: Case) -> None:
     assert case.order is not None
     await peers.storefronts[case.site.channel].cancel(case.order.number)
@@ -331,6 +348,7 @@ SITES: tuple[Site, ...] = (
         lambda p, c: _entries(p, c, "order cancelled", "order deleted"),
         _RELEASED,
     ),
+    Site("goods out changed", "bc", "clarus", _more, _is_change, _twos, "releases", _reference, _RELEASED),
     _stock("ct", "stock lowered", -5),
     _stock("ct", "stock raised", 7),
     _stock("bc", "stock lowered", -5),

@@ -10,11 +10,12 @@ from tests.faults.effect_rig import EffectRig
 from tests.faults.effect_sites import Case, named
 from tests.faults.effect_trap import Moment
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(600)]
 
 SOME: list[tuple[str, Moment]] = [
     ("goods out created", "between"),
     ("goods out created", "late"),
+    ("goods out changed", "between"),
     ("goods out cancelled", "between"),
     ("stock lowered, ct", "between"),
     ("stock raised, bc", "between"),

@@ -1,9 +1,14 @@
 """The warehouse's owner reads dirty SKUs, explains lines that are gone, and makes exactly one goods out of an order."""
 
+import asyncio
+import time
+from itertools import pairwise
+
 import pytest
 
 from app.connectors.contract import Finding, GoodsOut, LineRead, Priority
 from app.connectors.errors import OutcomeUnknown, PeerError, Refused, Unavailable
+from app.delivery.stock import GATHER
 from schemas.records import (
     CancelOrder,
     ExceptionState,
@@ -76,6 +81,20 @@ async def test_a_dirty_sku_is_read_and_only_differences_are_told() -> None:
         assert [(one.reference, one.out) for one in first.lines] == [("a", 2), ("b", 1)]
         assert [(one.reference, one.out) for one in second.lines] == [("b", 3)]
         assert second.read_no > first.read_no
+
+
+async def test_skus_that_become_dirty_one_after_the_other_gather_before_the_next_read() -> None:
+    rig = Rig(skus=20)
+    began: list[float] = []
+    async with rig.running("clarus"):
+        await started(rig)
+        rig.warehouse.reads.clear()
+        rig.warehouse.on_read = lambda: began.append(time.monotonic())
+        for number in range(20):
+            rig.tell(dirty(f"S{number}"), channel="clarus")
+            await asyncio.sleep(0.01)
+        await until(lambda: {sku for _, skus in rig.warehouse.reads for sku in skus} == set(rig.warehouse.balances))
+        assert all(later - earlier > 0.9 * GATHER / 1000 for earlier, later in pairwise(began))
 
 
 async def test_what_happens_during_a_read_is_read_again() -> None:
