@@ -123,6 +123,22 @@ def _is_cancel(peers: Peers, case: Case, call: Call) -> bool:
     return found is not None and call.path.endswith(f"/goods_outs/{found.id}/cancel")
 
 
+async def _edit(peers: Peers, case: Case) -> None:
+    assert case.order is not None
+    await peers.storefronts[case.site.channel].edit(case.order.number, [NewLine(case.sku, 2)], None)
+
+
+def _is_change(peers: Peers, case: Case, call: Call) -> bool:
+    found = peers.clarus.book.with_upstream(case.key)  # type: ignore[attr-defined]
+    return found is not None and call.method == "PATCH" and call.path.endswith(f"/goods_outs/{found.id}")
+
+
+def _twos(peers: Peers, case: Case) -> float:
+    """Its goods outs ask for two in all."""
+    found = [one for one in peers.clarus.orders() if one.upstream == case.key and one.status != "DELETED"]
+    return sum(int(line["qty"]) for one in found for line in one.lines) / 2
+
+
 # ---- stock at the storefronts ---------------------------------------------------------------------------------------------------------------
 
 
@@ -331,6 +347,7 @@ SITES: tuple[Site, ...] = (
         lambda p, c: _entries(p, c, "order cancelled", "order deleted"),
         _RELEASED,
     ),
+    Site("goods out changed", "bc", "clarus", _edit, _is_change, _twos, "releases", _reference, _RELEASED),
     _stock("ct", "stock lowered", -5),
     _stock("ct", "stock raised", 7),
     _stock("bc", "stock lowered", -5),
