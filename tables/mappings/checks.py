@@ -25,7 +25,7 @@ from tables.mappings.kinds import (
     Unit,
 )
 
-OURS: Final = ("REFUSED", "CANCEL_REFUSED", "UNMAPPED")
+OURS: Final = ("REFUSED", "CANCEL_REFUSED", "CHANGE_REFUSED", "UNMAPPED")
 """Outcomes of ours among the warehouse's statuses: no code of a tenant is one of them."""
 STANDARD: Final = tuple(name for name in get_args(WarehouseStatus) if name not in OURS)
 

@@ -10,8 +10,9 @@ from typing import Final
 import msgspec
 
 from schemas.records import CancelOrder, LineState, OrderSnapshot, ReleaseLine, ReleaseOrder, WarehouseOrder
+from tables.goods_out import eaches_of
 from tables.orders.demand import Reading, demands_of, read
-from tables.orders.differences import differences, eaches_of, in_words
+from tables.orders.differences import differences, in_words
 from tables.orders.effects import Effect, move
 from tables.orders.exceptions import judge, resolve_all
 from tables.orders.following import follow
