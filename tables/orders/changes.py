@@ -80,7 +80,9 @@ def wanted_again(
 
 def answered(row: OrderRow, answer: WarehouseOrder, rules: Rules, now: int, *, could_change: bool) -> list[Effect]:
     """What an answer means for a change that is open. `could_change`: before it, the warehouse had not begun as far as was known."""
-    if row.held is None or row.snapshot is None or row.cancel_asked or row.state == "CANCELLED":
+    if row.held is None or row.snapshot is None or row.snapshot.state == "CANCELLED":
+        return []
+    if row.cancel_asked or row.state == "CANCELLED":
         return []
     if row.asked is not None and answer.holds >= row.asked.version:
         return _settle(row, rules, now)
@@ -106,7 +108,7 @@ def retry(row: OrderRow, rules: Rules, now: int) -> list[Effect]:
     assert row.snapshot is not None  # noqa: S101 - an order with a late change is known
     if row.cancel_asked:
         return [_ask_cancel(row)] if move(row, Event.CANCEL) else []
-    if row.held is None:
+    if row.held is None or row.snapshot.state == "CANCELLED":
         return []
     return _bring(row, row.snapshot, read(row.snapshot, rules.catalogue), rules, now)
 
