@@ -150,6 +150,7 @@ class Worker:
             self.app,
             OrderTables(order_rows, waits, money.money, return_rows, stock, delivery_tables),
             starts,
+            self.delivery.status,
             settings.settings,
             settings.settings.engine.instance,
             place,

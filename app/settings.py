@@ -1,6 +1,7 @@
 """The one typed settings tree: what may be configured, what is allowed, what each means. Loading, sources and errors: `app.config`.
 
-One YAML file (`clarus`, `channels`, `warehouses`, `products`, `shipping`, `carriers`, `policies`, `settings`) with environment variables over it. The same
+One YAML file (`clarus`, `channels`, `warehouses`, `products`, `shipping`, `carriers`, `release`, `policies`,
+`settings`) with environment variables over it. The same
 models read a drill file's products, shipping, carriers, policies and settings.
 """
 
@@ -14,6 +15,7 @@ from app.connectors.bigcommerce.settings import BigCommerceSettings
 from app.connectors.clarus.settings import ClarusSettings
 from app.connectors.commercetools.settings import CommercetoolsSettings
 from tables.catalogue import Catalogue, Listing, Mode, PolicyRule, Product
+from tables.orders.notes import TARGETS
 
 _DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*$")
 _UNITS = {"ms": Decimal(1), "s": Decimal(1000), "m": Decimal(60_000), "h": Decimal(3_600_000), "d": Decimal(86_400_000)}
@@ -127,6 +129,61 @@ class ShippingSettings(Model):
 
     carrier: str = ""
     service: str = ""
+    priority: int = Field(
+        0, ge=0, le=99, description="Priority of its orders: 1 is most urgent; 0 leaves it to the warehouse."
+    )
+
+
+class InstructionSettings(Model):
+    """A fact of an order that the warehouse is told."""
+
+    field: str = Field(
+        min_length=1,
+        description="The fact: a custom field, or one of note, gift, customer, purchase_order, number, shipping_method; docs/release.md lists those of each"
+        " storefront.",
+    )
+    to: str = Field(
+        description="Where it is told: a Clarus order attribute of free text, such as pick_notes, packing_notes, order_notes, string1."
+    )
+    text: str = Field("{value}", description="What is said; {value} stands for the fact.")
+    when: list[str] = Field(default_factory=list, description="Only for these values, whatever their case; empty: any.")
+
+    @field_validator("to")
+    @classmethod
+    def _documented(cls, value: str) -> str:
+        if value not in TARGETS:
+            raise ValueError(f"one of {', '.join(sorted(TARGETS))}")
+        return value
+
+
+class ReleaseSettings(Model):
+    """What the goods outs of a channel carry, and what its orders must have."""
+
+    address: Literal["required", "optional"] = Field(
+        "required",
+        description="An order without a delivery address that can be used is held; optional: it is released as it is.",
+    )
+    purchase_order: Literal["required", "optional"] = Field(
+        "optional",
+        description="required: an order that is released without a payment is held until it has a purchase order number.",
+    )
+    customer: str = Field(
+        "",
+        description="Clarus code of the customer; {customer} stands for the customer's number at the storefront. Empty: none.",
+    )
+    order_type: str = Field("", description="Clarus code of the order type. Empty: none.")
+    phone: str = Field(
+        "", max_length=50, description="Phone number where the customer gave none; Clarus' packing desk asks for one."
+    )
+    email: str = Field("", max_length=254, description="E-mail address where the customer gave none.")
+    lead: Duration = Field(0, description="From leaving the warehouse to delivery, where the customer asked for a day.")
+    line_notes: Literal["", "delivery_notes", "order_notes", "pick_notes", "packing_notes"] = Field(
+        "packing_notes",
+        description="Order attribute that repeats what the customer had written on the goods; it stands on the lines anyway. Empty: nowhere.",
+    )
+    instructions: list[InstructionSettings] = Field(
+        default_factory=list, description="Custom fields and notes that the warehouse is told."
+    )
 
 
 class CarrierSettings(Model):
@@ -355,6 +412,10 @@ class Settings(Model):
     products: list[ProductSettings] = Field(default_factory=list)
     shipping: dict[str, ShippingSettings] = Field(default_factory=dict)
     carriers: dict[str, CarrierSettings] = Field(default_factory=dict)
+    release: dict[str, ReleaseSettings] = Field(
+        default_factory=dict,
+        description="Channel to what its goods outs carry; under `*` what holds for all, which a channel's own fields replace.",
+    )
     policies: list[PolicySettings] = Field(default_factory=list)
     settings: ProductSettingsTree = Field(default_factory=ProductSettingsTree)
 

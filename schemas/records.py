@@ -466,6 +466,7 @@ class ReleaseLine(Record, kw_only=True):
     number: str = ""
     code: str = ""
     note: str = ""
+    parts: dict[str, int] = {}
 
 
 class ReleaseOrder(Record, kw_only=True):

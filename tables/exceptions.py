@@ -35,9 +35,9 @@ CATALOGUE: Final[dict[str, Kind]] = {
     ),
     "unit_mismatch": Kind(
         "ecommerce",
-        "A selling unit does not fit the product's units at the warehouse.",
-        "`units` of the product, and the product in Clarus",
-        f"Correct the unit (`unit`) or the listing's (`sku`) and {_IMPORT}",
+        "A quantity does not fit the warehouse's units: a fraction, below 0, or a unit that the product does not have.",
+        "the order's lines at the storefront, then `units` of the product",
+        f"Correct the line at the storefront: the order goes on by itself. Or correct the unit (`unit`) or the listing's (`sku`) and {_IMPORT}",
         _AGAIN,
     ),
     "unmapped_location": Kind(
@@ -63,9 +63,9 @@ CATALOGUE: Final[dict[str, Kind]] = {
     ),
     "payment_hold": Kind(
         "customer service",
-        "The payment is not confirmed, so the order is held.",
-        "the order's payment at the storefront",
-        "Capture or cancel at the storefront: the order goes on by itself",
+        "The order cannot be sent as it is: the storefront holds it, its purchase order number is missing, it has no lines or several currencies.",
+        "the order and its payment at the storefront",
+        "Decide, complete or cancel it at the storefront: the order goes on by itself",
         _AGAIN,
     ),
     "short_stock": Kind(
@@ -142,9 +142,9 @@ CATALOGUE: Final[dict[str, Kind]] = {
     ),
     "poison_record": Kind(
         "integration",
-        "An input could not be read and was set aside.",
-        "the dead-letter topic, at the place the text names",
-        "Correct the sender, have it sent again, then resolve this",
+        "An order, or another input, could not be read and was set aside.",
+        "the order at the storefront, or the dead-letter topic, as the text names",
+        "Correct the sender, have it sent again: an order is read again by itself. Then resolve this where it is still open",
     ),
 }
 

@@ -4,8 +4,9 @@ from schemas.records import ReleaseOrder
 
 
 def eaches_of(order: ReleaseOrder) -> dict[str, int]:
-    """Product code to eaches."""
+    """Product code to eaches; a bundle counts as its components."""
     total: dict[str, int] = {}
     for line in order.lines:
-        total[line.sku] = total.get(line.sku, 0) + line.eaches
+        for code, n in (line.parts or {line.sku: 1}).items():
+            total[code] = total.get(code, 0) + n * line.eaches
     return total

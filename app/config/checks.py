@@ -52,6 +52,7 @@ def setting_faults(settings: Settings) -> list[Fault]:
         *_products(settings),
         *_policies(settings),
         *_channels(settings),
+        *_release(settings),
         *_times(settings),
         *_kafka(settings),
     ]
@@ -154,6 +155,12 @@ def _channels(settings: Settings) -> Iterator[Fault]:
                 ("channels", name, "kafka_topic"),
                 " is missing; allowed: the topic of the subscription's Kafka destination",
             )
+
+
+def _release(settings: Settings) -> Iterator[Fault]:
+    for name in settings.release:
+        if name != "*" and name not in settings.channels:
+            yield _fault(("release", name), ": there is no such channel; allowed: the name of a channel, or *")
 
 
 def _times(settings: Settings) -> Iterator[Fault]:

@@ -17,11 +17,13 @@ from app.connectors.commercetools.settings import CommercetoolsSettings
 from app.settings import (
     ApiUser,
     CarrierSettings,
+    InstructionSettings,
     ListingSettings,
     Match,
     PolicySettings,
     ProductSettings,
     ProductSettingsTree,
+    ReleaseSettings,
     Settings,
     ShippingSettings,
     parse_duration,
@@ -56,6 +58,12 @@ def page() -> str:
             "products[].channels.NAME", "A SKU as text, this mapping, or a list of such mappings.", ListingSettings
         ),
         _section("shipping.METHOD", "What a storefront's shipping method is at Clarus.", ShippingSettings),
+        _section(
+            "release.CHANNEL",
+            "What goods outs carry and what orders must have; `*` for all channels, a channel's own fields go over it.",
+            ReleaseSettings,
+        ),
+        _section("release.CHANNEL.instructions[]", "What the warehouse is told beside the notes.", InstructionSettings),
         _section("carriers.CODE", "What a carrier (its Clarus code) is to customers.", CarrierSettings),
         _section(
             "policies[]",
@@ -71,7 +79,17 @@ def page() -> str:
         model = shape.models(field.annotation)[0]
         parts.append(_section(f"settings.{name}", (model.__doc__ or "").strip(), model))
     parts.append(_section("settings.api.users.NAME", "Who may use the HTTP API.", ApiUser))
-    covered = {"clarus", "channels", "warehouses", "products", "shipping", "carriers", "policies", "settings"}
+    covered = {
+        "clarus",
+        "channels",
+        "warehouses",
+        "products",
+        "shipping",
+        "carriers",
+        "release",
+        "policies",
+        "settings",
+    }
     assert set(Settings.model_fields) == covered, "a part of the settings has no section"  # noqa: S101 - keeps the page whole
     return "\n".join(parts)
 

@@ -68,4 +68,6 @@ def warehouse_for(settings: "Settings", transport: "Transport", warehouses: Sequ
     """The connected WMS, for the warehouses of the configuration."""
     from app.connectors.clarus import ClarusWarehouse
 
-    return ClarusWarehouse(settings.clarus, transport, warehouses)
+    whole = settings.clarus.bundles == "parent"
+    bundles = {product.sku: product.bundle for product in settings.products if product.bundle and whole}
+    return ClarusWarehouse(settings.clarus, transport, warehouses, bundles)

@@ -346,6 +346,7 @@ class Warehouse(Protocol):
     max_read: int
     max_despatches: int
     tracking_wait: int  # milliseconds for which packages and tracking numbers of a despatch are waited for
+    processes_picks: bool  # is having orders allocated our business?
 
     async def read_stock(self, skus: Sequence[str], priority: Priority) -> Mapping[str, JointRead]:
         """One joint read of at most `max_read` SKUs: lines L1, balances of all warehouses, lines L2; repeated at most 3 times while a line moves."""
@@ -373,6 +374,10 @@ class Warehouse(Protocol):
 
         `Refused` where Clarus says no or has begun with it, `OutcomeUnknown` where it may have been changed.
         """
+        ...
+
+    async def process_picks(self, orders: Sequence[GoodsOut], priority: Priority) -> list[str]:
+        """Have these orders allocated; the process references. Orders that are allocated already are fine."""
         ...
 
     async def cancel_order(self, order: GoodsOut, priority: Priority) -> str:

@@ -23,7 +23,19 @@ from schemas import catalogue as topics
 from schemas.records import ReleaseOrder, WarehouseOrder
 from tables.deliveries import parcels
 from tables.deliveries import releases as rules
-from tables.deliveries.release_row import GONE, AtWarehouse, Cancel, Change, Create, Idle, LookUp, ReleaseRow, Report
+from tables.deliveries.release_row import (
+    GONE,
+    AtWarehouse,
+    Cancel,
+    CancelTwin,
+    Change,
+    Create,
+    Idle,
+    LookUp,
+    ProcessPicks,
+    ReleaseRow,
+    Report,
+)
 
 ROWS_AT_ONCE: Final = 500
 WRITES_AT_ONCE: Final = 12
@@ -52,6 +64,8 @@ class Round:
     creates: list[ReleaseOrder] = field(default_factory=list)
     changes: list[tuple[ReleaseOrder, GoodsOut]] = field(default_factory=list)
     cancels: list[GoodsOut] = field(default_factory=list)
+    twins: list[GoodsOut] = field(default_factory=list)
+    picks: list[GoodsOut] = field(default_factory=list)
     later: list[str] = field(default_factory=list)
     parked: list[str] = field(default_factory=list)
     waits: dict[str, int] = field(default_factory=dict)
@@ -168,14 +182,19 @@ class Releases:
             self._writes += 1
             self._busy.add(order.reference)
             group.create_task(self._create(order))
+        for act, goods_outs in (
+            (self._cancel, found.cancels),
+            (self._cancel_twin, found.twins),
+            (self._process_picks, found.picks),
+        ):
+            for goods_out in goods_outs:
+                self._writes += 1
+                self._busy.add(goods_out.reference)
+                group.create_task(act(goods_out))
         for order, goods_out in found.changes:
             self._writes += 1
             self._busy.add(order.reference)
             group.create_task(self._change(order, goods_out))
-        for goods_out in found.cancels:
-            self._writes += 1
-            self._busy.add(goods_out.reference)
-            group.create_task(self._cancel(goods_out))
         if self._todo or (self._writable and self._writes < WRITES_AT_ONCE):
             self._alarm.ring()
 
@@ -187,7 +206,7 @@ class Releases:
             if row is None:
                 continue
             found.pending[key] = row.since if rules.pending(row) else None
-            step = rules.next_step(row, context.now_ms)
+            step = rules.next_step(row, context.now_ms, picks=self._connector.processes_picks)
             match step:
                 case LookUp():
                     found.looks.append(key)
@@ -197,8 +216,15 @@ class Releases:
                 case Idle():
                     if step.until is not None:
                         found.waits[key] = step.until
-                case Create() | Change() | Cancel() if held:
+                case Create() | Change() | Cancel() | CancelTwin() | ProcessPicks() if held:
                     found.parked.append(key)
+                case CancelTwin() | ProcessPicks():
+                    if slots <= 0:
+                        found.later.append(key)
+                        continue
+                    slots -= 1
+                    asked = found.twins if isinstance(step, CancelTwin) else found.picks
+                    asked.append(GoodsOut(step.wms_id, key, row.status, row.warehouse, {}))
                 case Create() | Change() | Cancel():
                     if slots <= 0:
                         found.later.append(key)
@@ -233,11 +259,7 @@ class Releases:
         await self._written(order.reference, made, fold)
 
     async def _change(self, order: ReleaseOrder, there: GoodsOut) -> None:
-        now_there: GoodsOut | PeerError
-        try:
-            now_there = await doing("change_order", self._connector.change_order(order, there, Priority.RELEASE))
-        except PeerError as error:
-            now_there = error
+        now_there = await self._asked("change_order", self._connector.change_order(order, there, Priority.RELEASE))
 
         def fold(row: ReleaseRow, now: int) -> list[WarehouseOrder]:
             if isinstance(now_there, GoodsOut):
@@ -259,6 +281,69 @@ class Releases:
             return self._failed(row, answer, now)
 
         await self._written(goods_out.reference, answer, fold)
+
+    async def _cancel_twin(self, twin: GoodsOut) -> None:
+        given = await self._asked("cancel_order", self._connector.cancel_order(twin, Priority.RELEASE))
+        answer = "CANCEL_REFUSED" if isinstance(given, Refused) else given
+
+        def fold(row: ReleaseRow, now: int) -> None:
+            if isinstance(answer, PeerError):
+                rules.twin_not_cancelled(row, self._desk.backoff(1, answer.retry_after), now)
+                return
+            rules.twin_cancelled(row, answer)
+            if answer == "CANCEL_REFUSED":
+                row.doubled = [row.wms_id, twin.wms_id]
+
+        await self._done(twin.reference, answer, fold)
+
+    async def _process_picks(self, goods_out: GoodsOut) -> None:
+        """The order exists whatever becomes of this request: it waits as PENDING and is asked for again."""
+        answer = await self._asked("process_picks", self._connector.process_picks([goods_out], Priority.RELEASE))
+
+        def fold(row: ReleaseRow, now: int) -> None:
+            failed = isinstance(answer, PeerError) and not isinstance(answer, Refused)
+            rules.picks_processed(row, now + (self._desk.backoff(1) if failed else self._desk.settings.sweeps.stock))
+
+        await self._done(goods_out.reference, answer, fold)
+
+    async def _done(self, reference: str, answer: object, fold: Callable[[ReleaseRow, int], None]) -> None:
+        """Commit what became of a request that needs no intent."""
+        desk = self._desk
+
+        def work(context: Context, emit: Emitter) -> Settled | None:
+            row = context.get(desk.tables.releases, reference)
+            if row is None:
+                return None
+            fold(row, context.now_ms)
+            context.put(desk.tables.releases, reference, row)
+            self._keep_due(context, row)
+            self._tell_doubled(context, emit, row)
+            return Settled(tuple(row.skus), True)
+
+        try:
+            settled = await desk.commit(work)
+        finally:
+            self._busy.discard(reference)
+        self._settled(reference, settled)
+        if isinstance(answer, PeerError) and not isinstance(answer, Refused):
+            await desk.failed(answer)
+        else:
+            await desk.worked()
+
+    def _keep_due(self, context: Context, row: ReleaseRow) -> None:
+        """What is to be looked at again is found by the next owner, too."""
+        if not rules.watched(row, picks=self._connector.processes_picks):
+            self._desk.is_done(context, "order", row.reference)
+        elif not rules.pending(row):
+            self._desk.is_due(context, "order", row.reference, row.since)
+
+    def _tell_doubled(self, context: Context, emit: Emitter, row: ReleaseRow) -> None:
+        """Goods outs of one order that the warehouse has begun with are for a person."""
+        if row.doubled:
+            text = f"Clarus has several goods outs of this order: {', '.join(row.doubled)}. Cancel all but one there"
+            self._desk.open_trouble(context, emit, "stuck_order", row.order_key, text)
+        else:
+            self._desk.resolve_trouble(context, emit, "stuck_order", row.order_key)
 
     async def _asked(self, purpose: str, work: Awaitable[Answer]) -> Answer | PeerError:
         """The answer, or why there is none. The next write may go out before it is committed."""
@@ -311,8 +396,7 @@ class Releases:
             self._ended(row, answers)
         context.put(self._desk.tables.releases, row.reference, row)
         self._at_work.note(context, row)
-        if not rules.pending(row):
-            self._desk.is_done(context, "order", row.reference)
+        self._keep_due(context, row)
         for answer in answers:
             emit.send(topics.ORDERS_EVENTS, row.order_key, answer)
         if answers:
@@ -383,6 +467,8 @@ class Releases:
                     self._desk.is_due(context, "parcels", name, context.now_ms)
                     self._left(one, row.parcels_due)
             self._answer(context, emit, row, answers, opened)
+            if there:
+                self._tell_doubled(context, emit, row)
             result[name] = Settled(tuple(row.skus), bool(answers))
         return result
 

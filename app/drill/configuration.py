@@ -54,7 +54,7 @@ def product_data(
     shadowed = {name for name, channel in file.channels.items() if channel.shadow}
     peers = channels or {name: {"system": channel.system} for name, channel in file.channels.items()}
     return {
-        "clarus": dict(clarus or {}),
+        "clarus": {**(clarus or {}), "bundles": file.bundles},
         "channels": {
             name: {**connection, **({"mode": "shadow"} if name in shadowed else {})}
             for name, connection in peers.items()
@@ -63,6 +63,7 @@ def product_data(
         "products": [product.model_dump(exclude={"stock"}, exclude_unset=True) for product in file.products],
         "shipping": {name: one.model_dump() for name, one in file.shipping.items()},
         "carriers": {code: one.model_dump() for code, one in file.carriers.items()},
+        "release": {name: one.model_dump(exclude_unset=True) for name, one in file.release.items()},
         "policies": [policy.model_dump(mode="json", exclude_unset=True) for policy in file.policies],
         "settings": merged(DRILL_SETTINGS, given if isinstance(given, dict) else {}, settings or {}),
     }

@@ -18,6 +18,7 @@ from app.settings import (
     PolicySettings,
     ProductSettings,
     ProductSettingsTree,
+    ReleaseSettings,
     ShippingSettings,
     ms,
 )
@@ -148,13 +149,25 @@ class Line(Model):
     qty: Quantity
 
 
+class EnteredLine(Model):
+    """A line as another program entered it: any number, any currency, any line id."""
+
+    sku: str = ""
+    qty: float
+    currency: str = ""
+    id: str = Field("", description="The platform's line id; empty lets the platform choose one.")
+
+
 class OrderStep(Model):
-    """A customer checks out."""
+    """A customer checks out, or another program enters an order that the platform does not check."""
 
     channel: str
     id: OrderId
     paid: bool = True
-    lines: Annotated[list[Line], Field(min_length=1)]
+    lines: Annotated[list[Line], Field(min_length=1)] | None = None
+    entered: list[EnteredLine] | None = Field(
+        None, description="Instead of `lines`: entered by another program, checked by nobody, taken from no stock."
+    )
     shipping: str = ""
     note: str = ""
     gift: str = ""
@@ -162,6 +175,13 @@ class OrderStep(Model):
     discount: Annotated[Decimal, Field(ge=0, decimal_places=2)] = Field(
         Decimal(0), description="Taken off the whole order, in the storefront's currency; a unit costs 10.00."
     )
+    fields: dict[str, str] = Field(
+        default_factory=dict, description="Custom fields of a commercetools order, form fields of a BigCommerce one."
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> "OrderStep":
+        return _one_given(self, ["lines", "entered"])
 
 
 class OrderRef(Model):
@@ -415,6 +435,10 @@ class DrillFile(Model):
     products: Annotated[list[DrillProduct], Field(min_length=1)]
     shipping: dict[str, ShippingSettings] = Field(default_factory=dict)
     carriers: dict[str, CarrierSettings] = Field(default_factory=dict)
+    bundles: Literal["components", "parent"] = Field(
+        "components", description="How bundles are ordered at the warehouse: `clarus.bundles` of the configuration."
+    )
+    release: dict[str, ReleaseSettings] = Field(default_factory=dict)
     policies: list[PolicySettings] = Field(default_factory=list)
     settings: ProductSettingsTree = Field(default_factory=ProductSettingsTree)
     steps: list[Step] = Field(default_factory=list)

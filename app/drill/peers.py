@@ -65,6 +65,8 @@ class Peers:
         for product in self.file.products:
             if not product.bundle:
                 self.clarus.add_product(product.sku)
+            elif self.file.bundles == "parent":
+                self.clarus.add_bundle(product.sku, product.bundle)
             for channel, listing in product.listed():
                 self.storefronts[channel].add_listing(listing.sku, listing.location)
             for warehouse, stock in product.opening().items():

@@ -188,7 +188,7 @@ def _order_ref(kind: str, ref: OrderRef, names: _Names, file: DrillFile) -> Iter
     if channel is not None and channel.system == "commercetools" and ref.lines is not None:
         tracked = {sku for sku, _ in names.listings.get(ref.channel, set())}
         placed = [s.order for s in file.steps if s.order and (s.order.channel, s.order.id) == (ref.channel, ref.id)]
-        lines = [*ref.lines, *(line for order in placed for line in order.lines)]
+        lines = [*ref.lines, *(line for order in placed for line in order.lines or [])]
         if any(line.sku in tracked for line in lines):
             yield Reference(
                 (kind, "lines"),
@@ -200,7 +200,7 @@ def _ordered_lines(kind: str, ref: ReturnStep | RefundByHand, file: DrillFile) -
     """Lines of a return or a refund name SKUs of their order."""
     placed = [s.order for s in file.steps if s.order and (s.order.channel, s.order.id) == (ref.channel, ref.id)]
     path: Path_ = ("return",) if kind == "return" else ("channel", "refund")
-    skus = {line.sku for order in placed for line in order.lines}
+    skus = {line.sku for order in placed for line in order.lines or []}
     for n, line in enumerate(ref.lines):
         if placed and line.sku not in skus:
             yield Reference((*path, "lines", n, "sku"), _no("SKU of the order", line.sku, skus))

@@ -100,6 +100,11 @@ class Outcome:
                     "carrier": g.carrier,
                     "service": g.service,
                     "notes": g.notes,
+                    "customer": g.customer,
+                    "order_type": g.order_type,
+                    "priority": g.priority,
+                    "address": g.address,
+                    "references": g.references,
                 }
                 for g in goods_outs
             ]

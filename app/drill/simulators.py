@@ -17,7 +17,7 @@ class RealPeers:
     """Makes them."""
 
     def warehouse(self, file: DrillFile) -> WarehouseSimulator:
-        """Clarus with the file's warehouses and carriers."""
+        """Clarus with the file's warehouses, carriers, customers and order types."""
         clarus = ClarusSimulator(
             "clarus",
             file.seed,
@@ -29,6 +29,11 @@ class RealPeers:
         for shipping in file.shipping.values():
             if shipping.carrier:
                 clarus.add_service(shipping.carrier, shipping.service)
+        for release in file.release.values():
+            if release.customer and "{" not in release.customer:
+                clarus.add_customer(release.customer)
+            if release.order_type:
+                clarus.add_order_type(release.order_type)
         return clarus
 
     def storefront(self, name: str, file: DrillFile) -> StorefrontSimulator:

@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.drill.file import STEP_KINDS, DrillFile, FaultStep, KillStep, ReturnStep, Step, WmsStep
+from app.drill.file import STEP_KINDS, DrillFile, FaultStep, KillStep, OrderStep, ReturnStep, Step, WmsStep
 from app.drill.load import Shoppers, run_load
 from app.drill.peers import Peers
 from app.drill.references import resolve
 from app.simulators.base import Fault
-from app.simulators.contract import NewLine, NewOrder, StepRefused, StorefrontOrder
+from app.simulators.contract import NewLine, NewOrder, OddLine, StepRefused, StorefrontOrder
 
 Kill = Callable[[KillStep], Awaitable[None]]
 Freeze = Callable[[float], Awaitable[None]]
@@ -96,19 +96,7 @@ class Player:
         storefronts = self._peers.storefronts
         if step.order is not None:
             given = step.order
-            lines = tuple(NewLine(line.sku, line.qty) for line in given.lines)
-            order = await storefronts[given.channel].place(
-                NewOrder(
-                    given.id,
-                    lines,
-                    given.paid,
-                    given.shipping,
-                    given.note,
-                    given.gift,
-                    given.address,
-                    int(given.discount * 100),
-                )
-            )
+            order = await storefronts[given.channel].place(_new_order(given))
             self._ids[given.channel, given.id] = order.order_id
             self.placed(given.channel, order, given.paid)
         elif step.pay is not None:
@@ -270,6 +258,23 @@ class Player:
             )
         )
         return await asyncio.sleep(seconds)
+
+
+def _new_order(given: OrderStep) -> NewOrder:
+    lines = [NewLine(line.sku, line.qty) for line in given.lines or []]
+    entered = given.entered
+    return NewOrder(
+        given.id,
+        lines,
+        given.paid,
+        given.shipping,
+        given.note,
+        given.gift,
+        given.address,
+        int(given.discount * 100),
+        given.fields,
+        None if entered is None else [OddLine(one.sku, one.qty, one.currency, one.id) for one in entered],
+    )
 
 
 def describe(step: Step) -> str:

@@ -1,5 +1,6 @@
 """What a drill asks of the simulated peers: to do what customers and warehouse people do, and to tell the truth afterwards."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -20,8 +21,28 @@ class NewLine:
 
 
 @dataclass(frozen=True, slots=True)
+class OddLine:
+    """A line that another program entered and the platform did not check: any number, any currency; `id` empty lets the platform choose one."""
+
+    sku: str
+    qty: float
+    currency: str = ""
+    id: str = ""
+
+    @property
+    def shown(self) -> float:
+        """The quantity as JSON holds it."""
+        return int(self.qty) if self.qty == int(self.qty) else self.qty
+
+    @property
+    def counted(self) -> int:
+        """The quantity as the truth counts it: whole units, none below 0."""
+        return max(0, math.ceil(self.qty))
+
+
+@dataclass(frozen=True, slots=True)
 class NewOrder:
-    """A new order. `number` is what the file calls it; empty lets the platform choose one."""
+    """A new order. `number` is what the file calls it; empty lets the platform choose one. `entered` instead of `lines`: by another program, unchecked."""
 
     number: str
     lines: Sequence[NewLine]
@@ -32,6 +53,8 @@ class NewOrder:
     address: Mapping[str, str] = field(default_factory=dict)
     discount: int = 0
     """Taken off the whole order, in minor units of the storefront's currency."""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    entered: Sequence[OddLine] | None = None
 
 
 @dataclass(slots=True)
@@ -142,6 +165,11 @@ class WarehouseOrder:
     service: str = ""
     notes: dict[str, str] = field(default_factory=dict)
     parcels: list[dict[str, Any]] = field(default_factory=list)
+    customer: str = ""
+    order_type: str = ""
+    priority: int | None = None
+    address: dict[str, Any] = field(default_factory=dict)
+    references: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -181,7 +209,11 @@ class WarehouseSimulator(Protocol):
         ...
 
     def add_product(self, sku: str) -> None:
-        """Create a product; bundles are not products here."""
+        """Create a product; a bundle is one only where it is a bill of materials (`add_bundle`)."""
+        ...
+
+    def add_bundle(self, sku: str, materials: Mapping[str, int]) -> None:
+        """Create a bill of materials that is assembled on pick: orders of it take its components."""
         ...
 
     def receive(self, sku: str, warehouse: str, qty: int) -> int:

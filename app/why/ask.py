@@ -32,20 +32,29 @@ def default_worker(ops: OpsSettings) -> str:
     return f"http://{_EVERYWHERE.get(ops.host, ops.host)}:{ops.port}"
 
 
-def ask(sku: str, workers: Sequence[str], transport: httpx.BaseTransport | None = None) -> Asked:
-    """Every worker in turn until every piece is there. `Problem` where none of them answers."""
+class NotThereError(Problem):
+    """A worker knows nothing by this name."""
+
+
+def ask(word: str, workers: Sequence[str], transport: httpx.BaseTransport | None = None) -> Asked:
+    """Every worker in turn until every piece is there: of a SKU, by any of its names. NotThereError where they know none, `Problem` where none answers."""
     answers: list[Answer] = []
     troubles: list[str] = []
+    unknown: NotThereError | None = None
     with client(transport) as asking:
         for worker in workers:
-            answer = get(asking, worker, f"/why/sku/{quote(sku, safe='')}", Answer, troubles)
+            try:
+                answer = get(asking, worker, f"/why/sku/{quote(word, safe='')}", Answer, troubles)
+            except NotThereError as error:
+                unknown = error
+                continue
             if answer is None:
                 continue
             answers.append(answer)
             if all(part.here for part in merge(answers).parts):
                 break
     if not answers:
-        raise nobody(troubles)
+        raise unknown or nobody(troubles)
     joint = merge(answers)
     return Asked(joint, troubles + elsewhere(joint.parts))
 
@@ -75,7 +84,7 @@ def elsewhere(parts: Sequence[Part]) -> list[str]:
 
 
 def get(asking: httpx.Client, worker: str, path: str, kind: type[Found], troubles: list[str]) -> Found | None:
-    """One worker's answer; None, and a line in `troubles`, where it gives none."""
+    """One worker's answer; None, and a line in `troubles`, where it gives none. NotThereError where it knows nothing by that name."""
     try:
         response = asking.get(f"{worker.rstrip('/')}{path}")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -89,5 +98,8 @@ def get(asking: httpx.Client, worker: str, path: str, kind: type[Found], trouble
         detail = msgspec.json.decode(response.content, type=dict)["error"]
     except (msgspec.DecodeError, KeyError):
         detail = "that is no answer of a worker of this version"
+    else:
+        if response.status_code == 404:
+            raise NotThereError(detail, 2)
     troubles.append(f"{worker} answers {response.status_code}: {detail}")
     return None

@@ -10,15 +10,12 @@ import msgspec
 from app.cli import config_option, json_option
 from app.config import load
 from app.errors import Problem
-from app.mappings.importing import mapped
 from app.screen import screen
 from app.settings import Settings
 from app.why import order_ask, order_show, order_story
-from app.why.ask import ask, default_worker
+from app.why.ask import Asked, NotThereError, ask, default_worker
 from app.why.inputs import Tail, last_inputs
-from app.why.names import product_of
 from app.why.show import show
-from tables.catalogue import Product
 
 INPUTS_SECONDS = 10.0
 INPUTS_OF_SKU = 10
@@ -63,15 +60,15 @@ def why(
     """
     settings = load(config_file, os.environ).settings
     asked_workers = workers or (default_worker(settings.settings.ops),)
-    product, near = None, list[str]()
+    near: list[str] = []
     if not is_order:
         try:
-            product = _product(target, settings)
-        except Problem as problem:
-            near = problem.lines
-    if product is not None:
-        _sku(settings, product, asked_workers, INPUTS_OF_SKU if count is None else count, as_json)
-        return
+            explained = ask(target, asked_workers)
+        except NotThereError as unknown:
+            near = unknown.lines
+        else:
+            _sku(settings, explained, INPUTS_OF_SKU if count is None else count, as_json)
+            return
     try:
         asked = order_ask.ask(settings, target, asked_workers)
     except Problem as problem:
@@ -79,20 +76,11 @@ def why(
     _order(settings, asked, INPUTS_OF_ORDER if count is None else count, as_json)
 
 
-def _product(target: str, settings: Settings) -> Product:
-    """By the configuration's names, else by imported ones."""
-    try:
-        return product_of(target, settings.catalogue())
-    except Problem:
-        return product_of(target, mapped(settings))
-
-
-def _sku(settings: Settings, product: Product, workers: tuple[str, ...], count: int, as_json: bool) -> None:
-    asked = ask(product.sku, workers)
+def _sku(settings: Settings, asked: Asked, count: int, as_json: bool) -> None:
     tail: Tail | None = None
     if count:
         try:
-            tail = last_inputs(settings, product.sku, count, INPUTS_SECONDS)
+            tail = last_inputs(settings, asked.answer.sku, count, INPUTS_SECONDS)
         except Problem as problem:
             asked.missing += problem.lines
     if as_json:

@@ -48,6 +48,7 @@ class LogReader:
         self._given, self._seconds, self._steady = given, seconds, steady
         self._consumer = make(kafka.reader(given, group))
         self._deadline = steady() + seconds
+        self.over = False
 
     def close(self) -> None:
         """Release the consumer."""
@@ -95,8 +96,6 @@ class LogReader:
                 else:
                     raise KafkaException(error)
         self.over = bool(waiting)
-
-    over = False
 
     def _left(self) -> float:
         return self._deadline - self._steady()

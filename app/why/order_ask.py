@@ -11,7 +11,7 @@ from confluent_kafka import KafkaException
 from app import registry
 from app.errors import Problem
 from app.settings import Settings
-from app.why.ask import client, elsewhere, get, nobody
+from app.why.ask import NotThereError, client, elsewhere, get, nobody
 from app.why.log import LogReader
 from app.why.show import moment
 from schemas.catalogue import ORDERS_STATUS
@@ -37,19 +37,22 @@ def ask(settings: Settings, word: str, workers: Sequence[str], transport: httpx.
     """`Problem` where no worker answers, where nothing is known by this name, or where several orders are."""
     with client(transport) as asking:
         troubles: list[str] = []
-        seen: list[OrderAnswer] = []
-        for key in candidates(word, settings.channels):
-            answer = _answer(asking, workers, key, troubles)
-            if answer.known:
-                return _with_more(asking, workers, answer, troubles)
-            seen.append(answer)
-        keys = search(settings, word)
+        seen = {key: _answer(asking, workers, key, troubles) for key in candidates(word, settings.channels)}
+        keys = [key for key, answer in seen.items() if answer.known]
+        if not keys or word.partition(":")[0] not in settings.channels:
+            try:
+                keys += [key for key in search(settings, word) if key not in keys]
+            except Problem as problem:
+                if not keys:
+                    raise
+                troubles += [f"other orders of this number: {line}" for line in problem.lines]
         if not keys:
-            raise _unknown(settings, word, seen, troubles)
+            raise _unknown(settings, word, list(seen.values()), troubles)
         if len(keys) > 1:
             more = f" and {len(keys) - MOST_NAMED} more" if len(keys) > MOST_NAMED else ""
             raise Problem(f"{word} names {len(keys)} orders: {', '.join(keys[:MOST_NAMED])}{more}; say which one", 2)
-        return _with_more(asking, workers, _answer(asking, workers, keys[0], troubles), troubles)
+        answer = seen.get(keys[0]) or _answer(asking, workers, keys[0], troubles)
+        return _with_more(asking, workers, answer, troubles)
 
 
 def candidates(word: str, channels: Collection[str]) -> list[str]:
@@ -101,7 +104,11 @@ def _answer(asking: httpx.Client, workers: Sequence[str], key: str, troubles: li
     answers: list[OrderAnswer] = []
     said: list[str] = []
     for worker in workers:
-        answer = get(asking, worker, f"/why/order/{quote(key, safe='')}", OrderAnswer, said)
+        try:
+            answer = get(asking, worker, f"/why/order/{quote(key, safe='')}", OrderAnswer, said)
+        except NotThereError as error:
+            answer = None
+            said += [f"{worker}: {line}" for line in error.lines]
         if answer is None:
             continue
         answers.append(answer)

@@ -35,7 +35,7 @@ def show(console: Console, asked: Asked, story: Story | None) -> None:
     if answer.head is not None:
         console.print(_lines(answer.head.lines))
     if answer.calls:
-        console.print(_calls(answer.calls))
+        console.print(_calls(answer.calls, answer.at))
     if answer.parcels:
         console.print(_parcels(answer.parcels, answer.head))
     if answer.returns:
@@ -102,14 +102,15 @@ def _lines(lines: Sequence[Ordered]) -> Group:
     return section(f"Lines: {len(lines)}{more}", [found])
 
 
-def _calls(calls: Sequence[Call]) -> Group:
+def _calls(calls: Sequence[Call], now: int) -> Group:
     grid = _grid(2)
     for one in calls:
         done = "answered" if one.answered >= one.wanted else "not answered yet"
         tries = f", {one.attempts} requests" if one.attempts != 1 else ", 1 request"
         looks = f", {one.looks} look-ups" if one.looks else ""
         under_way = f"; {one.intent} sent {moment(one.intent_at)}, its outcome is open" if one.intent else ""
-        due = f"; next {moment(one.next_at)}" if one.next_at else ""
+        when = "next" if one.next_at > now else "due since"
+        due = f"; {when} {moment(one.next_at)}" if one.next_at else ""
         text = f"{one.what}: {done} (v{one.wanted}{tries}{looks}){under_way}{due}; it has: {one.shown}"
         grid.add_row("", one.peer, Text(text))
     return section("Wanted at the peers", [grid])
@@ -177,7 +178,7 @@ def _story(story: Story, wide: bool) -> Group:
         grid.add_row("", *cells, *([Text(one.place, style="dim")] if wide else []))
     title = "What happened (our time, UTC; the newest last)"
     gaps = [Text(f"  not known: {gap}", style="yellow") for gap in story.gaps]
-    return section(title, [*gaps, grid] if story.told else [*gaps, Text("  nothing in the logs any more")])
+    return section(title, [*gaps, grid] if story.told else [*gaps, Text("  nothing in the logs")])
 
 
 def _words(one: Told) -> Text:

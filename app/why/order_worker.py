@@ -5,11 +5,11 @@ It changes nothing. Whose partition a piece lies in is part of the answer: the c
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from starlette.requests import Request
@@ -64,19 +64,20 @@ class _Delivery:
 
 
 class OrderStories:
-    """One worker's stories. `starts`: every channel, and whether it starts in shadow."""
+    """One worker's stories. `starts`: every channel, and whether it starts in shadow; `channels` is what their owners here say of themselves."""
 
     def __init__(
         self,
         engine: Engine,
         tables: OrderTables,
         starts: Mapping[str, bool],
+        channels: Callable[[], Mapping[str, Any]],
         settings: ProductSettingsTree,
         worker: str,
         place: Place,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._engine, self._tables, self._starts = engine, tables, starts
+        self._engine, self._tables, self._starts, self._channels = engine, tables, starts, channels
         self._settings, self._worker, self._place, self._clock = settings, worker, place, clock
 
     def routes(self) -> list[Route]:
@@ -185,17 +186,19 @@ class OrderStories:
         tables, now = self._tables.delivery, self._now()
         rows = [row for _, row in context.scan(tables.shipments, shipments.prefix(channel, order_id))]
         awaits = order_calls.shipment_awaits(rows, self._settings.delivery.despatch_level)
-        awaits = [*self._held(context, channel, awaits), *awaits]
         fetch = context.get(tables.fetches, f"{channel}/{order_id}")
         if fetch is not None:
             waits = f"a notification named it {(now - fetch.asked_at) // 1000} s ago: it is to be fetched"
             awaits.append(Waiting("delivery", waits))
-        numbers = {f"{channel}:{row.command.number}" for row in rows if row.command is not None}
         given_back = [row for _, row in context.scan(tables.refunds, refunds.prefix(channel, order_id))]
+        writes = any(map(shipments.pending, rows)) or any(map(refunds.pending, given_back))
+        if writes or fetch is not None:
+            awaits = [*self._held(context, channel, writes=writes), *awaits]
+        numbers = {f"{channel}:{row.command.number}" for row in rows if row.command is not None}
         poll = context.get(tables.polls, channel)
         return _Delivery(
             [*(order_calls.shipment_call(row) for row in rows), *(order_calls.refund_call(row) for row in given_back)],
-            self._troubles(context, channel, names | numbers | {f"{channel}:{order_id}/refund"}),
+            self._troubles(context, channel, names | numbers | {f"{channel}:{order_id}/refund"}, awaits),
             awaits,
             bool(rows) or fetch is not None,
             poll.watermark if poll is not None else 0,
@@ -209,23 +212,29 @@ class OrderStories:
             calls.append(order_calls.release_call(row, CLARUS))
             awaits = order_calls.release_awaits(row, unknown, self._now())
             if releases.pending(row):
-                awaits = [*self._held(context, CLARUS, awaits), *awaits]
-        return _Delivery(calls, self._troubles(context, CLARUS, names), awaits, row is not None)
+                awaits = [*self._held(context, CLARUS, writes=True), *awaits]
+        return _Delivery(calls, self._troubles(context, CLARUS, names, awaits), awaits, row is not None)
 
-    def _held(self, context: Context, channel: str, awaits: list[Waiting]) -> list[Waiting]:
-        """What stands in the way of anything that is to be written there."""
-        if not awaits:
-            return []
+    def _held(self, context: Context, channel: str, *, writes: bool) -> list[Waiting]:
+        """What stands in the way of the order's requests there; pause and shadow only stop `writes`."""
         tables, found = self._tables.delivery, list[Waiting]()
         pause = pauses.in_force(lambda key: context.get(tables.pauses, key), channel, pauses.WHOLE)
-        if pause is not None:
+        if writes and pause is not None:
             found.append(Waiting("resume", f"{channel} is paused by {pause.words}: nothing is written"))
         mode: ModeRow | None = context.get(tables.modes, channel)
-        if mode.shadow if mode is not None else self._starts[channel]:
+        shadow = mode.shadow if mode is not None else self._starts[channel]
+        if writes and shadow:
             found.append(Waiting("go-live", f"{channel} is in shadow: nothing is written"))
+        owner = self._channels().get(channel)
+        if owner is not None:
+            wrong = [one["detail"] for one in owner["findings"] if one["blocking"] and not one["ok"]]
+            may_write = owner["writes"] or shadow or not (writes and wrong)
+            found += order_calls.held_back(channel, owner["breaker"], owner["failures_in_a_row"], may_write, wrong)
         return found
 
-    def _troubles(self, context: Context, channel: str, names: set[str]) -> list[Open]:
+    def _troubles(self, context: Context, channel: str, names: set[str], awaits: Sequence[Waiting]) -> list[Open]:
+        """About the order; where something of it waits at the channel, about the channel itself, too."""
+        names = names | ({channel, f"{channel}/start-check"} if awaits else set())
         keys = [f"{channel}/{kind}:{name}" for kind in OWNERS for name in sorted(names)]
         rows = [context.get(self._tables.delivery.troubles, key) for key in keys]
         return order_calls.troubles(row for row in rows if row is not None)

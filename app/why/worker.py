@@ -1,4 +1,4 @@
-"""`GET /why/sku/{sku}` of a worker: what lies in its own partitions about a SKU, read inside cycles.
+"""`GET /why/sku/{sku}` of a worker: what lies in its own partitions about a SKU, read inside cycles. Any name of the catalogue in force will do.
 
 It changes nothing. Whose partition a piece lies in is part of the answer: the command line asks the other workers for the rest.
 """
@@ -21,8 +21,9 @@ from agents.delivery import DeliveryTables
 from agents.emit import Place
 from app.connectors import CLARUS
 from app.engine.api import Context, Engine
+from app.errors import Problem
 from app.why.look import look
-from app.why.names import near
+from app.why.names import near, product_of
 from tables.catalogue import Product
 from tables.deliveries import pauses
 from tables.deliveries.peers import PeerKind
@@ -65,14 +66,11 @@ class Explainer:
         return [Route("/why/sku/{sku:path}", self._show)]
 
     async def _show(self, request: Request) -> Response:
-        sku = request.path_params["sku"]
-        product = self._rules.catalogue.products.get(sku)
-        if product is None:
-            problem = {
-                "error": f"SKU {sku} is not in this worker's configuration",
-                "near": near(sku, self._rules.catalogue),
-            }
-            return JSONResponse(problem, 404)
+        word, catalogue = request.path_params["sku"], self._rules.catalogue
+        try:
+            product = product_of(word, catalogue)
+        except Problem as unknown:
+            return JSONResponse({"error": unknown.lines[0], "near": near(word, catalogue)}, 404)
         try:
             async with asyncio.timeout(SECONDS):
                 answer = await self.sku(product)

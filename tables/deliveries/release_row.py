@@ -13,8 +13,6 @@ from schemas.records import ReleaseOrder, WarehouseParcel
 
 GONE: Final = frozenset({"CANCELLED", "DELETED"})
 FINAL: Final = frozenset({"CANCELLED", "DELETED", "COMPLETED"})
-NOT_BEGUN: Final = frozenset({"DRAFT", "PENDING"})
-"""A cancel deletes it then, and a change is taken."""
 
 
 class Intent(msgspec.Struct, array_like=True, frozen=True):
@@ -57,6 +55,11 @@ class ReleaseRow(msgspec.Struct, array_like=True):
     parcels_told: int = 0  # `read_at` of what ORDERS was told last
     told_complete: bool = False
     told_parcels: list[WarehouseParcel] = []
+    twin_from: int | None = None  # when the last create of unknown outcome began
+    twin_looks: int = 0  # look-ups for a late twin that are over
+    twin: str = ""  # another goods out of the same reference, to be cancelled
+    doubled: list[str] = []  # several that the warehouse has begun with: for a person
+    picks_at: int | None = None  # when its picks are to be processed, where that is our business
     holds: int = 0  # the version of `ReleaseOrder` that the goods out certainly is
     ordered: dict[str, int] = {}  # product code to eaches that the goods out asks for, as last seen
 
@@ -79,6 +82,20 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
+class CancelTwin:
+    """Cancel a second goods out of the same reference, then `twin_cancelled`. No intent: it is asked again until it is gone."""
+
+    wms_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessPicks:
+    """Have it allocated, then `picks_processed`. No intent: asking twice changes nothing."""
+
+    wms_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """`begin`, commit, change the goods out to this."""
 
@@ -97,7 +114,7 @@ class Idle:
     until: int | None
 
 
-Step = LookUp | Create | Change | Cancel | Report | Idle
+Step = LookUp | Create | Change | Cancel | CancelTwin | ProcessPicks | Report | Idle
 
 
 @dataclass(frozen=True, slots=True)

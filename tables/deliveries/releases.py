@@ -12,21 +12,24 @@ from dataclasses import replace
 from typing import Final, cast, get_args
 
 from schemas.records import CancelOrder, ReleaseOrder, WarehouseOrder, WarehouseStatus
+from tables.deliveries import twins
 from tables.deliveries.release_row import (
     FINAL,
     GONE,
-    NOT_BEGUN,
     AtWarehouse,
     Cancel,
+    CancelTwin,
     Change,
     Create,
     Idle,
     Intent,
     LookUp,
+    ProcessPicks,
     ReleaseRow,
     Report,
     Step,
 )
+from tables.deliveries.twins import NOT_BEGUN
 from tables.goods_out import eaches_of
 
 _KNOWN: Final = frozenset(get_args(WarehouseStatus))
@@ -44,7 +47,7 @@ def want_release(row: ReleaseRow, command: ReleaseOrder, now: int) -> bool:
         return False
     _newer(row, command.order_key, command.version, now)
     row.order, row.cancel = command, False
-    row.skus = sorted({line.sku for line in command.lines} | set(row.skus if row.wms_id else ()))
+    row.skus = sorted(eaches_of(command).keys() | set(row.skus if row.wms_id else ()))
     return True
 
 
@@ -82,10 +85,10 @@ def hasten(row: ReleaseRow, now: int) -> None:
 # ---- what to do next ------------------------------------------------------------------------------------------------------------------------
 
 
-def next_step(row: ReleaseRow, now: int) -> Step:
-    """What to do now. The caller keeps one request per row."""
+def next_step(row: ReleaseRow, now: int, *, picks: bool = False) -> Step:
+    """What to do now. The caller keeps one request per row. `picks`: having picks processed is our business."""
     if row.intent is None and row.answered >= row.version:
-        return Idle(None)
+        return _afterwards(row, now, row.picks_at if picks else None)
     if now < row.next_at:
         return Idle(row.next_at)
     if row.intent is not None:
@@ -99,6 +102,18 @@ def next_step(row: ReleaseRow, now: int) -> Step:
     if row.cancel or row.order is None:
         return Cancel() if row.status else Report()
     return Create(row.order)
+
+
+def _afterwards(row: ReleaseRow, now: int, picks_at: int | None) -> Step:
+    """What is left to do for an order whose command is answered."""
+    if row.twin:
+        return CancelTwin(row.twin) if now >= row.next_at else Idle(row.next_at)
+    turn = twins.due(row)
+    if turn is not None and now >= turn:
+        return LookUp() if now >= row.next_at else Idle(row.next_at)
+    if picks_at is not None and now >= picks_at:
+        return ProcessPicks(row.wms_id)
+    return Idle(min((at for at in (turn, picks_at) if at is not None), default=None))
 
 
 def begin(row: ReleaseRow, step: Create | Change | Cancel, now: int) -> Intent:
@@ -169,12 +184,14 @@ def not_sent(row: ReleaseRow, wait: int, now: int) -> None:
 
 def unknown(row: ReleaseRow, now: int) -> None:
     """It may have had its effect: the intent stays, look-ups follow."""
+    _watch(row)
     row.next_at = now + _look_wait(row)
 
 
 def foreign(row: ReleaseRow, now: int) -> None:
     """Taken over from another owner or an earlier life: an intent is an unknown outcome, and its request may still be on its way (`found` waits for that)."""
     row.looked = False
+    _watch(row)
     if row.intent is not None:
         row.next_at = now
 
@@ -189,12 +206,19 @@ def found(
     if looked_at < row.requested_at:
         return []
     row.looks += 1
+    twins.looked(row, looked_at)
     if there:
-        alive = [one for one in there if one.status not in GONE] or list(there)[:1]
+        alive = [one for one in there if one.status not in GONE]
+        if twins.is_late(row, alive):
+            return []
+        kept = twins.sort(row, alive) if alive else there[0]
         ordered: Counter[str] = Counter()
-        for one in alive:
+        for one in alive or [kept]:
             ordered.update(one.ordered)
-        return _there(row, replace(alive[0], ordered=ordered), looked_at, create_unknown, now)
+        return _there(row, replace(kept, ordered=ordered), looked_at, create_unknown, now)
+    row.twin, row.doubled = "", []
+    if row.intent is None and row.answered >= row.version and row.status in FINAL:
+        return []
     if row.intent is not None and row.intent.kind == "create":
         if looked_at < row.intent.at + create_unknown:
             row.next_at = min(now + _look_wait(row), row.intent.at + create_unknown)
@@ -246,6 +270,10 @@ def _seen(row: ReleaseRow, one: AtWarehouse, now: int) -> list[WarehouseOrder]:
         return _before_change(row, now)
     if row.status in FINAL:
         row.order = None
+    if row.status != "PENDING" or row.cancel:
+        row.picks_at = None
+    elif row.picks_at is None:
+        row.picks_at = _picks_at(row, now)
     if row.cancel and row.status not in FINAL and row.answered < row.version:
         return []
     return report(row, "") if news else []
@@ -294,6 +322,34 @@ def _look_wait(row: ReleaseRow) -> int:
     return int(min(_LOOK_LONGEST, _LOOK_FIRST * 2 ** min(row.looks, 6)))
 
 
+def _watch(row: ReleaseRow) -> None:
+    if row.intent is not None and row.intent.kind == "create":
+        twins.watch(row, row.intent.at)
+
+
+def _picks_at(row: ReleaseRow, now: int) -> int:
+    """At once; after a create of unknown outcome only when a twin had time to show."""
+    turn = twins.due(row)
+    return now if turn is None or row.twin_looks else max(now, turn)
+
+
+def picks_processed(row: ReleaseRow, again_at: int) -> None:
+    """They are asked for. An order that waits then still, for stock or because its pick list was cancelled, is asked for again."""
+    row.picks_at = None if row.picks_at is None else again_at
+
+
+def twin_cancelled(row: ReleaseRow, answer: str) -> None:
+    """Clarus' answer. Where it is gone, another look shows whether there are more."""
+    row.twin = ""
+    if answer in GONE:
+        twins.again(row)
+
+
+def twin_not_cancelled(row: ReleaseRow, wait: int, now: int) -> None:
+    """There was no answer: the same again after `wait`."""
+    row.next_at = now + wait
+
+
 def owes_change(row: ReleaseRow) -> bool:
     """Is there a goods out that is to become another, and does the ORDERS agent wait for that?"""
     if row.order is None or row.cancel or row.answered >= row.version or not row.wms_id or row.status in GONE:
@@ -302,8 +358,13 @@ def owes_change(row: ReleaseRow) -> bool:
 
 
 def pending(row: ReleaseRow) -> bool:
-    """Is an answer still owed or an outcome open?"""
-    return row.intent is not None or row.answered < row.version
+    """Is an answer still owed, an outcome open or a twin to be cancelled?"""
+    return row.intent is not None or row.answered < row.version or bool(row.twin)
+
+
+def watched(row: ReleaseRow, *, picks: bool = False) -> bool:
+    """Is it to be looked at again at a time of its own? `picks` as in `next_step`."""
+    return pending(row) or twins.due(row) is not None or (picks and row.picks_at is not None)
 
 
 def moves_stock(row: ReleaseRow) -> bool:

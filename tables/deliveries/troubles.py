@@ -11,6 +11,7 @@ OWNERS: Final = {
     "delivery_failed": "integration",
     "unmapped_sku": "ecommerce",
     "despatch_gap": "integration",
+    "stuck_order": "operations",
     "catalogue_mismatch": "ecommerce",
     "refund_mismatch": "finance",
 }

@@ -30,10 +30,26 @@ def troubles(rows: Iterable[TroubleRow]) -> list[Open]:
     ]
 
 
+def held_back(channel: str, breaker: str, failures: int, may_write: bool, findings: Iterable[str]) -> list[Waiting]:
+    """What keeps the channel's requests back now: a breaker that is not closed, failures in a row, a start check that does not agree (`findings`)."""
+    found: list[Waiting] = []
+    if breaker != "closed":
+        text = f"{channel} lets no request through for a moment, {failures} failed in a row (breaker {breaker})"
+        found.append(Waiting("peer", text))
+    elif failures:
+        found.append(Waiting("peer", f"{channel}: the last {failures} requests failed, they are tried again"))
+    if not may_write:
+        found.append(Waiting("start check", f"nothing is written to {channel} until it agrees: {'; '.join(findings)}"))
+    return found
+
+
 def release_call(row: ReleaseRow, peer: str) -> Call:
     """The goods out."""
     where = f" in {row.warehouse}" if row.warehouse else ""
-    shown = f"goods out {row.wms_id or '-'} {row.status}{where}" if row.status or row.wms_id else "nothing there"
+    known = row.looked or row.answered >= row.version
+    shown = "nothing there" if known else "not known yet"
+    if row.status or row.wms_id:
+        shown = f"goods out {row.wms_id or '-'} {row.status}{where}"
     return Call(
         peer,
         "no goods out" if row.cancel else "one goods out",
@@ -66,7 +82,7 @@ def release_awaits(row: ReleaseRow, create_unknown: int, now: int) -> list[Waiti
             Change: "the goods out is to be changed",
             Cancel: "the goods out is to be cancelled",
             Report: "the answer is to be handed on",
-        }.get(type(step), f"attempt {row.attempts + 1} is due then")
+        }.get(type(step), f"attempt {row.attempts + 1} is due")
         found.append(Waiting("delivery", what, row.next_at if row.next_at > now else 0))
     if row.parcels_due:
         found.append(Waiting("delivery", "the packages are read at the warehouse", row.parcels_due))
@@ -86,7 +102,7 @@ def shipment_call(row: ShipmentRow) -> Call:
         row.intent.kind if row.intent is not None else "",
         row.intent.at if row.intent is not None else 0,
         row.next_at if shipments.pending(row) else 0,
-        f"shipment {row.peer_id}" if row.peer_id else "nothing there",
+        f"shipment {row.peer_id}" if row.peer_id else "nothing there" if row.attempts else "not known yet",
         row.since,
     )
 

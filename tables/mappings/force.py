@@ -31,7 +31,8 @@ class OrdersForce:
 def orders_force(rules: Rules, book: Book, version: str) -> OrdersForce:
     """`rules` of the configuration, with what the book says in the place of what mappings can say."""
     methods = books.shipping(book)
-    services = {key: CarrierService(one.carrier, one.service) for key, one in methods.items()}
+    urgency = {method: one.priority for method, one in rules.shipping.items()}
+    services = {key: CarrierService(one.carrier, one.service, urgency.get(key[1], 0)) for key, one in methods.items()}
     everywhere = {method: found for (channel, method), found in services.items() if channel == ANY}
     common = replace(rules, shipping=everywhere)
     of_channel = {

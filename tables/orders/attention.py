@@ -38,7 +38,7 @@ def judge_again(row: OrderRow, force: OrdersForce, now: int) -> list[Effect]:
     if last is None or not waits_for_mappings(row):
         return []
     seen, rules = meant(last, force.meanings), force.rules_of(row.channel)
-    effects = snapshot(row, seen, rules, now) if seen != last else _judge(row, last, rules, now)
+    effects = snapshot(row, seen, rules, now) if seen != last else _release(row, last, rules, now)
     for effect in effects:
         if isinstance(effect, ExceptionState) and effect.state == "RESOLVED" and force.actor:
             effect.actor, effect.reason = force.actor, f"mappings {force.version}: {force.reason}"
@@ -74,13 +74,13 @@ def _retry(row: OrderRow, known: OpenException, given: ExceptionCommand, rules: 
     elif seen is not None and row.parcels:
         effects = _tell_parcels_again(row, rules, now)
     elif seen is not None and not row.released and seen.state != "CANCELLED":
-        effects = _judge(row, seen, rules, now)
+        effects = _release(row, seen, rules, now)
     if row.exceptions.get(known.type) is known:
         effects.append(exception_state(row, known, now))
     return effects
 
 
-def _judge(row: OrderRow, seen: OrderSnapshot, rules: Rules, now: int) -> list[Effect]:
+def _release(row: OrderRow, seen: OrderSnapshot, rules: Rules, now: int) -> list[Effect]:
     return _moving(row, lambda: before_release(row, seen, read(seen, rules.catalogue), rules, now))
 
 

@@ -18,7 +18,7 @@ from tables.orders.exceptions import judge, resolve_all
 from tables.orders.following import follow
 from tables.orders.lifecycle import Event
 from tables.orders.lines import count, recount, tell
-from tables.orders.release import hindrances, release_order
+from tables.orders.release import cut_of, hindrances, release_order
 from tables.orders.rows import Demand, OrderRow, most, with_eaches, with_state
 from tables.orders.rules import Rules
 
@@ -151,6 +151,7 @@ def _bring(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules, n
         return _stop(row, target, f"the goods out is {row.wms_status}", rules, now)
     texts = dict.fromkeys(row.held.texts, "") | target.texts
     row.asked = msgspec.structs.replace(target, version=row.revision, amends=True, texts=texts)
+    row.cut = cut_of(seen, rules)
     row.ordered = most(row.ordered or eaches_of(row.held), eaches_of(target))
     if row.state != "MANUAL_STOP":
         row.reason = ON_ITS_WAY

@@ -48,6 +48,6 @@ def status_of(row: OrderRow) -> NormalisedOrder:
         number=row.number,
         reference=row.reference,
         state=row.state,
-        reason=row.reason,
+        reason="; ".join(filter(None, (row.reason, row.cut if row.released else ""))),
         version=row.version,
     )

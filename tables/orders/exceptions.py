@@ -12,6 +12,8 @@ OWNERS: Final[dict[str, str]] = {
     "unmapped_shipping_method": "ecommerce",
     "unmapped_location": "ecommerce",
     "unmapped_status": "ecommerce",
+    "unit_mismatch": "ecommerce",
+    "invalid_address": "customer service",
     "payment_hold": "customer service",
     "late_change": "warehouse",
     "stuck_order": "operations",
@@ -20,6 +22,7 @@ OWNERS: Final[dict[str, str]] = {
     "invalid_tracking": "integration",
     "short_stock": "operations",
     "early_fulfilment": "operations",
+    "poison_record": "integration",
     "refund_mismatch": "finance",
 }
 

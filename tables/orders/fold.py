@@ -20,24 +20,28 @@ from tables.orders.shipping import despatch_effects, despatched
 def snapshot(row: OrderRow, seen: OrderSnapshot, rules: Rules, now: int) -> list[Effect]:
     """A whole order as its storefront shows it. Older ones are ignored; at an equal version only a step further along, a payment or other lines count."""
     last = row.snapshot
+    if "poison_record" in seen.faults:
+        row.number = row.number or seen.number
+        return judge(row, "poison_record", seen.faults["poison_record"], now)
+    mended = judge(row, "poison_record", "", now)
     if seen.created_at < rules.orders_from.get(row.channel, 0):
         seen.excluded = seen.excluded or "placed before orders_from: left to the program before this one"
     if last is not None:
         if seen.version < row.version:
-            return []
+            return mended
         keep_money(seen, last)
         if seen.version == row.version:
             seen.state = "CANCELLED" if "CANCELLED" in (seen.state, last.state) else "OPEN"
             seen.paid = seen.paid or last.paid
             if seen == last:
-                return []
+                return mended
     row.snapshot, row.version, row.number = seen, seen.version, seen.number
     row.revision = next_revision(row, seen.version)
     reading = read(seen, rules.catalogue)
     if last is None and seen.excluded is None:
         # perhaps a row that was lost released it: the warehouse is asked, to cancel it or for what it has with the reference
         row.released = seen.state == "CANCELLED" and (row.released or bool(reading.mapped))
-    effects = _advance(row, seen, last, reading, rules, now)
+    effects = [*mended, *_advance(row, seen, last, reading, rules, now)]
     if row.early is not None:
         early, row.early = row.early, None
         effects += [*judge(row, "early_fulfilment", "", now), *despatched(row, early, rules, now)]

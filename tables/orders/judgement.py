@@ -4,7 +4,7 @@ from schemas.records import OrderSnapshot
 from tables.goods_out import eaches_of
 from tables.orders.demand import Reading, demands_of, keep_ordered, release_lines
 from tables.orders.effects import Effect, move
-from tables.orders.exceptions import judge
+from tables.orders.exceptions import judge, resolve_all
 from tables.orders.lifecycle import Event
 from tables.orders.lines import tell
 from tables.orders.release import HINDRANCES, hindrances, release_order
@@ -16,7 +16,7 @@ def before_release(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: 
     """Judge an order that is not at the warehouse's door yet: ignored, held or released."""
     if seen.excluded is not None:
         move(row, Event.EXCLUDE, seen.excluded)
-        return tell(row, demands_of(seen, reading, rules.catalogue, "CLOSED"))
+        return [*tell(row, demands_of(seen, reading, rules.catalogue, "CLOSED")), *resolve_all(row, now)]
     wanted = demands_of(seen, reading, rules.catalogue, "OPEN")
     if row.ordered:
         keep_ordered(wanted, row.demands, row.ordered)
@@ -27,7 +27,7 @@ def before_release(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: 
         effects += judge(row, kind, found.get(kind, ""), now)
     if row.exceptions:
         move(row, Event.HOLD, ", ".join(sorted(row.exceptions)))
-    elif not seen.paid:
+    elif not (seen.paid or seen.agreed):
         move(row, Event.HOLD, "payment is not confirmed")
     elif not release_lines(row.demands):
         move(row, Event.EXCLUDE, "nothing in it leaves a warehouse")

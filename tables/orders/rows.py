@@ -82,6 +82,7 @@ class OrderRow(msgspec.Struct, array_like=True):
     held: ReleaseOrder | None = None  # what the warehouse has, while that is not what the storefront wants
     asked: ReleaseOrder | None = None  # the change that the warehouse was asked for and has not answered
     told_whole: bool | None = None  # did the newest command to the storefront say that nothing is missing?
+    cut: str = ""  # what its goods out lost to the warehouse's limits, in words
 
     @property
     def key(self) -> str:

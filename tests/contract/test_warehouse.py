@@ -14,7 +14,7 @@ from app.connectors.contract import GoodsOut, LineRead, Priority
 from app.connectors.errors import Malformed, OutcomeUnknown, Refused, Throttled, Unauthorised, Unavailable
 from app.simulators.base import Fault, Hosted, now_ms
 from app.simulators.clarus import ORDER_EVENTS, STOCK_EVENTS
-from schemas.records import AnnounceReturn, RawNotification, ReadStock
+from schemas.records import AnnounceReturn, RawNotification, ReadStock, ReleaseLine
 from tests.support.clarus import ADDRESS, FAST, Clarus, asked, clarus, until
 
 LONG = 1e9
@@ -280,15 +280,86 @@ async def test_an_order_arrives_with_everything_the_warehouse_needs() -> None:
             "email_address": "buyer@example.com",
             "phone_number": "+441130000000",
         }
-        assert data["attributes"]["external_system_reference2"] == "A1"
         assert datetime.fromisoformat(data["attributes"]["expected_date_of_dispatch"]).timestamp() * 1000 > now_ms()
 
 
-async def test_a_gift_message_too_long_for_the_packing_notes_stands_whole_in_the_order_notes() -> None:
+async def test_customer_order_type_priority_and_the_lines_own_identity_arrive() -> None:
     async with clarus(stock={"MUG": 10}) as tenant:
-        await tenant.order(("MUG", 1), texts={"packing_notes": "x" * 300})
-        notes = tenant.simulator.orders()[0].notes
-        assert (len(notes["packing"]), notes["order"]) == (255, "x" * 300)
+        tenant.simulator.add_customer("WEB")
+        tenant.simulator.add_order_type("B2C")
+        line = ReleaseLine(
+            sku="MUG", eaches=14, reference="L-1,L-2", number="1,2", code="M1,M12", note="Engraving: Ann"
+        )
+        leave_at = now_ms() + 3 * 86_400_000
+        texts = {"external_system_reference2": "A7", "external_system_reference3": "PO 9", "pick_notes": "top shelf"}
+        await tenant.order(lines=[line], customer="WEB", order_type="B2C", priority=5, leave_at=leave_at, texts=texts)
+        (truth,) = tenant.simulator.orders()
+        assert (truth.customer, truth.order_type, truth.priority) == ("WEB", "B2C", 5)
+        assert (truth.references, truth.notes) == (["ct-eu:1", "A7", "PO 9"], {"pick": "top shelf"})
+        data = asked(tenant.sent("/api/goods_outs")[0])["data"]["attributes"]
+        assert data["lines_changes"][0]["attributes"] == {
+            "product_id": tenant.simulator.stockroom.products["MUG"].id,
+            "order_quantity": 14,
+            "external_system_reference1": "L-1,L-2",
+            "alt_line_reference": "L-1,L-2",
+            "alt_line_number": "1,2",
+            "alt_product_code": "M1,M12",
+            "alt_line_note": "Engraving: Ann",
+        }
+        assert abs(datetime.fromisoformat(data["expected_date_of_dispatch"]).timestamp() * 1000 - leave_at) < 1000
+
+
+async def test_a_bundle_ordered_whole_is_told_as_its_components_from_allocation_to_parcel() -> None:
+    stock, bundles = {"MUG": 10, "CARD": 10}, {"BOX": {"MUG": 2, "CARD": 1}}
+    contents = {"package_contents": "stocks"}
+    async with clarus(stock=stock, bundles=bundles, settings=contents, **contents) as tenant:
+        line = ReleaseLine(sku="BOX", eaches=3, parts=bundles["BOX"])
+        order = await tenant.order(lines=[line, ReleaseLine(sku="CARD", eaches=1)])
+        assert order.lines == {"MUG": (6, 0), "CARD": (4, 0)}
+        assert tenant.simulator.orders()[0].lines == [{"sku": "BOX", "qty": 3}, {"sku": "CARD", "qty": 1}]
+        tenant.simulator.allocate(order.reference)
+        reads = await tenant.connector.read_stock(["MUG", "CARD"], Priority.SWEEP)
+        assert {sku: (read.balances["MAIN"], read.lines[order.reference].out) for sku, read in reads.items()} == {
+            "MUG": (4, 6),
+            "CARD": (6, 4),
+        }
+        assert (await tenant.read("CARD")).lines[order.reference].out == 4, "asked for alone, too"
+        boxes = [{"sku": "BOX", "qty": 2}, {"sku": "CARD", "qty": 1}]
+        tenant.simulator.despatch(order.reference, [{"tracking": "P1", "lines": boxes}])
+        despatch = (await tenant.connector.read_despatches([order.reference], Priority.SWEEP))[order.reference]
+        assert despatch.order.despatched == {"MUG": 4, "CARD": 3}
+        assert [package.contents for package in despatch.packages] == [{"MUG": 4, "CARD": 3}]
+
+
+async def test_a_bundle_of_which_a_component_is_short_waits_for_it() -> None:
+    async with clarus(stock={"MUG": 3, "CARD": 9}, bundles={"BOX": {"MUG": 2, "CARD": 1}}) as tenant:
+        order = await tenant.order(lines=[ReleaseLine(sku="BOX", eaches=2, parts={"MUG": 2, "CARD": 1})])
+        tenant.simulator.allocate(order.reference)
+        found = await tenant.find(order)
+        assert found is not None and (found.status, found.lines) == ("PART_ALLOCATED", {"MUG": (4, 2), "CARD": (2, 1)})
+        assert (await tenant.read("MUG")).balances["MAIN"] == 1
+        assert await tenant.connector.cancel_order(found, Priority.RELEASE) == "CANCELLED"
+        assert (await tenant.read("MUG")).balances["MAIN"] == 3
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [({"customer": "NOBODY"}, "no customer 'NOBODY'"), ({"order_type": "X"}, "no order type 'X'")],
+)
+async def test_a_customer_or_order_type_that_clarus_does_not_have_is_refused_by_name(
+    fields: dict[str, str], words: str
+) -> None:
+    async with clarus(stock={"MUG": 10}) as tenant:
+        with pytest.raises(Refused, match=words):
+            await tenant.order(("MUG", 1), **fields)
+        assert not tenant.sent("/api/goods_outs")
+
+
+async def test_a_day_that_is_over_is_now() -> None:
+    async with clarus(stock={"MUG": 10}) as tenant:
+        await tenant.order(("MUG", 1), leave_at=1000)
+        data = asked(tenant.sent("/api/goods_outs")[0])["data"]["attributes"]
+        assert abs(datetime.fromisoformat(data["expected_date_of_dispatch"]).timestamp() * 1000 - now_ms()) < 70_000
 
 
 async def test_orders_are_found_by_reference_twins_and_absent_ones_too() -> None:
@@ -349,21 +420,12 @@ async def test_a_cancel_is_of_one_order_not_of_its_twin() -> None:
 async def test_picks_are_processed_by_the_adapter_where_it_shall() -> None:
     async with clarus(stock={"MUG": 10}, settings={"process_picks": "adapter"}) as tenant:
         order = await tenant.order(("MUG", 2))
+        assert tenant.connector.processes_picks
+        assert len(await tenant.connector.process_picks([order], Priority.RELEASE)) == 1
         await until(lambda: tenant.simulator.orders()[0].status == "ALLOCATED")
         assert await tenant.connector.process_picks([order], Priority.RELEASE) == []  # allocated already: fine
-
-
-async def test_a_failure_to_have_picks_processed_is_not_a_failed_create() -> None:
-    async with clarus(stock={"MUG": 10}, settings={"process_picks": "adapter"}) as tenant:
-
-        def hook(request: httpx.Request) -> None:
-            if "process_picks" in request.url.path:
-                fault(tenant, "status", status=503)
-
-        tenant.transport.before = hook
-        order = await tenant.order(("MUG", 2))
-        quieten(tenant)
-        assert await tenant.find(order) is not None
+    async with clarus() as tenant:
+        assert not tenant.connector.processes_picks, "the warehouse's business unless the settings say otherwise"
 
 
 # ---- the feed -------------------------------------------------------------------------------------------------------------------------------

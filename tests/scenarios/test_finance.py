@@ -116,3 +116,19 @@ def _look(outcome: Outcome, config: Path) -> None:
     assert told["answer"]["money"]["status"] == "matched" and told["answer"]["money"]["refunded"] == "9.75"
     what = [one["what"] for one in told["story"]["told"] if one["kind"] == "event"]
     assert {"AuthoriseReturn", "WarehouseReturn", "RefundOutcome"} <= set(what)
+    _accept(config, today)
+
+
+def _accept(config: Path, today: str) -> None:
+    """What finance resolves by hand counts as matched, with the reason."""
+    listed = json.loads(ask(config, "exceptions", "list", "--owner", "finance", "--json").output)["exceptions"]
+    name = next(one["exception_id"] for one in listed if one["entity"] == "ct:C4")
+    assert ask(config, "exceptions", "resolve", name, "--reason", "paid out in cash").exit_code == 0
+    deadline = time.monotonic() + 20
+    while True:
+        [row] = [row for row in sheet(config, today) if row["order_number"] == "C4"]
+        if row["status"] == "matched":
+            break
+        assert time.monotonic() < deadline, row
+        time.sleep(0.3)
+    assert row["reasons"] == "accepted by hand: cancelled, and 15.00 EUR is not refunded"

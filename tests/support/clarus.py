@@ -22,13 +22,13 @@ FAST = FloorSpeed(0.01, 0.01, 0.01)
 
 ADDRESS = Address(
     name="A. Buyer",
-    company="Buyers Ltd",
     line1="1 High St",
     city="Leeds",
     postcode="LS1 1AA",
     country="GB",
     phone="+441130000000",
     email="buyer@example.com",
+    extra="Buyers Ltd",
 )
 
 
@@ -73,14 +73,18 @@ class Clarus:
         """A release with a new reference."""
         self.numbers += 1
         key = f"ct-eu:{self.numbers}"
-        given: dict[str, Any] = {"warehouse": "MAIN", "address": ADDRESS, **fields}
+        given: dict[str, Any] = {
+            "warehouse": "MAIN",
+            "address": ADDRESS,
+            "lines": [ReleaseLine(sku=sku, eaches=eaches) for sku, eaches in lines],
+            **fields,
+        }
         return ReleaseOrder(
             channel="clarus",
             order_key=key,
             reference=given.pop("reference", key),
             number=f"A{self.numbers}",
             version=1,
-            lines=[ReleaseLine(sku=sku, eaches=eaches) for sku, eaches in lines],
             **given,
         )
 
@@ -104,6 +108,7 @@ async def clarus(
     warehouses: Sequence[str] = ("MAIN", "NORTH"),
     stock: dict[str, int] | None = None,
     settings: dict[str, Any] | None = None,
+    bundles: dict[str, dict[str, int]] | None = None,
     **options: Any,
 ) -> AsyncIterator[Clarus]:
     """A running tenant with `stock` of products in the first warehouse; the floor does nothing by itself unless `options` say otherwise."""
@@ -114,8 +119,10 @@ async def clarus(
         for sku, quantity in (stock or {}).items():
             simulator.add_product(sku)
             simulator.receive(sku, warehouses[0], quantity)
+        for sku, materials in (bundles or {}).items():
+            simulator.add_bundle(sku, materials)
         given = ClarusSettings.model_validate({**simulator.connection(), **(settings or {})})
-        yield Clarus(simulator, ClarusWarehouse(given, transport, warehouses), transport, given)
+        yield Clarus(simulator, ClarusWarehouse(given, transport, warehouses, bundles), transport, given)
     finally:
         await transport.close()
         await simulator.stop()

@@ -5,7 +5,7 @@ goes on from the last time it saw, and a second with more changes than one page 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from cachetools import LRUCache, TTLCache
@@ -25,6 +25,7 @@ from app.connectors.bigcommerce.settings import BigCommerceSettings
 from app.connectors.bigcommerce.statuses import INCOMPLETE
 from app.connectors.contract import OrderPage, Priority
 from app.connectors.errors import Malformed
+from app.connectors.reading import readable
 from app.connectors.times import iso
 from schemas.records import OrderSnapshot
 
@@ -121,33 +122,35 @@ class OrderReader:
         looks = [asyncio.ensure_future(self._parts_of(row, priority)) for row in rows]
         try:
             parts = await asyncio.gather(*looks)
-            ids = {n for each in parts for n in product_ids(each)}
-            facts = await self._products.facts(ids, priority)
+            facts = await self._products.facts({n for each in parts for n in product_ids(each)}, priority)
             tracked = {n for n, known in facts.items() if known.tracking != "none"}
             restocks = any(is_restocked(row) for row in rows) and await self._store_restocks(priority)
             refunds = await self._refunds([int(row["id"]) for row in rows if has_refunds(row)], priority)
             return [
-                snapshot(
-                    self._client.name,
-                    row,
-                    each,
-                    tracked=tracked,
-                    paid=self._settings.paid_statuses,
-                    restocks=restocks,
-                    location=self._settings.location_id,
-                    refunds=refunds.get(int(row["id"]), []),
-                )
+                self._snapshot(row, each, tracked, restocks=restocks, refunds=refunds.get(int(row["id"]), []))
                 for row, each in zip(rows, parts, strict=True)
             ]
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise self._malformed(error) from error
         finally:
             for look in looks:
                 look.cancel()
 
+    def _snapshot(
+        self, row: Row, parts: Parts, tracked: Collection[int], *, restocks: bool, refunds: Sequence[Row]
+    ) -> OrderSnapshot:
+        name, settings = self._client.name, self._settings
+
+        def read() -> OrderSnapshot:
+            return snapshot(name, row, parts, settings, tracked=tracked, restocks=restocks, refunds=refunds)
+
+        return readable(self._client.name, row["id"], row["id"], date_ms(row["date_modified"]), read)
+
     async def _parts_of(self, row: Row, priority: Priority) -> Parts:
         """Lines and addresses: from the order itself, from the last look at the same version, or by two requests."""
-        if (inline := inline_parts(row)) is not None:
+        try:
+            inline = inline_parts(row)
+        except (AttributeError, KeyError, TypeError):
+            inline = None
+        if inline is not None:
             return inline
         key = int(row["id"]), str(row["date_modified"])
         if (known := self._parts.get(key)) is not None:

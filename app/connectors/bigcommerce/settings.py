@@ -29,6 +29,18 @@ class BigCommerceSettings(ChannelSettings):
         default_factory=lambda: [2, 3, 8, 9, 10, 11, 14],
         description="Order status ids that mean the payment is confirmed.",
     )
+    agreed_statuses: list[Annotated[int, Field(ge=0, le=14)]] = Field(
+        default_factory=list,
+        description="Order status ids that release an order without a payment, such as 7 (Awaiting Payment) where invoices are sent.",
+    )
+    agreed_payment_methods: list[str] = Field(
+        default_factory=list,
+        description="Payment methods, as the order names them, that release it without a payment, such as Purchase Order or Cash on Delivery.",
+    )
+    purchase_order_fact: str = Field(
+        "", description="Fact of the order that holds the customer's purchase order number, such as form.PO Number."
+    )
+    event_dates: bool = Field(False, description="The event date of a product is the day the customer wants it.")
     inline_lines: bool = Field(
         True,
         description="Ask for an order's lines and addresses together with the order; off: one request for each.",

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from app.connectors.clarus.client import PEER, ClarusClient, Listed
 from app.connectors.clarus.lookups import Lookups
-from app.connectors.clarus.orders import Orders
+from app.connectors.clarus.orders import Orders, asked_for
 from app.connectors.clarus.quantities import status
 from app.connectors.contract import GoodsOut, Priority
 from app.connectors.errors import Malformed, Refused
@@ -45,15 +45,13 @@ class Changes:
         body = await self._orders.body(order, priority)
         self._make_change(body, order, lines)
         await self._client.send("PATCH", f"/goods_outs/{there.wms_id}", body, priority)
-        changed = GoodsOut(
+        return GoodsOut(
             there.wms_id,
             order.reference,
             now,
             order.warehouse or there.warehouse,
-            {line.sku: (line.eaches, 0) for line in order.lines},
+            asked_for(order),
         )
-        await self._orders.start_picks(changed, priority)
-        return changed
 
     async def _status(self, reference: str, wms_id: str, priority: Priority) -> str:
         where = {"account_id": {"eq": await self._lookups.account(priority)}, "reference": {"eq": reference}}

@@ -1,4 +1,4 @@
-"""Codes to Clarus' own ids: account, warehouses, products, carriers and services, looked up once and kept (fact sheet 3)."""
+"""Codes to Clarus' own ids: account, warehouses, products, carriers, services, customers, order types, looked up once and kept (fact sheet 3)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -17,6 +17,8 @@ class Lookups:
         self._warehouses: dict[str, str] = {}
         self._carriers: dict[str, str] = {}
         self._services: dict[tuple[str, str], str] = {}
+        self._customers: dict[str, str] = {}
+        self._order_types: dict[str, str] = {}
         self._account: str | None = None
 
     async def account(self, priority: Priority) -> str:
@@ -60,15 +62,33 @@ class Lookups:
         """`carrier_id` and `carrier_service_id` of these codes; empty codes are left out. `Refused` where Clarus does not have them."""
         if not carrier:
             return {}
-        if carrier not in self._carriers:
-            found = await self._find("carriers", "CarrierFilterType", [carrier], priority)
-            if carrier not in found:
-                raise Refused(PEER, "look-up of the carrier", f"Clarus has no carrier {carrier!r}; check shipping")
-            self._carriers.update(found)
-        ids = {"carrier_id": int(self._carriers[carrier])}
+        found = await self._one(
+            self._carriers, ("carriers", "CarrierFilterType", "carrier", "shipping"), carrier, priority
+        )
+        ids = {"carrier_id": found}
         if service:
             ids["carrier_service_id"] = int(await self._service(carrier, service, priority))
         return ids
+
+    async def parties(self, customer: str, order_type: str, priority: Priority) -> dict[str, int]:
+        """`customer_id` and `order_type_id` of these codes; empty codes are left out. `Refused` where Clarus does not have them."""
+        ids = {}
+        if customer:
+            kind = ("customers", "CustomerFilterType", "customer", "release")
+            ids["customer_id"] = await self._one(self._customers, kind, customer, priority)
+        if order_type:
+            kind = ("order_types", "OrderTypeFilterType", "order type", "release")
+            ids["order_type_id"] = await self._one(self._order_types, kind, order_type, priority)
+        return ids
+
+    async def _one(self, known: dict[str, str], kind: tuple[str, str, str, str], code: str, priority: Priority) -> int:
+        root, filter_type, name, setting = kind
+        if code not in known:
+            found = await self._find(root, filter_type, [code], priority)
+            if code not in found:
+                raise Refused(PEER, f"look-up of the {name}", f"Clarus has no {name} {code!r}; check {setting}")
+            known.update(found)
+        return int(known[code])
 
     async def _service(self, carrier: str, service: str, priority: Priority) -> str:
         if (carrier, service) not in self._services:

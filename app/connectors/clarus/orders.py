@@ -4,22 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
-
+from app.connectors.clarus.bundles import Bundles, parts_of
 from app.connectors.clarus.client import PEER, ClarusClient, Listed
 from app.connectors.clarus.lookups import Lookups
 from app.connectors.clarus.quantities import eaches, out, status
 from app.connectors.contract import GoodsOut, Priority
-from app.connectors.errors import Malformed, OutcomeUnknown, PeerError, Refused, Unavailable
+from app.connectors.errors import Malformed, OutcomeUnknown, Refused, Unavailable
 from app.connectors.times import iso
-from schemas.records import Address, ReleaseOrder
-
-_log = structlog.get_logger(__name__)
+from schemas.records import Address, ReleaseLine, ReleaseOrder
 
 _ORDER = "id reference goods_out_status { code } warehouse { id code }"
 _LINE = "id order_quantity allocated_quantity pick_quantity dispatch_quantity product { id code } goods_out { id }"
 _ALREADY_ALLOCATED = "59 "
-_PACKING_LIMIT = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +30,8 @@ class LineFigures:
 class Orders:
     """Orders of the configured account."""
 
-    def __init__(self, client: ClarusClient, lookups: Lookups) -> None:
-        self._client, self._lookups = client, lookups
+    def __init__(self, client: ClarusClient, lookups: Lookups, bundles: Bundles) -> None:
+        self._client, self._lookups, self._bundles = client, lookups, bundles
 
     async def find(self, references: Sequence[str], priority: Priority) -> dict[str, list[GoodsOut]]:
         """The goods outs with these references, oldest first, with their lines; an empty list where there is none."""
@@ -62,12 +58,8 @@ class Orders:
         data = answer.get("data")
         if not isinstance(data, dict) or "id" not in data:
             raise OutcomeUnknown(PEER, "POST goods_outs", "the answer holds no id")
-        lines = {line.sku: (line.eaches, 0) for line in order.lines}
-        created = GoodsOut(
-            str(data["id"]), order.reference, self._client.settings.created_status, _bound(order) or "", lines
-        )
-        await self.start_picks(created, priority)
-        return created
+        status_now = self._client.settings.created_status
+        return GoodsOut(str(data["id"]), order.reference, status_now, _bound(order) or "", asked_for(order))
 
     async def cancel(self, order: GoodsOut, priority: Priority) -> str:
         """Ask, then look: DELETED, CANCELLED or CANCEL_REFUSED. A pending order is deleted by its cancel (fact sheet 6.4)."""
@@ -100,17 +92,6 @@ class Orders:
             raise
         return [str(reference) for reference in answer.get("process_references") or []]
 
-    async def start_picks(self, created: GoodsOut, priority: Priority) -> None:
-        """Where that is the adapter's part. The order exists whatever becomes of this request, so its failure must not look like a failed create or change:
-        the order waits as PENDING and is seen so.
-        """
-        if self._client.settings.process_picks != "adapter":
-            return
-        try:
-            await self.process_picks([created.wms_id], priority)
-        except PeerError as error:
-            _log.warning("picks not processed", reference=created.reference, reason=error.detail)
-
     async def _lines(self, order_ids: Sequence[str], priority: Priority) -> dict[str, dict[str, LineFigures]]:
         """Order id to product code to its figures."""
         found: dict[str, dict[str, LineFigures]] = {}
@@ -123,12 +104,13 @@ class Orders:
                 lines, code = found.setdefault(str(row["goods_out"]["id"]), {}), str(row["product"]["code"])
             except (KeyError, TypeError) as error:
                 raise Malformed(PEER, "goods_out_lines", "a line without its order or product") from error
-            known = lines.get(code, LineFigures())
-            lines[code] = LineFigures(
-                known.ordered + eaches(row, "order_quantity"),
-                known.out + out(row, self._client.settings),
-                known.despatched + eaches(row, "dispatch_quantity"),
-            )
+            for part, n in parts_of(code, self._bundles).items():
+                known = lines.get(part, LineFigures())
+                lines[part] = LineFigures(
+                    known.ordered + n * eaches(row, "order_quantity"),
+                    known.out + n * out(row, self._client.settings),
+                    known.despatched + n * eaches(row, "dispatch_quantity"),
+                )
         return found
 
     def _goods_out(self, row: Mapping[str, Any], lines: Mapping[str, LineFigures]) -> GoodsOut:
@@ -153,23 +135,20 @@ class Orders:
         unknown = [line.sku for line in order.lines if line.sku not in ids]
         if unknown:
             raise Refused(PEER, "create of a goods out", f"Clarus has no product {', '.join(unknown)}")
+        now = self._client.peer_time()[1]
+        leave_at = now + given.dispatch_within_s * 1000 if order.leave_at is None else max(now, order.leave_at)
         attributes: dict[str, Any] = {
+            **given.order_attributes,
             "goods_out_type": given.goods_out_type,
             "account_id": int(await self._lookups.account(priority)),
             "reference": order.reference,
             "external_system_reference1": order.order_key,
-            "external_system_reference2": order.number,
-            "expected_date_of_dispatch": iso(self._client.peer_time()[1] + given.dispatch_within_s * 1000),
+            "expected_date_of_dispatch": iso(leave_at),
+            **({"priority": order.priority} if order.priority else {}),
+            **await self._lookups.parties(order.customer, order.order_type, priority),
             **await self._lookups.carriage(order.carrier, order.service, priority),
-            **_texts(order),
-            **given.order_attributes,
-            "lines_changes": [
-                {
-                    "type": "ADD",
-                    "attributes": {"product_id": int(ids[line.sku]), "order_quantity": line.eaches},
-                }
-                for line in order.lines
-            ],
+            **order.texts,
+            "lines_changes": [{"type": "ADD", "attributes": _line(line, int(ids[line.sku]))} for line in order.lines],
         }
         bound = _bound(order)
         if bound is not None:
@@ -184,6 +163,15 @@ class Orders:
         return {"data": data}
 
 
+def asked_for(order: ReleaseOrder) -> dict[str, tuple[int, int]]:
+    """The lines of a goods out just made: product code to eaches ordered, and none of them out."""
+    total: dict[str, tuple[int, int]] = {}
+    for line in order.lines:
+        for code, n in (line.parts or {line.sku: 1}).items():
+            total[code] = total.get(code, (0, 0))[0] + n * line.eaches, 0
+    return total
+
+
 def _bound(order: ReleaseOrder) -> str | None:
     """The one warehouse the order is for; None leaves the choice to Clarus (fact sheet 6.2)."""
     if order.warehouse:
@@ -192,25 +180,29 @@ def _bound(order: ReleaseOrder) -> str | None:
     return named.pop() if len(named) == 1 else None
 
 
-def _texts(order: ReleaseOrder) -> dict[str, str]:
-    """What is too long for packing notes is cut there and stands whole in the order notes."""
-    texts = dict(order.texts)
-    whole = texts.get("packing_notes", "")
-    if len(whole) > _PACKING_LIMIT:
-        texts["packing_notes"] = whole[: _PACKING_LIMIT - 1] + "…"
-        texts["order_notes"] = "\n".join(part for part in (texts.get("order_notes", ""), whole) if part)
-    return texts
+def _line(line: ReleaseLine, product_id: int) -> dict[str, Any]:
+    """A line's attributes (fact sheet 6.3), with the lines of the storefront's order that it stands for."""
+    given = {
+        "product_id": product_id,
+        "order_quantity": line.eaches,
+        "external_system_reference1": line.reference,
+        "alt_line_reference": line.reference,
+        "alt_line_number": line.number,
+        "alt_product_code": line.code,
+        "alt_line_note": line.note,
+    }
+    return {name: value for name, value in given.items() if value != ""}
 
 
 def _address(address: Address) -> dict[str, str]:
-    """Clarus' address (fact sheet 3.1): the town stands in address_3; a company beside a person's name in address_5. Nothing empty is sent."""
+    """Clarus' address (fact sheet 3.1): the town stands in address_3. Nothing empty is sent."""
     fields = {
-        "name": address.name or address.company,
+        "name": address.name,
         "address_1": address.line1,
         "address_2": address.line2,
         "address_3": address.city,
         "address_4": address.region,
-        "address_5": address.company if address.name else "",
+        "address_5": address.extra,
         "postcode": address.postcode,
         "country_code": address.country,
         "email_address": address.email,

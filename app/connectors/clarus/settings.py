@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+NoteField = Literal["delivery_notes", "order_notes", "pick_notes", "packing_notes"]
 FieldName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 
@@ -94,16 +95,32 @@ class ClarusSettings(BaseModel):
     line_removal: Literal["DESTROY", "REMOVE"] = Field(
         "DESTROY", description="How a line is removed: the documentation's schema says DESTROY, its example REMOVE."
     )
+    bundles: Literal["components", "parent"] = Field(
+        "components",
+        description="How a bundle is ordered: as its components, or as a product of its own (parent), which is a bill of materials in Clarus, assembled on"
+        " pick, with the materials that `products[].bundle` names.",
+    )
     goods_out_type: str = Field("sales_order", description="Type of the orders that are created.")
     dispatch_within_s: int = Field(
         86_400, ge=0, description="Seconds from the creation of an order to its expected date of dispatch."
     )
     order_attributes: dict[str, str | int | bool] = Field(
         default_factory=dict,
-        description="Further header attributes of every order, such as order_type_id, priority, dispatch_strategy, string1.",
+        description="Further header attributes of every order, such as pick_type, dispatch_strategy, string1. What an order brings itself goes first.",
     )
-    delivery_note_field: str = Field("delivery_notes", description="Order attribute for the customer's note.")
-    gift_note_field: str = Field("packing_notes", description="Order attribute for the gift message.")
+    delivery_note_field: NoteField = Field("delivery_notes", description="Order attribute for the customer's note.")
+    gift_note_field: NoteField = Field("packing_notes", description="Order attribute for the gift message.")
+    short_text_limit: int = Field(
+        255,
+        ge=0,
+        description="Longest text of a name, a reference or a custom slot, for which Clarus publishes no length; more is cut and said. 0: any.",
+    )
+    note_limit: int = Field(
+        0, ge=0, description="Longest delivery, order and pick notes, for which Clarus publishes no length. 0: any."
+    )
+    emoji: Literal["keep", "drop"] = Field(
+        "keep", description="Emoji in notes; whether Clarus takes them is undocumented. Addresses are sent without."
+    )
     package_contents: str = Field(
         "",
         pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$",

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from app.connectors.clarus.bundles import Bundles, containing, parts_of
 from app.connectors.clarus.client import PEER, ClarusClient, Listed, Node
 from app.connectors.clarus.lookups import Lookups
 from app.connectors.clarus.quantities import eaches, open_statuses, out
@@ -30,8 +31,8 @@ class _Levels:
 class StockReader:
     """Reads at most `max_read` SKUs at a time, so that all their balances lie on one page: pages are positions and may shift (finding 25)."""
 
-    def __init__(self, client: ClarusClient, lookups: Lookups, warehouses: int) -> None:
-        self._client, self._lookups = client, lookups
+    def __init__(self, client: ClarusClient, lookups: Lookups, warehouses: int, bundles: Bundles) -> None:
+        self._client, self._lookups, self._bundles = client, lookups, bundles
         given = client.settings
         self.max_read = max(1, min(given.read_skus, given.page_size // max(1, warehouses)))
 
@@ -61,7 +62,9 @@ class StockReader:
         return reads
 
     async def _lines(self, ids: Mapping[str, str], priority: Priority) -> dict[str, Lines]:
-        """Open lines of the products, by our reference. One list a warehouse: the only way to know a line's warehouse."""
+        """Open lines of the products, and of bundles that hold them, by our reference. One list a warehouse: the only way to know a line's warehouse."""
+        bundles = await self._lookups.products(containing(ids, self._bundles), priority)
+        codes = {product_id: code for code, product_id in {**ids, **bundles}.items()}
         account, warehouses = await self._lookups.account(priority), await self._lookups.warehouses(priority)
         lists = {
             f"w{warehouse_id}": Listed(
@@ -71,25 +74,29 @@ class StockReader:
                 {
                     "account_id": {"eq": account},
                     "warehouse_id": {"eq": warehouse_id},
-                    "product_id": _one_of(ids.values()),
+                    "product_id": _one_of(codes),
                     "goods_out_status_code": {"in": open_statuses(self._client.settings)},
                 },
             )
             for warehouse_id in warehouses.values()
         }
         names = {f"w{warehouse_id}": code for code, warehouse_id in warehouses.items()}
-        skus = {product_id: sku for sku, product_id in ids.items()}
         found: dict[str, Lines] = {sku: {} for sku in ids}
         seen: set[str] = set()
         async for name, rows, _ in self._client.pages(lists, priority):
             for row in _new(rows, seen):
-                lines = found[_sku(row, skus)]
                 reference = _reference(row)
-                known = lines.get(reference)
-                taken = out(row, self._client.settings) + (known.out if known else 0)
-                gone = eaches(row, "dispatch_quantity") + (known.despatched if known else 0)
-                lines[reference] = LineRead(taken, known.warehouse if known else names[name], despatched=gone)
+                for sku, n in parts_of(_sku(row, codes), self._bundles).items():
+                    if sku in found:
+                        self._count(found[sku], reference, names[name], row, n)
         return found
+
+    def _count(self, lines: Lines, reference: str, warehouse: str, row: Node, n: int) -> None:
+        """One more line of the reference, of which one has `n` eaches."""
+        known = lines.get(reference, LineRead(0, warehouse, despatched=0))
+        taken = known.out + n * out(row, self._client.settings)
+        gone = known.despatched + n * eaches(row, "dispatch_quantity")
+        lines[reference] = LineRead(taken, known.warehouse, despatched=gone)
 
     async def _levels(self, ids: Mapping[str, str], priority: Priority) -> dict[str, _Levels]:
         """Balances of all warehouses in one list, and held stock, which no rule uses: stock records carry no warehouse, so one list each.

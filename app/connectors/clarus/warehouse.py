@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import httpx
 
+from app.connectors.clarus.bundles import Bundles
 from app.connectors.clarus.changes import Changes
 from app.connectors.clarus.client import ClarusClient
 from app.connectors.clarus.feed import Feed
@@ -20,20 +21,24 @@ from tables.deliveries.receipts import SeenReceipt
 
 
 class ClarusWarehouse:
-    """One Clarus tenant, account and set of warehouses (their codes)."""
+    """One Clarus tenant, account and set of warehouses (their codes). `bundles` are those that are ordered as products of their own."""
 
-    def __init__(self, settings: ClarusSettings, transport: Transport, warehouses: Sequence[str]) -> None:
+    def __init__(
+        self, settings: ClarusSettings, transport: Transport, warehouses: Sequence[str], bundles: Bundles | None = None
+    ) -> None:
+        whole = bundles or {}
         self._client = ClarusClient(settings, transport)
         lookups = Lookups(self._client, warehouses)
-        self._stock = StockReader(self._client, lookups, len(warehouses))
-        self._orders = Orders(self._client, lookups)
+        self._stock = StockReader(self._client, lookups, len(warehouses), whole)
+        self._orders = Orders(self._client, lookups, whole)
         self._changes = Changes(self._client, lookups, self._orders)
         self._returns = Returns(self._client, lookups)
-        self._parcels = Parcels(self._client, self._orders)
+        self._parcels = Parcels(self._client, self._orders, whole)
         self._feed = Feed(self._client, lookups)
         self._probe = Probe(self._client, lookups)
         self.max_read = self._stock.max_read
         self.max_despatches = AT_ONCE
+        self.processes_picks = settings.process_picks == "adapter"
         self.tracking_wait = settings.tracking_wait_s * 1000
 
     async def read_stock(self, skus: Sequence[str], priority: Priority) -> Mapping[str, JointRead]:
@@ -63,7 +68,7 @@ class ClarusWarehouse:
         return await self._orders.cancel(order, priority)
 
     async def process_picks(self, orders: Sequence[GoodsOut], priority: Priority) -> list[str]:
-        """Have these orders allocated; the process references."""
+        """As `Warehouse.process_picks`."""
         return await self._orders.process_picks([order.wms_id for order in orders], priority)
 
     async def find_returns(

@@ -51,6 +51,24 @@ class CommercetoolsSettings(ChannelSettings):
     release_states: list[str] = Field(
         default_factory=list, description="Order states that release an order whatever its payment state."
     )
+    agreed_fields: dict[str, list[str]] = Field(
+        default_factory=dict,
+        description="Order custom field to the values that release an order whatever its payment state, such as paymentTerms: [invoice]. Besides custom fields"
+        " these count: `shipping.<custom field>` of the shipping, and the keys `store` and `businessUnit`.",
+    )
+    hold_field: str = Field(
+        "", description="Order custom field that holds an order while it is there and not false, such as a credit hold."
+    )
+    customer_field: str = Field(
+        "", description="Order custom field with the customer's number; empty for the platform's customer id."
+    )
+    requested_date_field: str = Field(
+        "", description="Order custom field (Date or DateTime) with the day on which the customer wants the goods."
+    )
+    line_note_fields: list[str] = Field(
+        default_factory=list,
+        description="Line item custom fields that the customer had written on the goods, such as engraving: they go to the warehouse with the line.",
+    )
     restocks_on_cancel: bool = Field(
         False,
         description="Something in the project puts a cancelled order's units back on stock; the platform does not.",

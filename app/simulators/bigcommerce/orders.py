@@ -10,7 +10,7 @@ from typing import Any
 
 from app.simulators.base import Journal
 from app.simulators.bigcommerce.inventory import Inventory, Item
-from app.simulators.contract import NewLine, NewOrder, SoldLine, StepRefused, StorefrontOrder
+from app.simulators.contract import NewLine, NewOrder, OddLine, SoldLine, StepRefused, StorefrontOrder
 
 SALES_LOCATION = 1
 FIRST_ORDER = 1001
@@ -72,6 +72,8 @@ class Line:
     sku: str
     quantity: int
     item: Item | None
+    odd: float | None = None
+    """The quantity that another program entered, where it is shown instead."""
     shipped: int = 0
     wrapping_message: str = ""
     refunded: int = 0
@@ -121,6 +123,7 @@ class Order:
     customer_message: str = ""
     staff_notes: str = ""
     external_order_id: str = ""
+    form_fields: dict[str, str] = field(default_factory=dict)
     restocked: bool = False
     shipments: list[Shipment] = field(default_factory=list)
     discount: int = 0
@@ -211,18 +214,23 @@ class Orders:
     def place(self, new: NewOrder) -> Order:
         """Check out: stock is lowered at once, paid or not."""
         number = self._number(new.number)
-        self._take({}, _sums(new.lines))
+        if new.entered is None:
+            self._take({}, _sums(new.lines))
+            lines = [self._line(line, new.gift) for line in new.lines]
+        else:
+            lines = [self._entered(line, new.gift) for line in new.entered]
         now = time.time()
         order = Order(
             id=number,
             status_id=11 if new.paid else 7,
             created=now,
             modified=now,
-            lines=[self._line(line, new.gift) for line in new.lines],
+            lines=lines,
             address_id=100_000 + number,
             address=_address(ADDRESS, new.address),
             shipping_method=new.shipping,
             customer_message=new.note,
+            form_fields=dict(new.fields),
             discount=new.discount,
         )
         self.all[number] = order
@@ -306,6 +314,12 @@ class Orders:
     def _line(self, line: NewLine, gift: str) -> Line:
         self._line_id += 1
         return Line(self._line_id, line.sku, line.qty, self._inventory.items.get(line.sku), wrapping_message=gift)
+
+    def _entered(self, line: OddLine, gift: str) -> Line:
+        """A line of an order that another program entered: a custom product without stock, whatever its quantity."""
+        self._line_id += 1
+        number = int(line.id or self._line_id)
+        return Line(number, line.sku, line.counted, None, odd=line.shown, wrapping_message=gift)
 
     def _take(self, before: Mapping[str, int], after: Mapping[str, int]) -> None:
         """Lower (or give back) the stock of the default location, which the storefront sells from; all or nothing."""

@@ -48,11 +48,28 @@ class Location:
 
 @dataclass(slots=True, eq=False)
 class Product:
+    """`materials`: of a bill of materials that is assembled on pick (S18), each component with its eaches in one."""
+
     id: int
     code: str
     barcode: str = ""
     units_per_case: int | None = None
     grams: float = 0.0
+    materials: list[tuple["Product", int]] = field(default_factory=list)
+
+    @property
+    def parts(self) -> list[tuple["Product", int]]:
+        """What is taken from stock for one of it."""
+        return self.materials or [(self, 1)]
+
+
+@dataclass(slots=True, eq=False)
+class Party:
+    """A customer or an order type: a code that orders refer to."""
+
+    id: int
+    code: str
+    name: str
 
 
 @dataclass(slots=True, eq=False)

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from app.simulators.base import Faults
 from app.simulators.clarus.automations import Automations
 from app.simulators.clarus.floor import Floor
-from app.simulators.clarus.model import Account, Carrier, CarrierService, PickRequest
+from app.simulators.clarus.model import Account, Carrier, CarrierService, Party, PickRequest
 from app.simulators.clarus.orderbook import Denied, OrderBook
 from app.simulators.clarus.receipts import ReceiptBook
 from app.simulators.clarus.stockroom import Stockroom
@@ -44,6 +44,8 @@ class Office(Protocol):
     webhooks: Automations
     carriers: dict[str, Carrier]
     services: dict[tuple[str, str], CarrierService]
+    customers: dict[str, Party]
+    order_types: dict[str, Party]
     pick_requests: dict[str, PickRequest]
     unique_references: bool
     accept_remove: bool

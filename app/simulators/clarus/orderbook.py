@@ -196,7 +196,8 @@ class OrderBook:
         self.shipments[shipment.id], self.packages[package.id] = shipment, package
         self._shipments_of[order.id].append(shipment)
         self._packages_of[shipment.id].append(package)
-        parcel = {"tracking": tracking, "lines": [{"sku": code, "qty": qty} for code, qty in contents]}
+        parts = [(part.code, n * quantity) for product, quantity in held for part, n in product.parts]
+        parcel = {"tracking": tracking, "lines": [{"sku": code, "qty": qty} for code, qty in _summed(parts).items()]}
         order.parcels.append(parcel)
         self._journal.note("despatched", order=order.upstream, **parcel)
         if all(line.missing + line.allocated + line.picked == 0 for line in order.lines):
@@ -227,8 +228,9 @@ class OrderBook:
             raise Denied(f"goods out {order.reference} is {order.status}, not COMPLETED")
         for line in order.lines:
             if line.despatched:
-                balance = self.stockroom.balance(line.product, order.warehouse)
-                self.stockroom.despatch(balance, -line.despatched, order.id)
+                for part, n in line.product.parts:
+                    balance = self.stockroom.balance(part, order.warehouse)
+                    self.stockroom.despatch(balance, -n * line.despatched, order.id)
                 line.picked, line.despatched = line.picked + line.despatched, 0
         order.parcels.clear()
         for shipment in self._shipments_of.pop(order.id, []):
@@ -272,7 +274,8 @@ class OrderBook:
         if order.status not in ("DRAFT", "PENDING"):
             raise Denied(f"goods out {order.reference} is {order.status}: cancel it")
         for line in list(order.lines):
-            self._waiting[line.product.id].pop(order.id, None)
+            for part, _ in line.product.parts:
+                self._waiting[part.id].pop(order.id, None)
             del self.lines[line.id]
             del self._lines_by[line.product.id, order.status][line.id]
         del self.orders[order.id]
@@ -288,31 +291,38 @@ class OrderBook:
         """The first warehouse that covers the order in full, else the one that covers most; None where nothing is available anywhere."""
         best: tuple[int, Warehouse | None] = (0, None)
         for warehouse in self.stockroom.warehouses.values():
-            covered = sum(
-                min(line.missing, max(0, self.stockroom.balance(line.product, warehouse).available))
-                for line in order.lines
-            )
+            covered = sum(min(line.missing, self._free(line.product, warehouse)) for line in order.lines)
             if covered > best[0]:
                 best = covered, warehouse
         return best[1]
 
+    def _free(self, product: Product, warehouse: Warehouse) -> int:
+        """How many of it can be allocated: of a bill of materials as many as its components make."""
+        return max(0, min(self.stockroom.balance(part, warehouse).available // n for part, n in product.parts))
+
     def _allocate(self, line: Line, warehouse: Warehouse) -> int:
-        balance = self.stockroom.balance(line.product, warehouse)
-        want = line.missing
+        free, want = self._free(line.product, warehouse), line.missing
         unit = self._round_up.get(line.product.code)
-        if unit and want % unit and balance.available >= want + unit - want % unit:
+        if unit and want % unit and free >= want + unit - want % unit:
             want += unit - want % unit
-        quantity = min(want, max(0, balance.available))
+        quantity = min(want, free)
         if quantity:
             line.allocated += quantity
-            self._taken(line, warehouse, quantity)
-            self.stockroom.allocate(balance, quantity)
+            self._take(line, warehouse, quantity)
         return quantity
+
+    def _take(self, line: Line, warehouse: Warehouse, quantity: int) -> None:
+        """Move its components from available to allocated; below 0 back."""
+        for part, n in line.product.parts:
+            key = part.code, warehouse.code
+            line.order.taken[key] = line.order.taken.get(key, 0) + n * quantity
+            self.stockroom.allocate(self.stockroom.balance(part, warehouse), n * quantity)
 
     def _pick(self, line: Line, quantity: int) -> None:
         warehouse = line.order.warehouse
         if quantity and warehouse is not None:
-            self.stockroom.pick(self.stockroom.balance(line.product, warehouse), quantity, line.order.id)
+            for part, n in line.product.parts:
+                self.stockroom.pick(self.stockroom.balance(part, warehouse), n * quantity, line.order.id)
             line.allocated -= quantity
             line.picked += quantity
 
@@ -323,8 +333,8 @@ class OrderBook:
                 continue
             step = min(quantity, line.allocated + line.picked)
             self._pick(line, max(0, step - line.picked))
-            if step:
-                self.stockroom.despatch(self.stockroom.balance(line.product, order.warehouse), step, order.id)
+            for part, n in line.product.parts if step else ():
+                self.stockroom.despatch(self.stockroom.balance(part, order.warehouse), n * step, order.id)
             line.picked -= step
             line.despatched += step
             quantity -= step
@@ -333,18 +343,13 @@ class OrderBook:
         if order.warehouse is None:
             return
         for line in order.lines:
-            balance = self.stockroom.balance(line.product, order.warehouse)
             if line.picked:
-                self.stockroom.pick(balance, -line.picked, order.id)
+                for part, n in line.product.parts:
+                    self.stockroom.pick(self.stockroom.balance(part, order.warehouse), -n * line.picked, order.id)
                 line.allocated, line.picked = line.allocated + line.picked, 0
             quantity, line.allocated = line.allocated, 0
             if quantity:
-                self._taken(line, order.warehouse, -quantity)
-                self.stockroom.allocate(balance, -quantity)
-
-    def _taken(self, line: Line, warehouse: Warehouse, quantity: int) -> None:
-        key = line.product.code, warehouse.code
-        line.order.taken[key] = line.order.taken.get(key, 0) + quantity
+                self._take(line, order.warehouse, -quantity)
 
     def _complete(self, order: GoodsOut) -> None:
         self._set(order, "COMPLETED")
@@ -363,11 +368,13 @@ class OrderBook:
 
     def _wait(self, order: GoodsOut) -> None:
         waits = order.status in ("PENDING", "PART_ALLOCATED")
+        wanted = {part.id for line in order.lines if waits and line.missing for part, _ in line.product.parts}
         for line in order.lines:
-            if waits and line.missing:
-                self._waiting[line.product.id][order.id] = order
-            else:
-                self._waiting[line.product.id].pop(order.id, None)
+            for part, _ in line.product.parts:
+                if part.id in wanted:
+                    self._waiting[part.id][order.id] = order
+                else:
+                    self._waiting[part.id].pop(order.id, None)
 
 
 def _summed(contents: Sequence[tuple[str, int]]) -> dict[str, int]:

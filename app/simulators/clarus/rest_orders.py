@@ -29,6 +29,7 @@ class OrderDesk:
             raise rules.invalid("account_id", "is not known")
         if office.unique_references and any(office.book.with_reference([attributes["reference"]])):
             raise rules.invalid("reference", "has already been taken")
+        self._check_parties(attributes)
         lines = [self._addition(change) for change in attributes.pop("lines_changes", [])]
         order = office.book.create(
             office.account,
@@ -49,6 +50,7 @@ class OrderDesk:
             raise rules.invalid("lines_changes", "must hold objects")
         if order.status in _LOCKED:
             raise Denied(f"goods out {order.reference} is {order.status} and cannot be changed", 9020)
+        self._check_parties(attributes)
         if changes and order.status not in ("DRAFT", "PENDING"):
             raise Denied(f"goods out {order.reference} is {order.status}: its lines cannot be changed", 9021)
         additions = [self._addition(c) for c in changes if c.get("type") == "ADD"]
@@ -156,6 +158,12 @@ class OrderDesk:
             if warehouse.id == warehouse_id:
                 return warehouse
         raise rules.invalid("warehouse_id", "is not known")
+
+    def _check_parties(self, attributes: dict[str, Any]) -> None:
+        office = self._office
+        for name, known in (("customer_id", office.customers), ("order_type_id", office.order_types)):
+            if name in attributes and all(one.id != attributes[name] for one in known.values()):
+                raise rules.invalid(name, "is not known")
 
     def _carriage(self, attributes: dict[str, Any]) -> tuple[Carrier | None, CarrierService | None]:
         carrier_id, service_id = attributes.get("carrier_id"), attributes.get("carrier_service_id")

@@ -86,7 +86,7 @@ def _reference_roots(tenant: Tenant, product_weight: str) -> dict[str, Root]:
                 "barcode": lambda p: p.barcode or None,
                 "description": code_of,
                 "long_description": nothing,
-                "product_type": lambda p: "standard",
+                "product_type": lambda p: "bill_of_materials" if p.materials else "standard",
                 "units_per_case": lambda p: p.units_per_case,
                 **({product_weight: lambda p: p.grams} if product_weight else {}),
             },
@@ -126,6 +126,27 @@ def _reference_roots(tenant: Tenant, product_weight: str) -> dict[str, Root]:
                 "carrier_code": text_filter(lambda s: s.carrier.code),
             },
             lambda where: tenant.services.values(),
+        ),
+        "customers": Root(
+            "CustomerFilterType",
+            {**NAMED, **dict.fromkeys(("shelf_life_min", "shelf_life_max", "external_system_reference1"), nothing)},
+            {
+                "code": text_filter(code_of),
+                "name": text_filter(lambda c: c.name),
+                "external_system_reference1": text_filter(nothing),
+            },
+            lambda where: tenant.customers.values(),
+        ),
+        "order_types": Root(
+            "OrderTypeFilterType",
+            {**NAMED, "duty_payable": lambda t: False},
+            {
+                "code": text_filter(code_of),
+                "name": text_filter(lambda t: t.name),
+                "duty_payable": Filter("BooleanInputType", lambda t: False),
+                "created_at": time_filter(nothing),
+            },
+            lambda where: tenant.order_types.values(),
         ),
         "automations": Root(
             "AutomationFilterType",

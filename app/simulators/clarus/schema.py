@@ -3,7 +3,7 @@
 from typing import Any, Protocol
 
 from app.simulators.clarus.execute import Fields, Filter, Getter, Where
-from app.simulators.clarus.model import Account, Automation, Carrier, CarrierService, PickRequest
+from app.simulators.clarus.model import Account, Automation, Carrier, CarrierService, Party, PickRequest
 from app.simulators.clarus.orderbook import OrderBook
 from app.simulators.clarus.receipts import ReceiptBook
 from app.simulators.clarus.stockroom import Stockroom
@@ -18,6 +18,8 @@ class Tenant(Protocol):
     receipts: ReceiptBook
     carriers: dict[str, Carrier]
     services: dict[tuple[str, str], CarrierService]
+    customers: dict[str, Party]
+    order_types: dict[str, Party]
     pick_requests: dict[str, PickRequest]
 
     @property

@@ -17,7 +17,16 @@ from app.simulators.clarus.automations import DEFAULT, Automations, Envelope
 from app.simulators.clarus.execute import execute
 from app.simulators.clarus.floor import Floor
 from app.simulators.clarus.graphql import QueryError, bind, parse
-from app.simulators.clarus.model import Account, Automation, Balance, Carrier, CarrierService, GoodsOut, PickRequest
+from app.simulators.clarus.model import (
+    Account,
+    Automation,
+    Balance,
+    Carrier,
+    CarrierService,
+    GoodsOut,
+    Party,
+    PickRequest,
+)
 from app.simulators.clarus.office import answer
 from app.simulators.clarus.orderbook import Denied, OrderBook
 from app.simulators.clarus.receipts import OUTCOMES, Outcome, ReceiptBook
@@ -71,6 +80,8 @@ class ClarusSimulator(Hosted):
             self.webhooks.add(f"{resource} {event}", resource, event)
         self.carriers: dict[str, Carrier] = {}
         self.services: dict[tuple[str, str], CarrierService] = {}
+        self.customers: dict[str, Party] = {}
+        self.order_types: dict[str, Party] = {}
         self.pick_requests: dict[str, PickRequest] = {}
         for carrier, service in services:
             self.add_service(carrier, service)
@@ -191,6 +202,10 @@ class ClarusSimulator(Hosted):
         """Create a product; bundles are not products here."""
         self.stockroom.add_product(sku)
 
+    def add_bundle(self, sku: str, materials: Mapping[str, int]) -> None:
+        """Create a bill of materials that is assembled on pick (S18): orders of it take its components."""
+        self.stockroom.add_bundle(sku, materials)
+
     def describe(self, sku: str, *, barcode: str = "", grams: float = 0.0, case: int | None = None) -> None:
         """What the product's record says; `grams` of one each, `case`: eaches in a case."""
         product = self.stockroom.products[sku]
@@ -204,6 +219,14 @@ class ClarusSimulator(Hosted):
         if service:
             key = carrier, service
             self.services.setdefault(key, CarrierService(len(self.services) + 1, service, service, owner))
+
+    def add_customer(self, code: str) -> None:
+        """Create an end customer."""
+        self.customers.setdefault(code, Party(len(self.customers) + 1, code, code))
+
+    def add_order_type(self, code: str) -> None:
+        """Create an order type."""
+        self.order_types.setdefault(code, Party(len(self.order_types) + 1, code, code))
 
     # ---- what happens in the warehouse ------------------------------------------------------------------------------------------------------
 
@@ -280,7 +303,7 @@ class ClarusSimulator(Hosted):
 
     def orders(self) -> Sequence[WarehouseOrder]:
         """All goods outs, deleted ones too."""
-        return [_shown(order) for order in (*self.book.orders.values(), *self.book.deleted)]
+        return [self._shown(order) for order in (*self.book.orders.values(), *self.book.deleted)]
 
     def returns(self) -> Sequence[WarehouseReturn]:
         """All receipts."""
@@ -339,27 +362,37 @@ class ClarusSimulator(Hosted):
         except Denied as error:
             raise StepRefused(error.details) from error
 
+    def _shown(self, order: GoodsOut) -> WarehouseOrder:
+        attributes = order.attributes
+        return WarehouseOrder(
+            wms_id=str(order.id),
+            reference=order.reference,
+            upstream=order.upstream,
+            status=order.status,
+            created_at=order.created_at,
+            lines=[{"sku": line.product.code, "qty": line.ordered} for line in order.lines],
+            taken={key: quantity for key, quantity in order.taken.items() if quantity},
+            carrier=order.carrier.code if order.carrier else "",
+            service=order.service.code if order.service else "",
+            notes={name: attributes[field] for name, field in _NOTES.items() if attributes.get(field)},
+            parcels=[dict(parcel) for parcel in order.parcels],
+            customer=_code(self.customers, attributes.get("customer_id")),
+            order_type=_code(self.order_types, attributes.get("order_type_id")),
+            priority=attributes.get("priority"),
+            address=dict(order.address),
+            references=[attributes.get(f"external_system_reference{n}", "") for n in (1, 2, 3)],
+        )
+
+
+def _code(known: Mapping[str, Party], given: int | None) -> str:
+    return next((one.code for one in known.values() if one.id == given), "")
+
+
+_NOTES = {"delivery": "delivery_notes", "packing": "packing_notes", "order": "order_notes", "pick": "pick_notes"}
+
 
 def _sums(lines: Iterable[tuple[str, int]]) -> dict[str, int]:
     total: dict[str, int] = {}
     for code, eaches in lines:
         total[code] = total.get(code, 0) + eaches
     return total
-
-
-def _shown(order: GoodsOut) -> WarehouseOrder:
-    attributes = order.attributes
-    names = {"delivery": "delivery_notes", "packing": "packing_notes", "order": "order_notes", "pick": "pick_notes"}
-    return WarehouseOrder(
-        wms_id=str(order.id),
-        reference=order.reference,
-        upstream=order.upstream,
-        status=order.status,
-        created_at=order.created_at,
-        lines=[{"sku": line.product.code, "qty": line.ordered} for line in order.lines],
-        taken={key: quantity for key, quantity in order.taken.items() if quantity},
-        carrier=order.carrier.code if order.carrier else "",
-        service=order.service.code if order.service else "",
-        notes={name: attributes[field] for name, field in names.items() if attributes.get(field)},
-        parcels=[dict(parcel) for parcel in order.parcels],
-    )

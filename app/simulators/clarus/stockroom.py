@@ -1,6 +1,6 @@
 """What lies in the simulated warehouses: stock records, balances and their movements. Knows nothing of orders but the quantities they hold."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from app.simulators.base import Journal, now_ms
 from app.simulators.clarus.model import Balance, Location, Product, Stock, Transaction, Warehouse
@@ -38,6 +38,12 @@ class Stockroom:
             product = self.products[code] = Product(next(self._ids), code)
             self.products_by_id[product.id] = product
         return self.products[code]
+
+    def add_bundle(self, code: str, materials: Mapping[str, int]) -> Product:
+        """Create a bill of materials that is assembled on pick."""
+        product = self.add_product(code)
+        product.materials = [(self.add_product(part), n) for part, n in materials.items()]
+        return product
 
     def balance(self, product: Product, warehouse: Warehouse) -> Balance:
         """The balance of a product in a warehouse; made where there is none yet."""

@@ -25,6 +25,7 @@ from app.simulators.commercetools.documents import (
     set_custom_field,
 )
 from app.simulators.commercetools.inventory import Entry, Inventory
+from app.simulators.contract import OddLine
 
 Listener = Callable[[Doc, str, Doc], None]
 """Told of every message: the order as it is now, the message type, its own fields."""
@@ -140,7 +141,8 @@ class Orders:
             order=number or doc["id"],
             lines=[{"sku": item["variant"]["sku"], "qty": item["quantity"]} for item in items],
         )
-        self._tell(doc, message, {"order": copy.deepcopy(doc)})
+        if message:
+            self._tell(doc, message, {"order": copy.deepcopy(doc)})
         return doc
 
     def import_order(self, draft: Doc) -> Doc:
@@ -193,6 +195,20 @@ class Orders:
         if draft.get("inventoryMode"):
             item["inventoryMode"] = draft["inventoryMode"]
         return item
+
+    def enter(self, fields: Mapping[str, Any], lines: Sequence[OddLine]) -> Doc:
+        """An order that another program entered and nobody checked: no stock is taken, quantities and currencies are as they are."""
+        doc = self.place(fields, [], "None", "")
+        for line in lines:
+            item = self.line_item({"sku": line.sku or "?", "quantity": 1})
+            item["quantity"], item["id"] = line.shown, line.id or item["id"]
+            if line.currency:
+                item["totalPrice"] = item["totalPrice"] | {"currencyCode": line.currency}
+            if not line.sku:
+                del item["variant"]["sku"]
+            doc["lineItems"].append(item)
+        self._tell(doc, "OrderCreated", {"order": copy.deepcopy(doc)})
+        return doc
 
     def _reserve(self, items: Sequence[Doc], mode: str) -> list[tuple[Entry, int]]:
         """What the lines take from which entries, decided as a whole (fact sheet 3.6)."""

@@ -16,7 +16,7 @@ from app.simulators.commercetools.documents import ApiError, Collection, Doc, Fa
 from app.simulators.commercetools.inventory import Inventory
 from app.simulators.commercetools.orders import PRICE, Orders, money
 from app.simulators.commercetools.payments import Payments
-from app.simulators.contract import NewLine, NewOrder, SoldLine, StepRefused, StorefrontOrder
+from app.simulators.contract import NewLine, NewOrder, OddLine, SoldLine, StepRefused, StorefrontOrder
 
 _NOTE, _GIFT = "deliveryNote", "giftMessage"
 _SECRET = "drill-secret"  # noqa: S105 - of a simulated project that nobody else can reach
@@ -183,27 +183,16 @@ class CommercetoolsSimulator(Hosted):
         number = order.number or self._next_number()
         if number in self._truth:
             raise StepRefused(f"{self.name}: the order number {number} is taken")
+        if order.entered is not None:
+            return self._entered(number, order, order.entered)
         lines = [self._draft(line) for line in order.lines]
         tracked = [line.get("inventoryMode") != "None" for line in lines]
-        fields: Doc = {
-            "orderNumber": number,
-            "paymentState": "Paid" if order.paid else "Pending",
-            "shippingAddress": _address(order.address),
-            "shippingInfo": self._shipping(order.shipping or "standard"),
-        }
-        if order.discount:
-            fields["discountOnTotalPrice"] = {"discountedAmount": money(order.discount), "includedDiscounts": []}
-        notes = {name: text for name, text in ((_NOTE, order.note), (_GIFT, order.gift)) if text}
-        if notes:
-            fields["custom"] = {"type": self._types.reference(self._order_type), "fields": notes}
-        amount = money(
-            PRICE * sum(line.qty for line in order.lines)
-            + fields["shippingInfo"]["price"]["centAmount"]
-            - order.discount
-        )
         try:
-            fields["paymentInfo"] = {"payments": [self.payments.create(number, amount, paid=order.paid)]}
-            doc = self._orders.place(fields, lines, "ReserveOnOrder" if any(tracked) else "None")
+            doc = self._orders.place(
+                self._header(number, order, sum(line.qty for line in order.lines)),
+                lines,
+                "ReserveOnOrder" if any(tracked) else "None",
+            )
         except ApiError as error:
             raise StepRefused(f"{self.name}: order {number}: {error.message} {error.extra.get('skus', '')}") from error
         sold = [
@@ -302,6 +291,38 @@ class CommercetoolsSimulator(Hosted):
         )
 
     # ---- helpers -----------------------------------------------------------------------------------------------------------------------
+
+    def _header(self, number: str, order: NewOrder, units: int) -> Doc:
+        fields: Doc = {
+            "orderNumber": number,
+            "paymentState": "Paid" if order.paid else "Pending",
+            "shippingAddress": _address(order.address),
+            "shippingInfo": self._shipping(order.shipping or "standard"),
+        }
+        if order.discount:
+            fields["discountOnTotalPrice"] = {"discountedAmount": money(order.discount), "includedDiscounts": []}
+        amount = money(PRICE * units + fields["shippingInfo"]["price"]["centAmount"] - order.discount)
+        fields["paymentInfo"] = {"payments": [self.payments.create(number, amount, paid=order.paid)]}
+        notes = {_NOTE: order.note, _GIFT: order.gift, **order.fields}
+        for name in order.fields:
+            self._define(name)
+        if any(notes.values()):
+            given = {name: said for name, said in notes.items() if said}
+            fields["custom"] = {"type": self._types.reference(self._order_type), "fields": given}
+        return fields
+
+    def _define(self, name: str) -> None:
+        """A custom field of orders; the shop has those that its orders use."""
+        known = self._order_type["fieldDefinitions"]
+        if all(one["name"] != name for one in known):
+            known.append({"name": name, "label": {"en": name}, "required": False, "type": {"name": "String"}})
+
+    def _entered(self, number: str, order: NewOrder, lines: Sequence[OddLine]) -> StorefrontOrder:
+        doc = self._orders.enter(self._header(number, order, sum(line.counted for line in lines)), lines)
+        sold = [SoldLine(line.sku, line.counted, False) for line in lines]
+        truth = StorefrontOrder(doc["id"], number, milliseconds(doc["createdAt"]), sold, order.paid)
+        self._truth[number] = truth
+        return truth
 
     def _next_number(self) -> str:
         number = len(self._truth) + 1

@@ -39,7 +39,7 @@ def order(number: int, sku: str = "X", status: str = "", unmapped: bool = False)
     line = OrderLine(line_id="1", sku=sku, quantity=1, tracked=True, taken_from=5, taken_to=5)
     return OrderSnapshot(
         channel="shop", order_id=f"{number:04d}", number=f"{number:04d}", version=1, state="OPEN", status=status, paid=True, unmapped=unmapped,
-        created_at=5, modified_at=5, lines=[line], shipping_method="standard",
+        created_at=5, modified_at=5, lines=[line], shipping_method="standard", collected=True,
     )  # fmt: skip
 
 

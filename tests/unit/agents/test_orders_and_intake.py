@@ -8,6 +8,7 @@ from schemas import catalogue as topics
 from schemas.catalogue import Topic
 from schemas.codec import Codecs
 from schemas.records import (
+    Address,
     Event,
     FetchOrder,
     OrderLine,
@@ -39,7 +40,8 @@ def place(channel: str) -> int:
 def order() -> OrderSnapshot:
     line = OrderLine(line_id="1", sku="M1", quantity=2, tracked=True, taken_from=5, taken_to=5)
     return OrderSnapshot(
-        channel="shop", order_id="7", number="A7", version=1, state="OPEN", status="", paid=True, created_at=5, modified_at=5, lines=[line]
+        channel="shop", order_id="7", number="A7", version=1, state="OPEN", status="", paid=True, created_at=5, modified_at=5, lines=[line],
+        address=Address(name="Ann Lee", line1="1 High St", city="Leeds", postcode="LS1 1AA", country="GB"),
     )  # fmt: skip
 
 

@@ -9,7 +9,6 @@ from app.connectors.bigcommerce.settings import BigCommerceSettings
 from schemas.records import OrderSnapshot
 
 CREATED, MODIFIED = 1_772_442_900_000, 1_772_442_904_000
-PAID = BigCommerceSettings(system="bigcommerce").paid_statuses
 
 
 def order(**changes: Any) -> dict[str, Any]:
@@ -57,9 +56,12 @@ def snap(
     *lines: dict[str, Any],
     restocks: bool = False,
     addresses: list[dict[str, Any]] | None = None,
+    pickup: str = "",
+    **settings: Any,
 ) -> OrderSnapshot:
-    parts = Parts(lines or [line()], [ADDRESS] if addresses is None else addresses)
-    return snapshot("bc", given or order(), parts, tracked={77}, paid=PAID, restocks=restocks, location=1)
+    parts = Parts(lines or [line()], [ADDRESS] if addresses is None else addresses, pickup)
+    given_settings = BigCommerceSettings(system="bigcommerce", **settings)
+    return snapshot("bc", given or order(), parts, given_settings, tracked={77}, restocks=restocks)
 
 
 def test_times_are_milliseconds_and_the_take_lies_between_creation_and_the_last_change() -> None:
@@ -108,10 +110,52 @@ def test_what_has_shipped_already_is_not_to_be_released(status: int) -> None:
     assert snap().excluded is None
 
 
-def test_an_order_to_several_addresses_is_excluded_by_name() -> None:
+def test_an_order_to_several_addresses_is_a_fault_of_its_address() -> None:
     seen = snap(None, line(), line(id=5002, order_address_id=901))
-    assert seen.excluded is not None
-    assert "2 addresses" in seen.excluded
+    assert seen.excluded is None and "2 addresses" in seen.faults["invalid_address"]
+
+
+def test_an_agreed_status_or_payment_method_is_told_from_a_payment() -> None:
+    assert snap(order(status_id=7), agreed_statuses=[7]).agreed and not snap(order(status_id=7)).agreed
+    given = order(status_id=7, payment_method="Purchase Order")
+    seen = snap(given, agreed_payment_methods=["Purchase Order"])
+    assert seen.agreed and not seen.paid
+
+
+def test_what_the_warehouse_may_be_told_comes_along() -> None:
+    form = [{"name": "PO Number", "value": "PO 9"}, {"name": "Dock", "value": ["4", "5"]}]
+    options = [
+        {"display_name": "Engraving", "display_value": "Ann", "type": "Text field"},
+        {"display_name": "Size", "display_value": "S", "type": "Multiple choice"},
+    ]
+    seen = snap(
+        order(
+            customer_id=77, staff_notes="VIP", billing_address={"form_fields": form, "phone": "+44 1", "email": "a@b.c"}
+        ),
+        line(product_options=options, wrapping_name="Gift wrap", event_date="Thu, 24 Dec 2026 00:00:00 +0000"),
+        purchase_order_fact="form.PO Number",
+        event_dates=True,
+    )
+    assert (seen.customer, seen.purchase_order, seen.fields["form.Dock"]) == ("77", "PO 9", "4, 5")
+    assert seen.fields["staff_notes"] == "VIP"
+    assert seen.lines[0].note == "Engraving: Ann\nWrap: Gift wrap"
+    assert seen.requested_at == date_ms("Thu, 24 Dec 2026 00:00:00 +0000")
+    assert seen.address is not None
+    assert (seen.address.phone, seen.address.email) == ("+44 1", "a@b.c")
+    assert snap(order(customer_id=0)).customer == ""
+
+
+def test_an_order_that_is_collected_needs_no_address() -> None:
+    seen = snap(None, line(order_address_id=0, order_pickup_method_id=3), addresses=[], pickup="Click and collect")
+    assert (seen.collected, seen.address, seen.shipping_method) == (True, None, "Click and collect")
+    assert not snap().collected
+
+
+def test_odd_quantities_are_faults_and_lines_that_were_taken_out_are_not() -> None:
+    seen = snap(None, line(quantity=1.5), line(id=2, quantity=-1), line(id=3, quantity=0))
+    assert [(one.line_id, one.quantity) for one in seen.lines] == [("5001", 2), ("2", 0)]
+    assert "line 5001: quantity 1.5" in seen.faults["unit_mismatch"]
+    assert "line 2: quantity -1" in seen.faults["unit_mismatch"]
 
 
 def test_only_lines_with_stock_count_as_taken() -> None:
@@ -215,10 +259,9 @@ def test_refunds_are_summed_and_ours_is_known_by_the_mark_in_its_reason() -> Non
         "bc",
         order(**MONEY),
         Parts([priced(1, "20.0000", 2)], []),
+        BigCommerceSettings(system="bigcommerce"),
         tracked=(),
-        paid=PAID,
         restocks=False,
-        location=1,
         refunds=[
             refund(7, 8.8, "clarus-stream clarus-return-x-1: wrong size", _1=1),
             refund(8, 1.5, "sorry"),

@@ -111,16 +111,22 @@ def test_a_cancelled_order_put_stock_back_only_where_the_settings_say_so() -> No
 
 
 @pytest.mark.parametrize(
-    ("changed", "fields", "paid"),
+    ("changed", "fields", "paid", "agreed"),
     [
-        ({}, {}, False),
-        ({}, {"paymentState": "Pending"}, False),
-        ({"paid_states": ["Paid", "Pending"]}, {"paymentState": "Pending"}, True),
-        ({"release_states": ["Confirmed"]}, {"orderState": "Confirmed"}, True),
+        ({}, {}, False, False),
+        ({}, {"paymentState": "Pending"}, False, False),
+        ({"paid_states": ["Paid", "Pending"]}, {"paymentState": "Pending"}, True, False),
+        ({"release_states": ["Confirmed"]}, {"orderState": "Confirmed"}, False, True),
+        ({"agreed_fields": {"terms": ["invoice"]}}, {"custom": {"fields": {"terms": {"key": "invoice"}}}}, False, True),
+        ({"agreed_fields": {"terms": ["invoice"]}}, {"custom": {"fields": {"terms": "card"}}}, False, False),
+        ({"agreed_fields": {"businessUnit": ["acme"]}}, {"businessUnit": {"key": "acme"}}, False, True),
     ],
 )
-def test_when_it_counts_as_paid_is_a_setting(changed: dict[str, Any], fields: dict[str, Any], paid: bool) -> None:
-    assert snapshot("ct", settings(**changed), order(**fields), {}).paid is paid
+def test_when_it_counts_as_paid_or_agreed_is_a_setting(
+    changed: dict[str, Any], fields: dict[str, Any], paid: bool, agreed: bool
+) -> None:
+    found = snapshot("ct", settings(**changed), order(**fields), {})
+    assert (found.paid, found.agreed) == (paid, agreed)
 
 
 def test_lines_know_their_location_and_an_unknown_channel_stays_visible() -> None:
@@ -186,11 +192,57 @@ def test_note_and_gift_come_from_the_custom_fields_of_the_settings() -> None:
 
 
 @pytest.mark.parametrize("name", ["createdAt", "version", "lineItems", "orderState"])
-def test_an_order_without_what_every_order_has_is_refused_by_name(name: str) -> None:
+def test_an_order_without_what_every_order_has_says_so_by_name(name: str) -> None:
     given = order()
     del given[name]
-    with pytest.raises(ValueError, match=f"o1.*{name}"):
+    found = snapshot("ct", settings(), given, {})
+    assert (found.order_id, found.number, found.lines) == ("o1", "1001", [])
+    assert name in found.faults["poison_record"]
+
+
+@pytest.mark.parametrize("name", ["id", "lastModifiedAt"])
+def test_an_order_that_cannot_even_be_named_is_refused(name: str) -> None:
+    given = order()
+    del given[name]
+    with pytest.raises(ValueError, match=name):
         snapshot("ct", settings(), given, {})
+
+
+def test_what_the_warehouse_may_be_told_comes_along() -> None:
+    given = order(
+        customerId="c-1",
+        customerEmail="ann@example.com",
+        purchaseOrderNumber="PO 9",
+        custom={"fields": {"day": "2026-12-24", "giftWrap": True, "customerNo": 77, "note": {"de": "bitte"}}},
+        shippingCustomFields={"fields": {"dock": "4"}},
+        store={"typeId": "store", "key": "uk"},
+        billingAddress={"country": "GB", "phone": "+44 1"},
+        shippingAddress={"country": "GB", "department": "Goods in"},
+        lineItems=[line(custom={"fields": {"engraving": "Ann", "colour": "red"}})],
+    )
+    given_settings = settings(
+        customer_field="customerNo", requested_date_field="day", line_note_fields=["engraving", "date"]
+    )
+    found = snapshot("ct", given_settings, given, {})
+    assert (found.customer, found.purchase_order) == ("77", "PO 9")
+    assert found.requested_at == from_iso("2026-12-24T12:00:00Z")
+    assert found.fields["giftWrap"] == "true" and found.fields["shipping.dock"] == "4" and found.fields["store"] == "uk"
+    assert found.address is not None
+    assert (found.address.phone, found.address.email, found.address.extra) == ("+44 1", "ann@example.com", "Goods in")
+    assert found.lines[0].note == "engraving: Ann"
+    assert snapshot("ct", settings(), given, {}).customer == "c-1"
+
+
+def test_a_hold_field_holds_until_it_is_false_or_gone() -> None:
+    for value, held in ((True, True), ("limit", True), (False, False), (None, False)):
+        given = order(custom={"fields": {"creditHold": value}})
+        assert bool(snapshot("ct", settings(hold_field="creditHold"), given, {}).hold) is held
+
+
+def test_an_order_to_several_addresses_is_a_fault_of_its_address() -> None:
+    shipping = [{"shippingAddress": {"country": "NL", "city": city}} for city in ("Delft", "Leiden", "Delft")]
+    found = snapshot("ct", settings(), order(shippingMode="Multiple", shipping=shipping), {})
+    assert "2 addresses" in found.faults["invalid_address"]
 
 
 @pytest.mark.parametrize(

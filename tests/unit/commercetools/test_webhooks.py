@@ -87,8 +87,11 @@ def test_an_order_message_without_its_id_cannot_be_read() -> None:
         parse(message(resource={"typeId": "order"}))
 
 
-def test_an_order_that_is_not_as_documented_cannot_be_read() -> None:
+def test_an_order_that_is_not_as_documented_says_so_and_one_without_a_time_cannot_be_read() -> None:
     broken = order()
     del broken["version"]
-    with pytest.raises(ValueError, match="version"):
+    (seen,) = parse(message(order=broken))
+    assert isinstance(seen, OrderSnapshot) and "version" in seen.faults["poison_record"]
+    del broken["lastModifiedAt"]
+    with pytest.raises(ValueError, match="lastModifiedAt"):
         parse(message(order=broken))

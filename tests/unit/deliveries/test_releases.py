@@ -521,3 +521,11 @@ def act(row: ReleaseRow, clarus: Clarus, now: int, rng: random.Random) -> list[W
             else:
                 return rules.cancelled(row, "DELETED", "", now)
     return []
+
+
+def test_a_bundle_ordered_whole_concerns_the_stock_of_its_components() -> None:
+    row = ReleaseRow("shop:1", "shop:1")
+    command = release()
+    command.lines = [ReleaseLine(sku="BOX", eaches=2, parts={"MUG": 2, "CARD": 1})]
+    rules.want_release(row, command, 0)
+    assert row.skus == ["CARD", "MUG"] and rules.eaches_of(command) == {"MUG": 4, "CARD": 2}

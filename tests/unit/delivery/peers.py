@@ -52,6 +52,8 @@ class ScriptedStorefront:
         self.markers = dict.fromkeys(quantities, Marker(0, 0, 0))
         self.fates: dict[str, deque[Fate]] = {}
         self.lands = True
+        self.picks: list[str] = []
+        self.pick_fates: deque[PeerError | None] = deque()
         self.missing: set[str] = set()
         self.unguarded: dict[str, str] = {}
         self.away: PeerError | None = None
@@ -212,6 +214,7 @@ class ScriptedWarehouse:
     max_read = 50
     max_despatches = 20
     tracking_wait = 300
+    processes_picks = False
 
     def __init__(self) -> None:
         self.balances: dict[str, dict[str, int]] = {}
@@ -229,6 +232,8 @@ class ScriptedWarehouse:
         self.creates: list[ReleaseOrder] = []
         self.changed: list[ReleaseOrder] = []
         self.change_fates: deque[PeerError | None] = deque()
+        self.picks: list[str] = []
+        self.pick_fates: deque[PeerError | None] = deque()
         self.cancels: list[GoodsOut] = []
         self.receipts: dict[str, list[SeenReceipt]] = {}
         self.return_looks = 0
@@ -305,6 +310,12 @@ class ScriptedWarehouse:
             raise fate
         return self.orders[order.reference][0]
 
+    async def process_picks(self, orders: Sequence[GoodsOut], priority: Priority) -> list[str]:
+        self.picks += [one.wms_id for one in orders]
+        if self.pick_fates and (fate := self.pick_fates.popleft()) is not None:
+            raise fate
+        return ["PPR-1"]
+
     async def cancel_order(self, order: GoodsOut, priority: Priority) -> str:
         self.cancels.append(order)
         fate = self.cancel_fates.popleft() if self.cancel_fates else None
@@ -312,7 +323,9 @@ class ScriptedWarehouse:
             raise fate
         if fate is not None:
             return fate
-        self.orders.pop(order.reference, None)
+        left = [one for one in self.orders.pop(order.reference, []) if one.wms_id != order.wms_id]
+        if left:
+            self.orders[order.reference] = left
         return "DELETED"
 
     async def find_returns(

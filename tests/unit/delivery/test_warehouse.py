@@ -1,5 +1,7 @@
 """The warehouse's owner reads dirty SKUs, explains lines that are gone, and makes exactly one goods out of an order."""
 
+import pytest
+
 from app.connectors.contract import Finding, GoodsOut, LineRead, Priority
 from app.connectors.errors import OutcomeUnknown, PeerError, Refused, Unavailable
 from schemas.records import (
@@ -11,6 +13,7 @@ from schemas.records import (
     StockLevel,
     WarehouseOrder,
 )
+from tables.deliveries import twins
 from tests.unit.delivery.rig import Rig, until
 
 REFERENCE = "shop:1"
@@ -388,3 +391,57 @@ async def test_a_crash_after_the_intent_of_a_change_is_an_unknown_change() -> No
         rig.engine.give(rig.place("clarus"))
         await until(lambda: rig.sent(WarehouseOrder)[-1].holds == 2)
         assert len(rig.warehouse.changed) == 1
+
+
+# ---- twins and picks ------------------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_twin_is_cancelled_and_the_order_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(twins, "AFTER", (50, 100, 150))
+    rig = Rig()
+    rig.warehouse.create_fates.append(unknown())
+    async with rig.running("clarus"):
+        rig.tell(release(), channel="clarus")
+        await until(lambda: statuses(rig) == ["PENDING"])
+        first = rig.warehouse.orders[REFERENCE][0]
+        rig.warehouse.orders[REFERENCE].append(GoodsOut("late", REFERENCE, "PENDING", "MAIN", first.lines))
+        await until(lambda: [one.wms_id for one in rig.warehouse.cancels] == ["late"])
+        await until(lambda: rig.runtime.pending() == {"clarus": 0})
+        assert [one.wms_id for one in rig.warehouse.orders[REFERENCE]] == [first.wms_id]
+        await until(lambda: rig.sent(WarehouseOrder)[-1].ordered == {"S0": 2})
+        assert set(statuses(rig)) == {"PENDING"}
+
+
+async def test_two_goods_outs_that_are_begun_with_are_one_exception_until_one_is_cancelled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(twins, "AFTER", (50, 100, 400))
+    rig = Rig()
+    rig.warehouse.create_fates.append(unknown())
+    async with rig.running("clarus"):
+        rig.tell(release(), channel="clarus")
+        await until(lambda: statuses(rig) == ["PENDING"])
+        lines = rig.warehouse.orders[REFERENCE][0].lines
+        rig.warehouse.orders[REFERENCE] = [
+            GoodsOut(name, REFERENCE, "ALLOCATED", "MAIN", lines) for name in ("wms-1", "late")
+        ]
+        await until(lambda: bool(troubles(rig)))
+        assert troubles(rig)[-1] == ("stuck_order", "OPEN") and not rig.warehouse.cancels
+        assert "late (ALLOCATED)" in rig.sent(ExceptionState)[-1].detail
+        rig.warehouse.orders[REFERENCE].pop()
+        await until(lambda: troubles(rig)[-1] == ("stuck_order", "RESOLVED"))
+
+
+def troubles(rig: Rig) -> list[tuple[str, str]]:
+    return [(one.type, one.state) for one in rig.sent(ExceptionState)]
+
+
+async def test_picks_are_asked_for_where_that_is_our_business_and_a_failure_does_not_touch_the_order() -> None:
+    rig = Rig()
+    rig.warehouse.processes_picks = True
+    rig.warehouse.pick_fates.extend([Unavailable("clarus", "POST picks", "503"), None])
+    async with rig.running("clarus"):
+        rig.tell(release(), channel="clarus")
+        await until(lambda: len(rig.warehouse.picks) == 2)
+        assert statuses(rig) == ["PENDING"] and len(rig.warehouse.creates) == 1
+        await until(lambda: rig.runtime.pending() == {"clarus": 0})

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from schemas.records import (
+    Address,
     ExceptionCommand,
     ExceptionState,
     OrderLine,
@@ -22,6 +23,7 @@ from tables.orders.rows import OrderRow
 from tables.orders.rules import CarrierService, Rules
 
 CATALOGUE = Catalogue([Product("MUG", listings=(Listing("shop", "M1", "MUG"),))], [], ["MAIN"])
+ADDRESS = Address(name="Ann Lee", line1="1 High St", city="Leeds", postcode="LS1 1AA", country="GB")
 RULES = Rules(CATALOGUE, {"standard": CarrierService("DPD", "2D")})
 MAPPED = replace(RULES, shipping={**RULES.shipping, "express": CarrierService("DPD", "NEXT")})
 
@@ -30,7 +32,7 @@ def order(state: str = "OPEN", version: int = 1) -> OrderSnapshot:
     line = OrderLine(line_id="1", sku="M1", quantity=2, tracked=True, taken_from=5, taken_to=5)
     return OrderSnapshot(
         channel="shop", order_id="u-7", number="A7", version=version, state=state, status="", paid=True, created_at=5,  # type: ignore[arg-type]
-        modified_at=5, lines=[line], shipping_method="express",
+        modified_at=5, lines=[line], shipping_method="express", address=ADDRESS,
     )  # fmt: skip
 
 

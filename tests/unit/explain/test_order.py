@@ -123,6 +123,7 @@ def test_a_release_is_told_step_by_step() -> None:
     row = released(play(personal())[0])
     [wait] = order_calls.release_awaits(row, 120_000, 1000)
     assert "looked up before anything is sent" in wait.detail
+    assert order_calls.release_call(row, "clarus").shown == "not known yet"
     releases.found(row, [], 1001, 120_000, 1001)
     [wait] = order_calls.release_awaits(row, 120_000, 1001)
     assert "to be created" in wait.detail
@@ -131,13 +132,25 @@ def test_a_release_is_told_step_by_step() -> None:
     releases.begin(row, step, 2000)
     releases.unknown(row, 2500)
     call = order_calls.release_call(row, "clarus")
-    assert (call.intent, call.intent_at, call.attempts, call.shown) == ("create", 2000, 1, "nothing there")
+    assert (call.intent, call.intent_at, call.attempts, call.shown) == ("create", 2000, 1, "not known yet")
     [wait] = order_calls.release_awaits(row, 120_000, 2500)
     assert (wait.what, wait.until) == ("answer", 122_000)
     releases.found(row, [AtWarehouse("77", "PENDING", "MAIN")], 3000, 120_000, 3000)
     call = order_calls.release_call(row, "clarus")
     assert (call.answered, call.wanted, call.shown) == (5, 5, "goods out 77 PENDING in MAIN")
     assert order_calls.release_awaits(row, 120_000, 3000) == []
+
+
+def test_what_keeps_a_channel_back_is_said() -> None:
+    def held(*given: Any) -> list[str]:
+        return [f"{one.what}: {one.detail}" for one in order_calls.held_back("bc", *given)]
+
+    assert held("closed", 0, True, []) == []
+    assert held("closed", 2, True, []) == ["peer: bc: the last 2 requests failed, they are tried again"]
+    assert "breaker open" in held("open", 5, True, [])[0]
+    assert held("closed", 0, False, ["no scope for orders"]) == [
+        "start check: nothing is written to bc until it agrees: no scope for orders"
+    ]
 
 
 def test_a_parcel_is_told_until_the_storefront_has_it() -> None:

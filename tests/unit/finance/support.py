@@ -82,9 +82,9 @@ class Books:
         return found or MoneyRow("shop", "7")
 
     @property
-    def returns(self) -> OrderReturns:
+    def returns(self) -> OrderReturns | None:
         """The order's returns."""
-        found: OrderReturns = self.engine.run(0, lambda context: context.get(self.tables.returns, "shop:7"))
+        found: OrderReturns | None = self.engine.run(0, lambda context: context.get(self.tables.returns, "shop:7"))
         return found
 
     @property

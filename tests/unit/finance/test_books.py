@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.records import AuthoriseReturn, RefundOutcome, WarehouseReturn
+from tables.finance import facts
 from tables.finance.fold import day
 from tables.finance.report import FinanceLine, Report, line
 from tables.finance.rows import KINDS, STATUSES
 from tests.unit.finance.support import DAY, NOW, Books, bought, paid
 from tests.unit.orders.test_despatch import left, parcel
-from tests.unit.orders.test_fold import answer
+from tests.unit.orders.test_fold import CATALOGUE, answer
 
 cents = st.integers(0, 4000)
 MONEY = st.fixed_dictionaries(
@@ -97,6 +98,10 @@ def test_days_come_to_what_is_known_whatever_happens(events: list[Any]) -> None:
         booked["captured" if head == "charge" else head] += amount
     assert told == {kind: amount for kind, amount in booked.items() if amount}
     if seen is not None and seen.currency == books.row.currency and seen.captured is not None and seen.currency:
+        known: Counter[str] = Counter()
+        for fact in facts.booked(seen, facts.facts(order, seen, books.returns, books.row, CATALOGUE)):
+            known[fact.kind] += fact.amount
+        assert told == {kind: amount for kind, amount in known.items() if amount}
         assert told.get("captured", 0) == seen.captured
         assert told.get("refunded", 0) + told.get("charged_back", 0) == seen.refunded
     assert all(kinds.keys() <= set(KINDS) and all(kinds.values()) for kinds in books.row.days.values())

@@ -106,7 +106,8 @@ def test_a_return_is_open_until_its_refund_is_settled_and_shown() -> None:
     assert (books.row.status, books.row.reasons) == ("open", ["a return is on its way"])
     books(came_back(2))
     assert books.row.status == "open" and books.sums()["returned"] == 2000
-    part = next(one for one in books.returns.returns["R1"].parts)
+    assert books.returns is not None
+    [part] = books.returns.returns["R1"].parts
     assert part.wanted == 2000
     books(RefundOutcome(return_id="R1", part=1, version=part.version, state="SETTLED", amount=2000, refund_id="r"))
     assert books.row.reasons == ["a refund is not shown by the storefront yet"]

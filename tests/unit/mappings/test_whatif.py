@@ -22,6 +22,7 @@ def order(number: str, sku: str, method: str = "express") -> OrderSnapshot:
     line = OrderLine(line_id="1", sku=sku, quantity=1, tracked=True, taken_from=5, taken_to=5)
     return OrderSnapshot(
         channel="bc-us", order_id=number, number=number, version=1, state="OPEN", status="", paid=True, created_at=5, modified_at=5, lines=[line],
+        collected=True,
         shipping_method=method,
     )  # fmt: skip
 

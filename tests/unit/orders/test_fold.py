@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from schemas.records import (
+    Address,
     CancelOrder,
     DemandLine,
     ExceptionState,
@@ -37,6 +38,7 @@ CATALOGUE = Catalogue(
     ["MAIN", "NORTH"],
 )
 RULES = Rules(CATALOGUE, {"express": CarrierService("DPD", "NEXT")})
+ADDRESS = Address(name="Ann Lee", line1="1 High St", city="Leeds", postcode="LS1 1AA", country="GB")
 
 
 def line(sku: str, quantity: int, line_id: str = "1", **fields: Any) -> OrderLine:
@@ -46,7 +48,7 @@ def line(sku: str, quantity: int, line_id: str = "1", **fields: Any) -> OrderLin
 
 
 def order(*lines: OrderLine, version: int = 1, **fields: Any) -> OrderSnapshot:
-    given: dict[str, Any] = {"state": "OPEN", "paid": True, "status": "", **fields}
+    given: dict[str, Any] = {"state": "OPEN", "paid": True, "status": "", "address": ADDRESS, **fields}
     return OrderSnapshot(
         channel="shop",
         order_id="7",

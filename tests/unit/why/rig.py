@@ -42,6 +42,10 @@ def place(key: str) -> int:
     return partition_of(key, PARTITIONS)
 
 
+CHANNELS: dict[str, dict[str, Any]] = {}
+"""What the owners of channels say of themselves."""
+
+
 class Workers(httpx.BaseTransport):
     """Workers by host; nobody listens elsewhere. `asked` are the paths."""
 
@@ -50,7 +54,9 @@ class Workers(httpx.BaseTransport):
         self.asked: list[str] = []
         self._apps = {
             name: Starlette(
-                routes=OrderStories(engine, TABLES, starts, ProductSettingsTree(), name, place, lambda: 10.0).routes()
+                routes=OrderStories(
+                    engine, TABLES, starts, lambda: CHANNELS, ProductSettingsTree(), name, place, lambda: 10.0
+                ).routes()
             )
             for name, engine in workers.items()
         }

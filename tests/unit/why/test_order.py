@@ -2,6 +2,7 @@
 
 import httpx
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 
 from app.errors import Problem
 from app.settings import Settings
@@ -9,8 +10,9 @@ from app.why import order_ask, order_story
 from schemas.catalogue import ORDERS_STATUS
 from tables.deliveries.fetches import FetchRow
 from tables.deliveries.release_row import ReleaseRow
+from tables.deliveries.troubles import TroubleRow
 from tests.support.engine import MemoryEngine
-from tests.unit.why.rig import PARTITIONS, TABLES, Topic, Workers, asked, place, record, state
+from tests.unit.why.rig import CHANNELS, PARTITIONS, TABLES, Topic, Workers, asked, place, record, state
 
 
 def test_a_worker_tells_everything_that_lies_here(settings: Settings, engine: MemoryEngine) -> None:
@@ -23,6 +25,32 @@ def test_a_worker_tells_everything_that_lies_here(settings: Settings, engine: Me
     assert [x.what for x in told.awaits] == ["warehouse", "resume", "answer"]
     assert {sku: one.eaches for sku, one in found.lines.items()} == {"MUG": 1}
     assert found.missing == []
+
+
+def test_what_keeps_a_whole_channel_back_is_told_where_the_order_waits_for_it(
+    settings: Settings, engine: MemoryEngine
+) -> None:
+    away = TroubleRow("delivery_failed", "shop", "POST /orders: 503", 5000)
+    idle = TroubleRow("delivery_failed", "clarus", "GET /graphql: 500", 5000)
+    engine.run(place("shop"), lambda context: context.put(TABLES.delivery.troubles, "shop/delivery_failed:shop", away))
+    engine.run(
+        place("clarus"), lambda context: context.put(TABLES.delivery.troubles, "clarus/delivery_failed:clarus", idle)
+    )
+    told = asked(settings, engine).answer.exceptions
+    assert [one.exception_id for one in told] == ["delivery_failed:shop", "despatch_gap:shop:A7"]
+
+
+def test_an_owner_whose_requests_fail_says_so_where_the_order_waits_for_it(
+    settings: Settings, engine: MemoryEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = {"detail": "no scope for orders", "blocking": True, "ok": False}
+    owner = {"breaker": "open", "failures_in_a_row": 5, "writes": False, "findings": [wrong]}
+    monkeypatch.setitem(CHANNELS, "shop", owner)
+    monkeypatch.setitem(CHANNELS, "clarus", owner)
+    told = [(one.what, one.detail) for one in asked(settings, engine).answer.awaits]
+    assert [what for what, _ in told] == ["warehouse", "resume", "peer", "start check", "answer"]
+    assert "shop lets no request through for a moment, 5 failed in a row" in told[2][1]
+    assert "no scope for orders" in told[3][1]
 
 
 def test_asking_changes_nothing(settings: Settings, engine: MemoryEngine) -> None:
@@ -79,6 +107,31 @@ def test_a_number_of_two_orders_names_both(
     monkeypatch.setattr(order_ask, "LogReader", lambda *args: order_story.LogReader(*args, topic))
     with pytest.raises(Problem, match="A1 names 2 orders: mall:mall, shop:shop; say which one"):
         asked(settings, engine, "A1")
+
+
+def test_an_id_of_one_channel_that_is_a_number_of_another_names_both(
+    settings: Settings, engine: MemoryEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = [("mall:31", record(ORDERS_STATUS, state("31", "7", channel="mall"), 1))]
+    topic = Topic(**{ORDERS_STATUS.name: values})
+    monkeypatch.setattr(order_ask, "LogReader", lambda *args: order_story.LogReader(*args, topic))
+    with pytest.raises(Problem, match="7 names 2 orders: shop:7, mall:31"):
+        asked(settings, engine, "7")
+    assert asked(settings, engine, "shop:7").answer.key == "shop:7"
+
+
+def test_without_a_broker_an_order_is_found_by_its_id_and_it_is_said_that_others_were_not_looked_for(
+    settings: Settings, engine: MemoryEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Away(Topic):
+        def list_topics(self, topic: str, timeout: float) -> None:
+            raise KafkaException(KafkaError(KafkaError._ALL_BROKERS_DOWN))
+
+    monkeypatch.setattr(order_ask, "LogReader", lambda *args: order_story.LogReader(*args, Away()))
+    found = asked(settings, engine, "7")
+    assert found.answer.key == "shop:7" and "other orders of this number" in found.missing[0]
+    with pytest.raises(Problem, match="cannot be searched for A7"):
+        asked(settings, engine, "A7")
 
 
 def test_what_is_nowhere_says_how_far_orders_are_known_and_what_to_try(

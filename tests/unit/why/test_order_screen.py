@@ -118,6 +118,7 @@ def test_money_and_what_finance_has_open_are_told(settings: Settings) -> None:
 def test_returns_are_told_with_their_receipt_and_their_refund(settings: Settings) -> None:
     books = Books()(bought(), *SENT, authorised(), came_back(1, state="RECEIVED"))
     engine, book = MemoryEngine(PARTITIONS), books.returns
+    assert book is not None
     home = place("shop:7")
     engine.run(home, lambda context: context.put(TABLES.orders, "shop:7", books.order))
     engine.run(home, lambda context: context.put(TABLES.returns, "shop:7", book))

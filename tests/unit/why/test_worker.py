@@ -15,7 +15,7 @@ from agents.delivery import DeliveryTables
 from app.engine.murmur import partition_of
 from app.errors import Problem
 from app.settings import OpsSettings
-from app.why.ask import ask, default_worker
+from app.why.ask import NotThereError, ask, default_worker
 from app.why.names import near, product_of
 from app.why.worker import ExplainedTables, Explainer
 from schemas.records import Correction
@@ -228,8 +228,13 @@ def test_no_worker_at_all_is_a_problem_that_says_what_to_do() -> None:
 
 
 def test_a_worker_with_another_configuration_is_told_apart(engine: MemoryEngine) -> None:
-    with pytest.raises(Problem, match="answers 404: SKU CUP is not in this worker's configuration"):
-        ask("CUP", ["http://a"], Workers(a=client(engine)))
+    with pytest.raises(NotThereError, match="no SKU, channel:SKU or listing CUP"):
+        ask("CUP", ["http://gone", "http://a"], Workers(a=client(engine)))
+
+
+@pytest.mark.parametrize("word", ["ct:M1", "bc//M-1"])
+def test_a_worker_knows_a_sku_by_the_names_of_the_catalogue_in_force(word: str, engine: MemoryEngine) -> None:
+    assert ask(word, ["http://a"], Workers(a=client(engine))).answer.sku == "MUG"
 
 
 @pytest.mark.parametrize(
