@@ -326,7 +326,7 @@ async def test_a_bundle_ordered_whole_is_told_as_its_components_from_allocation_
         assert (await tenant.read("CARD")).lines[order.reference].out == 4, "asked for alone, too"
         boxes = [{"sku": "BOX", "qty": 2}, {"sku": "CARD", "qty": 1}]
         tenant.simulator.despatch(order.reference, [{"tracking": "P1", "lines": boxes}])
-        despatch = (await tenant.connector.read_despatches([order.reference], Priority.SWEEP))[order.reference]
+        despatch = (await tenant.connector.read_despatches([order.reference], Priority.SWEEP, {}))[order.reference]
         assert despatch.order.despatched == {"MUG": 4, "CARD": 3}
         assert [package.contents for package in despatch.packages] == [{"MUG": 4, "CARD": 3}]
 
