@@ -30,7 +30,8 @@ RECORDS = _books.counter(
 )
 COMMANDS_IN = _books.counter(
     "commands_in",
-    "Wanted states that delivery accepted, by kind: `stock` of a listing, `order` at the warehouse, `shipment` of a parcel, order to `fetch`, SKU to `read`.",
+    "Wanted states that delivery accepted, by kind: `stock` of a listing, `order` at the warehouse, `shipment` of a parcel, `receipt` of a return, `refund` "
+    "of a part of one, order to `fetch`, SKU to `read`.",
     *("channel", "kind"),
     unit="wanted states",
 )

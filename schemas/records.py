@@ -604,6 +604,7 @@ class SettleReturn(Record, kw_only=True):
     shipping: int = 0
     items: list[ReturnItem] = []
     reason: str = ""
+    total: int = 0
 
 
 ExceptionPhase = Literal["OPEN", "ACKNOWLEDGED", "RESOLVED"]

@@ -25,7 +25,9 @@ def _records(settings: Settings) -> Iterator[MappingRecord]:
     for product in settings.products:
         yield from _product(product)
     for method, given in settings.shipping.items():
-        yield Shipping(channel=ANY, method=method, carrier=given.carrier, service=given.service)
+        yield Shipping(
+            channel=ANY, method=method, carrier=given.carrier, service=given.service, priority=given.priority
+        )
     for code, standard in settings.clarus.statuses.items():
         yield Status(channel=CLARUS, status=code, means=standard)
     for status in settings.clarus.sellable_statuses:

@@ -30,7 +30,9 @@ def in_force(settings: Settings, imported: Mapping[Key, Entry], version: int) ->
     given = setting(settings)
     book, left_out = settled(configured(settings), imported, given)
     catalogue = given.catalogue(book)
-    orders = orders_force(order_rules(settings, catalogue), book, f"{version}-{_digest(settings, book)}")
+    orders = orders_force(
+        order_rules(settings, catalogue), book, f"{version}-{_digest(settings, book)}", settings.channels
+    )
     return InForce(version, book, catalogue, orders, left_out)
 
 

@@ -45,12 +45,11 @@ class LiveMappings:
         assert reader is not None  # noqa: S101 - `load` comes first
         while True:
             try:
-                ended = await asyncio.to_thread(reader.follow, _WAIT_S)
+                await asyncio.to_thread(reader.follow, _WAIT_S)
             except KafkaException as error:
                 log.warning("mappings cannot be followed now", error=str(error))
                 await asyncio.sleep(_WAIT_S)
-                continue
-            if ended:
+            if self._now is not None and reader.log.version != self._now.version:
                 await self._put_in_force(reader)
 
     async def close(self) -> None:

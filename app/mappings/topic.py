@@ -63,42 +63,55 @@ class MappingsReader:
             if described.error is not None or not described.partitions:
                 raise Problem(f"{self._topic} is missing; clarus-stream topics create")
             self._consumer.assign([TopicPartition(self._topic, PARTITION, OFFSET_BEGINNING)])
-            while not self._take(0.5)[1]:
-                if steady() > deadline:
-                    raise Problem(
-                        f"kafka: {self._given.bootstrap}: {self._topic} could not be read to its end in {SECONDS:g} s"
-                    )
+            self._to_the_end(lambda: steady() > deadline)
         except KafkaException as error:
             raise Problem(
                 f"kafka: {self._given.bootstrap} cannot be read: {error.args[0].str()}; clarus-stream doctor"
             ) from error
 
-    def follow(self, seconds: float) -> bool:
-        """Wait that long for more; True where an import came to its end. KafkaException where the broker is away."""
-        with self._busy:
-            return False if self._closed else self._take(seconds)[0]
+    def _to_the_end(self, over: Callable[[], bool]) -> None:
+        """A broker that is away for a moment is waited for."""
+        while True:
+            try:
+                if self._take(0.5):
+                    return
+            except KafkaException:
+                if over():
+                    raise
+            if over():
+                raise Problem(
+                    f"kafka: {self._given.bootstrap}: {self._topic} could not be read to its end in {SECONDS:g} s"
+                )
 
-    def _take(self, seconds: float) -> tuple[bool, bool]:
-        """Did an import end, and is this the end for now?"""
-        ended = at_end = False
+    def follow(self, seconds: float) -> None:
+        """Wait that long for more; `log` has it then. KafkaException where the broker is away."""
+        with self._busy:
+            if not self._closed:
+                self._take(seconds)
+
+    def _take(self, seconds: float) -> bool:
+        """Is this the end for now? What came with an error counts all the same: it does not come again."""
+        at_end, failed = False, None
         for message in self._consumer.consume(_CHUNK, seconds):
             error = message.error()
             if error is None:
-                ended |= self._feed(message)
+                self._feed(message)
                 at_end = False
             elif error.code() == KafkaError._PARTITION_EOF:
                 at_end = True
             else:
-                raise KafkaException(error)
-        return ended, at_end
+                failed = error
+        if failed is not None:
+            raise KafkaException(failed)
+        return at_end
 
-    def _feed(self, message: Any) -> bool:
+    def _feed(self, message: Any) -> None:
         try:
             event = self._codec.decode(message.value())
         except UndecodableRecord as error:
             log.warning("a record of reference.mappings cannot be read", offset=message.offset(), reason=str(error))
-            return False
-        return self.log.feed(event.body, event.occurred_at)
+            return
+        self.log.feed(event.body, event.occurred_at)
 
 
 class MappingsWriter:

@@ -164,6 +164,7 @@ def next_step(
         if step > 0:
             covered[one.payment_id] = step
             rest, by_hand = rest - step, by_hand + step
+    rest = min(rest, _room_of_return(row, command, shown, siblings))
     if rest <= 0:
         if any(one.state == "PENDING" for one in gone):
             return Wait(now + min(_PROVIDER_LONGEST, _LOOK_FIRST * 2 ** min(row.looks, 8)))
@@ -195,6 +196,18 @@ def _cover(
         if left:
             lines.append(RefundLine(line_id=line.line_id, units=left, amount=amount))
     return lines, covered, by_hand
+
+
+def _room_of_return(
+    row: RefundRow, command: SettleReturn, shown: Sequence[Payment], siblings: Sequence[RefundRow]
+) -> int:
+    """What may still go back for the return as a whole. It binds only where the order's own row was lost and its parts were numbered anew."""
+    known = [one.command for one in siblings if one.return_id == row.return_id and one.command is not None]
+    total = max(command.total, *(one.total for one in known), 0)
+    of_return = command.key.rpartition("-")[0] + "-"
+    ours = [one for one in shown if one.kind == "REFUND" and one.state != "FAILED" and one.key.startswith(of_return)]
+    wanted = command.shipping + sum(line.amount for line in command.lines)
+    return total - sum(one.amount for one in ours) if command.total else wanted
 
 
 def _above(command: SettleReturn, rest: int, captured: int, back: int) -> str:

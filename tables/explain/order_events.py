@@ -25,7 +25,8 @@ def describe(body: OrderEventBody, before: OrderSnapshot | None = None) -> str:
             return _snapshot(body, before)
         case WarehouseOrder():
             number = f"goods out {body.wms_id} " if body.wms_id else "goods out "
-            return f"{number}{body.status}{f': {body.detail}' if body.detail else ''}"
+            asks = f", asks for {_figures(body.ordered)}" if body.ordered else ""
+            return f"{number}{body.status}{asks}{f': {body.detail}' if body.detail else ''}"
         case WarehouseDespatch():
             parcels = "; ".join(f"{one.tracking or one.parcel_id}: {_figures(one.lines)}" for one in body.parcels)
             return f"{parcels or 'nothing left'}; {'nothing more will leave' if body.complete else 'more may leave'}"

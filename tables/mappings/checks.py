@@ -16,6 +16,7 @@ from tables.mappings.kinds import (
     ANY,
     MEANINGS,
     Bundle,
+    Instruction,
     Location,
     MappingRecord,
     Shipping,
@@ -24,6 +25,7 @@ from tables.mappings.kinds import (
     Status,
     Unit,
 )
+from tables.orders.notes import TARGETS
 
 OURS: Final = ("REFUSED", "CANCEL_REFUSED", "CHANGE_REFUSED", "UNMAPPED")
 """Outcomes of ours among the warehouse's statuses: no code of a tenant is one of them."""
@@ -63,7 +65,7 @@ def faults(book: Book, setting: Setting) -> list[Fault]:
         products[unit.product][unit.unit] = unit.eaches
     bundles = {one.product: one for one in of_kind(book, Bundle)}
     found = [*_channels(book, setting), *_listings(book, products, bundles), *_bundles(products, bundles)]
-    found += [*_statuses(book, setting), *_locations(book, setting), *_rules(book)]
+    found += [*_statuses(book, setting), *_locations(book, setting), *_rules(book), *_instructions(book)]
     return found or list(_alike(book, setting))
 
 
@@ -79,10 +81,10 @@ def near(word: str, names: Iterable[str]) -> str:
 
 
 def _channels(book: Book, setting: Setting) -> Iterator[Fault]:
-    for kind in (Sku, SkuRule, Shipping, Status, Location):
+    for kind in (Sku, SkuRule, Shipping, Status, Location, Instruction):
         for one in of_kind(book, kind):
             channel = one.channel  # type: ignore[attr-defined]
-            free = channel == ANY and kind in (SkuRule, Shipping)
+            free = channel == ANY and kind in (SkuRule, Shipping, Instruction)
             if free or channel in setting.channels or (kind is Status and channel == setting.warehouse):
                 continue
             names = ", ".join(setting.channels) or "none; the configuration has no channels"
@@ -133,6 +135,12 @@ def _locations(book: Book, setting: Setting) -> Iterator[Fault]:
                     one,
                     f"there is no warehouse {warehouse!r}; allowed: {names}{near(warehouse, setting.warehouses)}",
                 )
+
+
+def _instructions(book: Book) -> Iterator[Fault]:
+    for one in of_kind(book, Instruction):
+        if one.to not in TARGETS:
+            yield _fault(one, f"to is {one.to!r}; allowed: {', '.join(sorted(TARGETS))}{near(one.to, TARGETS)}")
 
 
 def _rules(book: Book) -> Iterator[Fault]:

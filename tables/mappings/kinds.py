@@ -86,6 +86,7 @@ class Shipping(MappingRecord, frozen=True, kw_only=True):
     channel: Text = ANY
     carrier: Short = ""
     service: Short = ""
+    priority: Annotated[int, msgspec.Meta(ge=0, le=99)] = 0
 
 
 class Status(MappingRecord, frozen=True, kw_only=True):
@@ -117,8 +118,20 @@ class Bucket(MappingRecord, frozen=True, kw_only=True):
     counts: Literal["sellable", "held", "ignored"]
 
 
+class Instruction(MappingRecord, frozen=True, kw_only=True):
+    """A fact of an order (a custom field, `note`, `gift` …) that the warehouse is told: in which text, in which words, for which value only."""
+
+    kind = "instruction"
+    identity = ("channel", "to", "value", "field")
+    field: Text
+    to: Text
+    channel: Text = ANY
+    value: Short = ""
+    text: Annotated[str, msgspec.Meta(min_length=1, max_length=500)] = "{value}"
+
+
 KINDS: Final[dict[str, type[MappingRecord]]] = {
-    one.kind: one for one in (Sku, SkuRule, Unit, Bundle, Shipping, Status, Location, Bucket)
+    one.kind: one for one in (Sku, SkuRule, Unit, Bundle, Shipping, Status, Location, Bucket, Instruction)
 }
 MEANINGS: Final = tuple(
     str(one) for one in (Meaning.WAIT, Meaning.WANTED, Meaning.HOLD, Meaning.SENT, Meaning.CANCELLED)

@@ -16,7 +16,7 @@ def meant(seen: OrderSnapshot, meanings: Meanings) -> OrderSnapshot:
     means = meanings.get((seen.channel, seen.status))
     match means:
         case Meaning.WAIT:
-            return msgspec.structs.replace(seen, paid=False, unmapped=False)
+            return msgspec.structs.replace(seen, paid=False, agreed=False, unmapped=False)
         case Meaning.WANTED:
             return msgspec.structs.replace(seen, paid=True, unmapped=False, hold="")
         case Meaning.HOLD:

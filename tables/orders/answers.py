@@ -27,7 +27,7 @@ def warehouse(row: OrderRow, answer: WarehouseOrder, rules: Rules, now: int) -> 
     row.revision = next_revision(row, row.version)
     before = (row.state, row.reason)
     if answer.status == "UNMAPPED":
-        text = f"the warehouse's status {answer.detail!r} has no meaning here: add it to clarus.statuses"
+        text = f"the warehouse's status {answer.detail!r} has no meaning here: map it (clarus-stream mappings import: `status` of channel clarus)"
         return judge(row, "unmapped_status", text, now)
     effects = judge(row, "unmapped_status", "", now)
     if answer.status == "REFUSED":

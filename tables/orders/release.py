@@ -46,16 +46,14 @@ def _unmapped(seen: OrderSnapshot, reading: Reading) -> str:
     if not reading.unmapped:
         return ""
     skus = listed([sku or "(none)" for sku in reading.unmapped])
-    return f"no listing for SKU {skus} at {seen.channel}: add it to the products and the order goes on"
+    return f"no listing for SKU {skus} at {seen.channel}: map it (clarus-stream mappings import) and the order goes on"
 
 
 def _method(seen: OrderSnapshot, rules: Rules) -> str:
     method = seen.shipping_method
     if not method or not rules.shipping or method in rules.shipping:
         return ""
-    return (
-        f"shipping method {shown(method)!r} has no carrier and service: add it under `shipping` and the order goes on"
-    )
+    return f"shipping method {shown(method)!r} has no carrier and service: map it (clarus-stream mappings import) and the order goes on"
 
 
 def _location(seen: OrderSnapshot, reading: Reading) -> str:

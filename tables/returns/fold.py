@@ -255,6 +255,7 @@ def _command_of(row: OrderRow, one: ReturnRow, part: PartRow) -> SettleReturn:
         shipping=part.shipping,
         items=_items(one),
         reason=one.reason,
+        total=sum(known.wanted for known in one.parts),
     )
 
 

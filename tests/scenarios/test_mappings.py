@@ -49,6 +49,7 @@ unit:
   - {product: B, unit: pair, eaches: 2}
 sku: [{channel: bc, sku: B-9, product: B, unit: pair}]
 shipping: [{channel: bc, method: drone, carrier: DPD, service: NEXT}]
+instruction: [{field: note, to: pick_notes, text: "Customer: {value}"}]
 """
 
 
@@ -94,7 +95,7 @@ async def _play(peers: Peers, product: Product, folder: Path) -> None:
     await until(lambda: not peers.wrong() and all(peer.quiet() for peer in peers.storefronts.values()))
     await shop.set_stock("B-9", 5)
     for number, line, method in (("31", "B-9", "express"), ("32", "A", "drone"), ("33", "B-9", "drone")):
-        await shop.place(NewOrder(number, (NewLine(line, 1),), True, method))
+        await shop.place(NewOrder(number, (NewLine(line, 1),), True, method, note=f"note {number}"))
 
     def states() -> dict[str, str]:
         found = run(config, "exceptions", "list", "--state", "all", "--json")["exceptions"]
@@ -125,10 +126,12 @@ async def _play(peers: Peers, product: Product, folder: Path) -> None:
         ("bc:31", "bc:32", "bc:33"), "RELEASING"
     )
     made = run(config, "mappings", "import", str(file), "--reason", "DPD flies now", "--actor", "ada", "--json")
-    assert made["version"] == 1 and len(made["changes"]) == 4
+    assert made["version"] == 1 and len(made["changes"]) == 5
     await until(lambda: all(sent(number) for number in ("31", "32", "33")))
     await until(lambda: {states()[name] for name in blocked} == {"RESOLVED"})
     assert [sent("31"), sent("32"), sent("33")] == [[{"B": 2}], [{"A": 1}], [{"B": 2}]], "each once, in eaches"
+    told = {order.upstream: order.notes.get("pick") for order in peers.clarus.orders()}
+    assert told == {f"bc:{number}": f"Customer: note {number}" for number in ("31", "32", "33")}
     await until(lambda: shop.quantity("B-9") == 2)  # (9 - 4) eaches in pairs
 
     again = run(config, "mappings", "import", str(file), "--reason", "once more", "--json")

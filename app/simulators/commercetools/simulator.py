@@ -277,7 +277,8 @@ class CommercetoolsSimulator(Hosted):
             truth.refunds = [one["amount"]["centAmount"] for one in found if one.get("interactionId")]
             total = sum(one["amount"]["centAmount"] for one in found)
             truth.refunded = f"{total / 100:.2f}"
-            if total and total >= truth.captured and truth.state != "cancelled":
+            goods = doc["totalPrice"]["centAmount"] - doc["shippingInfo"]["price"]["centAmount"]
+            if total and total >= goods and truth.state != "cancelled":
                 truth.state = "refunded"
         return self._truth
 

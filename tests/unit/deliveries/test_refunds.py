@@ -126,6 +126,16 @@ def test_a_refund_is_not_settled_while_the_provider_works_on_it_and_a_declined_o
     assert isinstance(step(row, declined), Refund)
 
 
+def test_parts_that_were_numbered_anew_after_a_loss_give_no_more_than_the_return_is_worth() -> None:
+    whole = msgspec.structs.replace(command(3000, units=3), total=3000)
+    there = [refund(1000, key=f"{KEY}r-1"), refund(2000, key=f"{KEY}r-2", payment_id="y")]
+    assert step(row_of(whole), *there) == Settled(1000, 0, "x", {})
+    assert isinstance(step(row_of(whole), there[0]), Refund)
+    first = row_of(msgspec.structs.replace(command(1000), total=1000))
+    second = row_of(msgspec.structs.replace(command(2000, part=2), total=3000))
+    assert isinstance(step(first, there[1], siblings=[second]), Refund)
+
+
 # ---- a storefront that does everything wrong ------------------------------------------------------------------------------------------------
 
 
@@ -168,7 +178,11 @@ def test_whatever_is_lost_late_repeated_or_killed_no_part_is_refunded_twice_or_a
     script: list[Any], amounts: list[int], captured: int
 ) -> None:
     shop, now, count = Shop(captured), 1000, 0
-    rows = [row_of(command(amount, part=n), now) for n, amount in enumerate(amounts, 1)]
+    total = sum(amounts)
+    rows = [
+        row_of(msgspec.structs.replace(command(amount, part=n), total=total), now)
+        for n, amount in enumerate(amounts, 1)
+    ]
     told: list[RefundOutcome] = []
     for act in [*script, *["ok", "wait"] * 20]:
         now += 500

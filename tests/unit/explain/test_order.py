@@ -201,6 +201,8 @@ def test_every_event_has_words() -> None:
         == "nothing left; more may leave"
     )
     assert describe(answer("REFUSED", "no such service")) == "goods out 1 REFUSED: no such service"
+    changed = msgspec.structs.replace(answer("ALLOCATED"), ordered={"MUG": 2})
+    assert describe(changed) == "goods out 1 ALLOCATED, asks for MUG 2"
     assert describe(ShipmentOutcome(parcel_id="a", version=1, state="REFUSED", detail="no")) == "parcel a REFUSED: no"
     assert describe(commanded) == "retry x:y by kim: mapped"
     assert decision(state) == "HELD: unpaid"

@@ -13,6 +13,7 @@ from tables.mappings.checks import Setting, faults, settled
 from tables.mappings.force import orders_force
 from tables.mappings.kinds import (
     Bundle,
+    Instruction,
     Location,
     MappingRecord,
     Shipping,
@@ -26,7 +27,8 @@ from tables.mappings.kinds import (
 )
 from tables.mappings.log import Log
 from tables.mappings.statuses import meant
-from tables.orders.rules import CarrierService, Rules
+from tables.orders.rules import CarrierService, ReleaseRules, Rules
+from tables.orders.rules import Instruction as Told
 
 SETTING = Setting(("eu", "us"), ("MAIN", "NORTH"), (PolicyRule("*", "*", {"buffer": 1}),))
 BASE = books.from_records(
@@ -97,6 +99,7 @@ def test_a_location_has_its_own_warehouses_and_others_are_lost() -> None:
         (Status(channel="clarus", status="X", means="wait"), "means is 'wait'; allowed: PENDING, ALLOCATED"),
         (Location(channel="eu", location="b", warehouses=["MAINE"]), "there is no warehouse 'MAINE'; allowed: MAIN, NORTH; did"),
         (SkuRule(), "it ignores nothing"),
+        (Instruction(field="wrap", to="pack_notes"), "to is 'pack_notes'; allowed: delivery_notes, external_system_reference3, load_reference"),
     ],
 )  # fmt: skip
 def test_a_record_that_does_not_fit_is_named_with_what_to_do(record: MappingRecord, words: str) -> None:
@@ -142,10 +145,32 @@ def test_a_record_reads_back_as_it_was_written(entry: Entry) -> None:
 
 
 def test_shipping_methods_of_a_channel_stand_above_those_of_all() -> None:
-    book = with_(Shipping(channel="us", method="express", carrier="UPS"))
+    book = with_(Shipping(channel="us", method="express", carrier="UPS", priority=2))
     force = orders_force(Rules(SETTING.catalogue(book), {}), book, "1")
-    assert force.rules_of("us").shipping == {"express": CarrierService("UPS", "")}
+    assert force.rules_of("us").shipping == {"express": CarrierService("UPS", "", 2)}
     assert force.rules_of("eu").shipping == {"express": CarrierService("DPD", "NEXT")}
+
+
+def test_instructions_stand_beside_the_configurations_and_replace_the_same_one() -> None:
+    ours = Told("wrap", "packing_notes", "wrap it", frozenset({"yes"})), Told("door", "delivery_notes")
+    book = with_(
+        Instruction(field="wrap", to="packing_notes", value="Yes", text="wrap in paper"),
+        Instruction(channel="us", field="wrap", to="packing_notes", value="Yes", text="wrap in foil"),
+        Instruction(channel="us", field="fragile", to="pick_notes"),
+    )
+    rules = Rules(SETTING.catalogue(book), {}, release={"us": ReleaseRules(order_type="B2B", instructions=ours)})
+    force = orders_force(rules, book, "1", ["eu", "us"])
+    assert force.rules_of("us").of_channel("us") == ReleaseRules(
+        order_type="B2B",
+        instructions=(
+            Told("wrap", "packing_notes", "wrap in foil", frozenset({"yes"})),
+            Told("door", "delivery_notes"),
+            Told("fragile", "pick_notes"),
+        ),
+    )
+    [paper] = force.rules_of("eu").of_channel("eu").instructions
+    assert paper.text == "wrap in paper"
+    assert orders_force(rules, BASE, "1", ["eu", "us"]).rules.release is rules.release
 
 
 def test_a_mapped_status_says_what_the_order_is() -> None:

@@ -6,7 +6,18 @@ import pytest
 
 from app.errors import Problem
 from app.mappings import files
-from tables.mappings.kinds import Bucket, Bundle, Location, MappingRecord, Shipping, Sku, SkuRule, Status, Unit
+from tables.mappings.kinds import (
+    Bucket,
+    Bundle,
+    Instruction,
+    Location,
+    MappingRecord,
+    Shipping,
+    Sku,
+    SkuRule,
+    Status,
+    Unit,
+)
 
 RECORDS: list[MappingRecord] = [
     Sku(channel="bc", sku="A;1", product="000123", unit="case", location="2"),
@@ -18,6 +29,7 @@ RECORDS: list[MappingRecord] = [
     Status(channel="bc", status="Awaiting approval", means="hold"),
     Location(channel="ct", location="berlin", warehouses=["MAIN", "NORTH"]),
     Bucket(status="quarantine", counts="held"),
+    Instruction(field="form.Gift wrap", to="packing_notes", value="Yes", text="Wrap it: {value}"),
 ]
 
 

@@ -340,7 +340,7 @@ def test_a_status_of_the_warehouse_without_a_meaning_changes_nothing_until_a_kno
     row, effects = play(order(line("M1", 1)), answer("PENDING"), answer("UNMAPPED", "QC"))
     opened = of(ExceptionState, effects)[-1]
     assert (row.state, opened.type) == ("RELEASED", "unmapped_status")
-    assert "'QC'" in opened.detail and "clarus.statuses" in opened.detail
+    assert "'QC'" in opened.detail and "`status` of channel clarus" in opened.detail
     row, effects = play(answer("PICK"), row=row)
     assert row.state == "PICKING"
     assert [one.state for one in of(ExceptionState, effects)] == ["RESOLVED"]

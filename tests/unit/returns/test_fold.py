@@ -228,6 +228,18 @@ def test_a_refund_for_goods_that_never_left_needs_no_return_and_more_than_was_pa
     assert "10.00 EUR was refunded and 9.00 EUR paid" in Play().of(bought(line("M1", 2)), left(MUG=1), above).problem
 
 
+def test_payments_that_a_notification_does_not_hold_and_an_older_read_do_not_take_back_what_is_known() -> None:
+    theirs = Payment(payment_id="x", kind="REFUND", state="DONE", amount=1000)
+    known = msgspec.structs.replace(bought(line("M1", 1)), refunded=1000, payments=[theirs])
+    silent = msgspec.structs.replace(bought(line("M1", 1), version=2), captured=None, refunded=None)
+    for later in (silent, msgspec.structs.replace(silent, version=1), bought(line("M1", 1))):
+        row = Play().of(known, later).row
+        assert row.snapshot is not None
+        assert (row.snapshot.captured, row.snapshot.refunded, row.snapshot.payments) == (100_000, 1000, [theirs])
+    newer = msgspec.structs.replace(bought(line("M1", 1), version=2), refunded=1500)
+    assert Play().of(known, newer).row.snapshot.refunded == 1500  # type: ignore[union-attr]
+
+
 figures = st.fixed_dictionaries({kind: st.integers(0, 3) for kind in ("restocked", "quarantined", "scrapped")})
 reads = st.tuples(st.sampled_from(["a", "b"]), st.integers(1, 9), figures)
 
