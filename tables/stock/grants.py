@@ -8,7 +8,8 @@ sold yet.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from schemas.records import BundleHold
 from tables.catalogue import Catalogue, Product
@@ -16,6 +17,7 @@ from tables.stock import bundles, guarantee
 from tables.stock.escrow import Seller, high
 from tables.stock.pool import Region, key_of, set_of
 from tables.stock.rows import Hold, Quota, Rules, SkuRow
+from tables.stock.target import units_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ def limits(row: SkuRow, bundle: Product, catalogue: Catalogue) -> list[Region] |
     found: list[Region] = []
     for key, places in _by_set(catalogue, bundle).items():
         listings = [bundle.listings[i].id for i in places]
-        least = _least(row, bundle, key, listings, granted=True)
+        least = _least(row, bundle, catalogue, key, places, granted=True)
         if least is None:
             return None
         left = least - _lowered(row, listings)
@@ -159,7 +161,7 @@ def _most(row: SkuRow, bundle: Product, catalogue: Catalogue, key: str, places: 
     """Units that are worth a grant: a component need not keep for the bundle what another component lacks, or what its listings must not offer."""
     listings = [bundle.listings[i] for i in places]
     ids = [listing.id for listing in listings]
-    found = _least(row, bundle, key, ids, granted=False)
+    found = _least(row, bundle, catalogue, key, places, granted=False)
     if found is None:
         return 0
     lowered = _lowered(row, ids)
@@ -169,11 +171,14 @@ def _most(row: SkuRow, bundle: Product, catalogue: Catalogue, key: str, places: 
     return min(found, lowered + sum(n for n in offered if n is not None)) if None not in offered else found
 
 
-def _least(row: SkuRow, bundle: Product, key: str, listings: Iterable[str], *, granted: bool) -> int | None:
+def _least(
+    row: SkuRow, bundle: Product, catalogue: Catalogue, key: str, places: Iterable[int], *, granted: bool
+) -> int | None:
     """The least over the components of the units that may ever have been lowered, as the bundle counts them: by the grant of a split pool, else by what
-    is there."""
+    is there. Of a pool that is not split nobody else has kept back what the policy asks for."""
     found: list[int] = []
-    listings = list(listings)
+    sellers = [bundle.listings[i] for i in places]
+    common, listings = replace(catalogue.policy(sellers[0]), max=None), [seller.id for seller in sellers]
     for sku, eaches in bundle.bundle.items():
         component = row.components.get(sku)
         if component is None or key not in component.joint:
@@ -185,7 +190,9 @@ def _least(row: SkuRow, bundle: Product, key: str, listings: Iterable[str], *, g
             found.append(component.granted[key] + before)
         else:
             counted = sum(component.taken.get(x, 0) for x in listings)
-            found.append(component.joint[key] // eaches + counted + before)
+            there = component.joint[key]
+            left = there // eaches if component.granted else units_of(there, common, eaches, Decimal(0))
+            found.append(left + counted + before)
     return min(found)
 
 

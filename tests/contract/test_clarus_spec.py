@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from app.simulators.clarus import ClarusSimulator
 from app.simulators.clarus.execute import OPERATORS, Fields, Nested
 from app.simulators.clarus.graphql import Query, Selection, parse
 from app.simulators.clarus.model import GoodsOut
-from schemas.records import AnnounceReturn
+from schemas.records import AnnounceReturn, ReleaseLine
 from tests.support.clarus import Clarus, clarus, until
 from tests.support.openapi import SPECS_VARIABLE, SpecMismatch, load, vendor_spec
 
@@ -155,6 +156,18 @@ async def everything(tenant: Clarus) -> None:
             ("MUG", 1), ("CUP", 2), carrier="DPD", service="NEXT", texts={"delivery_notes": "n", "packing_notes": "g"}
         )
     ]
+    simulator.add_customer("WEB")
+    simulator.add_order_type("B2C")
+    line = ReleaseLine(sku="MUG", eaches=1, reference="L-1", number="1", code="M1", note="Engraving: Ann")
+    texts = {"external_system_reference2": "A7", "pick_notes": "top shelf", "string1": "Dock 4"}
+    whole = {
+        "customer": "WEB",
+        "order_type": "B2C",
+        "priority": 5,
+        "leave_at": int(time.time() * 1000) + 86_400_000,
+        "texts": texts,
+    }
+    orders.append(await tenant.order(lines=[line], **whole))
     orders += [await tenant.order(("MUG", 1), warehouse=None, address=None) for _ in range(3)]
     changed = tenant.release(("CUP", 1), reference=orders[3].reference, amends=True)
     await connector.change_order(changed, orders[3], Priority.RELEASE)

@@ -33,6 +33,7 @@ from tables.orders import answers
 from tables.orders import fold as orders
 from tables.orders.effects import new_row
 from tables.orders.rows import OrderRow
+from tables.orders.rules import ReleaseRules
 from tables.orders.rules import Rules as OrderRules
 from tables.stock import escrow, fold, publish
 from tables.stock.pool import pool
@@ -80,7 +81,8 @@ class Model(World):
         bounds = {name: BOUNDS[store.kind] for name, store in self.stores.items()}
         absolute = frozenset(name for name, store in self.stores.items() if store.kind == "nd")
         self.rules = Rules(catalogue, PARTITIONS, bounds, absolute)
-        self.order_rules = OrderRules(catalogue, {})
+        no_address = dict.fromkeys(self.stores, ReleaseRules(address_needed=False))
+        self.order_rules = OrderRules(catalogue, {}, release=no_address)
         self.ledger = Rows()
         self.down, self.generation = False, 0
         self.log_tail = self.now

@@ -9,6 +9,7 @@ import pytest
 
 from tables.stock import fold
 from tests.model.absolute import AbsoluteWriter
+from tests.model.product import Model
 from tests.model.removed import REMOVALS, Removal, without
 from tests.model.run import Verdict, command, judge
 from tests.model.simulate import Block, Sums, failures, run_block
@@ -73,6 +74,15 @@ def test_a_promise_that_is_broken_is_named_with_the_command_that_replays_it() ->
     found: dict[tuple[str, int | None], Sums] = {("hard cold ct", None): sums}
     seed = sums.failed[0][0]
     assert failures(found)[0][0] == f"python -m tests.model.run 'hard cold ct' {seed}"
+
+
+def test_orders_reach_the_warehouse_and_leave_it() -> None:
+    """Were all of them held for something, nothing could go wrong and nothing would be shown."""
+    sales = [Model(seed, VARIANTS["ct"].variant) for seed in range(5)]
+    for sale in sales:
+        sale.run()
+        gone = [reference for reference, state in sale.warehouse.state.items() if state == "despatched"]
+        assert 2 * len(gone) > sum(not order.cancelled for order in sale.all_orders)
 
 
 def test_seeds_that_are_promised_are_enough_in_make_test_and_in_make_simulate() -> None:

@@ -66,6 +66,14 @@ def test_what_never_settles_without_a_rule_is_noticed(removal: Removal) -> None:
         assert any(not judge(removal.variant, seed).converged for seed in range(60))
 
 
+def test_orders_reach_the_warehouse_and_leave_it() -> None:
+    for seed in range(5):
+        model = WideModel(seed, VARIANTS["everything"].variant)
+        model.run()
+        gone = [goods for goods in model.warehouse.goods.values() if goods.status == "COMPLETED"]
+        assert 2 * len(gone) > sum(not order.cancelled for order in model.all_orders)
+
+
 def test_lines_that_nobody_expects_are_noticed() -> None:
     with patch.object(reads, "expect", lambda row, reference: None):
         assert any(not judge("limits bc", seed).converged for seed in range(20))

@@ -64,6 +64,19 @@ def test_what_one_component_lacks_the_other_does_not_keep_for_the_bundle() -> No
     assert given.servable() and used(given, "MUG") == 20
 
 
+def test_a_buffer_is_kept_back_of_a_component_that_nobody_else_sells_too() -> None:
+    """One seller's pool is not split, so it grants nothing; the bundle is bounded by what is there."""
+    products = [
+        Product("MUG", listings=(MUG, MUG_MALL)),
+        Product("CARD"),
+        Product("BOX", bundle={"MUG": 2, "CARD": 1}, listings=(BOX,)),
+    ]
+    rules = [EVERY, PolicyRule("*", "*", {"buffer": 2})]
+    given = Network(Catalogue(products, rules, ["MAIN"]), {"MUG": {"MAIN": 80}, "CARD": {"MAIN": 5}})
+    given.start()
+    assert shown(given)[BOX.id] == 3
+
+
 def test_nothing_is_granted_before_the_bundles_listings_are_adopted() -> None:
     given = network(20, 20)
     for sku in given.supply:
