@@ -10,7 +10,7 @@ from typing import Final
 from app.delivery.desk import Desk
 from app.engine.api import Context
 from tables.deliveries import releases as rules
-from tables.deliveries.releases import ReleaseRow
+from tables.deliveries.release_row import ReleaseRow
 from tables.deliveries.work import AtWorkRow, at_work_key, names_of, sku_prefix
 
 UNSEEN_AT_ONCE: Final = 50

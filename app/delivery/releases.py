@@ -23,7 +23,8 @@ from schemas import catalogue as topics
 from schemas.records import ReleaseOrder, WarehouseOrder
 from tables.deliveries import parcels
 from tables.deliveries import releases as rules
-from tables.deliveries.releases import (
+from tables.deliveries.release_row import (
+    GONE,
     AtWarehouse,
     Cancel,
     CancelTwin,
@@ -461,7 +462,7 @@ class Releases:
             opened = row.answered < row.version
             answers = rules.found(row, [_seen(one) for one in there], began, self._create_unknown, context.now_ms)
             if there:
-                one = next((one for one in there if one.status not in rules.GONE), there[0])
+                one = next((one for one in there if one.status not in GONE), there[0])
                 if parcels.note(row, one.despatched, one.status == "COMPLETED", context.now_ms):
                     self._desk.is_due(context, "parcels", name, context.now_ms)
                     self._left(one, row.parcels_due)

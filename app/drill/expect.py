@@ -42,6 +42,10 @@ class Expect(Model):
         default_factory=dict,
         description="Order, channel:id, to Clarus code to eaches ordered in its WMS orders that were not deleted.",
     )
+    wms_address: dict[str, dict[str, str]] = Field(
+        default_factory=dict,
+        description="Order, channel:id, to Clarus' address field to its text, in each of its WMS orders that was not deleted; other fields are not compared.",
+    )
     oversold: Bounds | None = Field(
         None, description="Units oversold. Within these bounds no_oversell may fail: shared pools measure it."
     )

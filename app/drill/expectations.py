@@ -53,6 +53,10 @@ def _pairs(expect: Expect, report: Mapping[str, Any]) -> Iterator[tuple[str, Any
             for line in goods_out["lines"] if goods_out["status"] != "DELETED" else ():
                 ordered[line["sku"]] += line["qty"]
         yield f"WMS lines of {order}", lines, {sku: eaches for sku, eaches in ordered.items() if eaches}
+    for order, address in expect.wms_address.items():
+        for goods_out in made.get(order, []):
+            if goods_out["status"] != "DELETED":
+                yield f"WMS address of {order}", address, {name: goods_out["address"].get(name) for name in address}
     if expect.oversold is not None:
         yield "oversold", expect.oversold, report["oversold"]
     exceptions = report["exceptions"]

@@ -15,7 +15,7 @@ from agents.emit import Place
 from app.connectors import CLARUS
 from app.engine.api import Context, Engine, PartitionLost
 from tables.deliveries import releases
-from tables.deliveries.releases import Cancel, Create
+from tables.deliveries.release_row import Cancel, Change, Create
 from tables.explain.shadow import Held, ShadowAnswer, compare
 
 SECONDS: Final = 10.0
@@ -86,5 +86,5 @@ class Shadows:
         for _, row in context.scan(self._tables.releases):
             if releases.pending(row):
                 step = releases.next_step(row, context.now_ms)
-                made, cancelled = made + isinstance(step, Create), cancelled + isinstance(step, Cancel)
+                made, cancelled = made + isinstance(step, Create | Change), cancelled + isinstance(step, Cancel)
         return Held(made, cancelled)

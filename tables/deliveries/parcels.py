@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from schemas.records import WarehouseDespatch, WarehouseParcel
-from tables.deliveries.releases import ReleaseRow
+from tables.deliveries.release_row import ReleaseRow
 
 _READ_FIRST: Final = 500
 _READ_LONGEST: Final = 60_000

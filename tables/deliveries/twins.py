@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from tables.deliveries.releases import AtWarehouse, ReleaseRow
+    from tables.deliveries.release_row import AtWarehouse, ReleaseRow
 
 AFTER: Final = (60_000, 600_000, 3_600_000)
 """Milliseconds after the unknown create began."""

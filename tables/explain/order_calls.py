@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from tables.deliveries import receipts, refunds, releases, shipments
 from tables.deliveries.receipts import ReceiptRow
 from tables.deliveries.refunds import RefundRow
-from tables.deliveries.releases import Cancel, Change, Create, LookUp, ReleaseRow, Report
+from tables.deliveries.release_row import Cancel, Change, Create, LookUp, ReleaseRow, Report
 from tables.deliveries.shipments import ShipmentRow
 from tables.deliveries.troubles import OWNERS, TroubleRow
 from tables.explain.order_report import Call, Open
@@ -66,10 +66,10 @@ def release_call(row: ReleaseRow, peer: str) -> Call:
 
 
 def release_awaits(row: ReleaseRow, create_unknown: int, now: int) -> list[Waiting]:
-    """`create_unknown`: how long the warehouse may still be working on a create whose answer was lost."""
+    """`create_unknown`: how long the warehouse may still be working on a create or change whose answer was lost."""
     found: list[Waiting] = []
     if row.intent is not None:
-        until = row.intent.at + create_unknown if row.intent.kind == "create" else 0
+        until = row.intent.at + create_unknown if row.intent.kind != "cancel" else 0
         text = (
             f"{row.intent.kind} number {row.attempts} was sent: its answer, or a look-up that shows what became of it"
         )

@@ -3,9 +3,9 @@
 from typing import Final
 
 from schemas.records import WarehouseOrder
+from tables.goods_out import eaches_of
 from tables.orders import changes
 from tables.orders.demand import demands_of, read
-from tables.orders.differences import eaches_of
 from tables.orders.effects import Effect, move, next_revision, status_of
 from tables.orders.exceptions import judge
 from tables.orders.following import follow, gone_there

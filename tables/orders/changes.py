@@ -10,8 +10,9 @@ from typing import Final
 import msgspec
 
 from schemas.records import CancelOrder, LineState, OrderSnapshot, ReleaseLine, ReleaseOrder, WarehouseOrder
+from tables.goods_out import eaches_of
 from tables.orders.demand import Reading, demands_of, read
-from tables.orders.differences import differences, eaches_of, in_words
+from tables.orders.differences import differences, in_words
 from tables.orders.effects import Effect, move
 from tables.orders.exceptions import judge, resolve_all
 from tables.orders.following import follow
@@ -79,7 +80,9 @@ def wanted_again(
 
 def answered(row: OrderRow, answer: WarehouseOrder, rules: Rules, now: int, *, could_change: bool) -> list[Effect]:
     """What an answer means for a change that is open. `could_change`: before it, the warehouse had not begun as far as was known."""
-    if row.held is None or row.snapshot is None or row.cancel_asked or row.state == "CANCELLED":
+    if row.held is None or row.snapshot is None or row.snapshot.state == "CANCELLED":
+        return []
+    if row.cancel_asked or row.state == "CANCELLED":
         return []
     if row.asked is not None and answer.holds >= row.asked.version:
         return _settle(row, rules, now)
@@ -105,7 +108,7 @@ def retry(row: OrderRow, rules: Rules, now: int) -> list[Effect]:
     assert row.snapshot is not None  # noqa: S101 - an order with a late change is known
     if row.cancel_asked:
         return [_ask_cancel(row)] if move(row, Event.CANCEL) else []
-    if row.held is None:
+    if row.held is None or row.snapshot.state == "CANCELLED":
         return []
     return _bring(row, row.snapshot, read(row.snapshot, rules.catalogue), rules, now)
 

@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 
 from schemas.records import ReleaseOrder
+from tables.goods_out import eaches_of
 
 _NONE: Final = "none"
 _IDENTITY: Final = frozenset({"channel", "order_key", "reference", "number", "version", "amends"})
@@ -21,15 +22,6 @@ def in_words(phrases: list[str]) -> str:
     """As one sentence's part, not longer than a person reads."""
     left = len(phrases) - _SHOWN
     return "; ".join([*phrases[:_SHOWN], *([f"and {left} more"] if left > 0 else [])])
-
-
-def eaches_of(order: ReleaseOrder) -> dict[str, int]:
-    """Product code to eaches; a bundle counts as its components."""
-    total: dict[str, int] = {}
-    for line in order.lines:
-        for code, n in (line.parts or {line.sku: 1}).items():
-            total[code] = total.get(code, 0) + n * line.eaches
-    return total
 
 
 def _lines(old: ReleaseOrder, new: ReleaseOrder) -> list[str]:

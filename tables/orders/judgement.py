@@ -1,8 +1,8 @@
 """Judges an order that is not at the warehouse: not for it, held with an exception that says why, or released. Pure."""
 
 from schemas.records import OrderSnapshot
+from tables.goods_out import eaches_of
 from tables.orders.demand import Reading, demands_of, keep_ordered, release_lines
-from tables.orders.differences import eaches_of
 from tables.orders.effects import Effect, move
 from tables.orders.exceptions import judge, resolve_all
 from tables.orders.lifecycle import Event

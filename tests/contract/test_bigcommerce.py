@@ -16,7 +16,7 @@ from tests.support.bigcommerce import NAME, store, until
 
 
 def for_now(kind: str, **fields: object) -> Fault:
-    return Fault(kind, time.monotonic() + 60, **fields)  # type: ignore[arg-type]
+    return Fault(kind, time.monotonic() + 3600, **fields)  # type: ignore[arg-type]
 
 
 class TestReading:

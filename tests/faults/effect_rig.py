@@ -36,7 +36,7 @@ from schemas.records import OperatorCommand
 from tables.deliveries.listing_row import ListingRow
 from tables.deliveries.receipts import ReceiptRow
 from tables.deliveries.refunds import RefundRow
-from tables.deliveries.releases import ReleaseRow
+from tables.deliveries.release_row import ReleaseRow
 from tables.deliveries.shipments import ShipmentRow
 from tests.faults.effect_sites import OPENING, SITES, Case, Site
 from tests.faults.effect_tail import Tail

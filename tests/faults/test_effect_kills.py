@@ -17,6 +17,8 @@ SOME: list[tuple[str, Moment]] = [
     ("goods out created", "late"),
     ("goods out changed", "between"),
     ("goods out cancelled", "between"),
+    ("goods out changed", "between"),
+    ("goods out changed", "late"),
     ("stock lowered, ct", "between"),
     ("stock raised, bc", "between"),
     ("shipment created, bc", "late"),

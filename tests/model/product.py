@@ -218,6 +218,7 @@ class Model(World):
             created_at=at,
             modified_at=store.stamp(order.changed + store.skew),
             lines=[line],
+            collected=True,
         )
 
     def fold_order(self, seen: OrderSnapshot | WarehouseOrder) -> None:

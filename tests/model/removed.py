@@ -14,7 +14,7 @@ from tables.deliveries import polls, releases
 from tables.deliveries.listing import ListingRow
 from tables.deliveries.peers import PeerKind
 from tables.deliveries.polls import PollRow
-from tables.deliveries.releases import ReleaseRow
+from tables.deliveries.release_row import ReleaseRow
 from tables.stock import escrow, fold, judge, lines, policy, takes
 from tables.stock.rows import WaitingOutcome
 from tables.stock.target import Offer, units_of

@@ -8,7 +8,8 @@ import msgspec
 from schemas.records import CancelOrder, ReleaseOrder, WarehouseOrder
 from tables.deliveries import reads
 from tables.deliveries import releases as rules
-from tables.deliveries.releases import AtWarehouse, Cancel, Change, Create, Idle, LookUp, ReleaseRow, Report
+from tables.deliveries.release_row import AtWarehouse, Cancel, Change, Create, Idle, LookUp, ReleaseRow, Report
+from tables.goods_out import eaches_of
 from tests.model.peers import LATE_MAX, TIMEOUT
 
 if TYPE_CHECKING:
@@ -220,7 +221,7 @@ class Releases:
 
     def change(self, step: Change) -> Callable[[], Answers]:
         order = step.order
-        lines = rules.eaches_of(order)
+        lines = eaches_of(order)
 
         def land() -> Answers:
             goods = self.model.warehouse.goods.get(order.reference)

@@ -97,7 +97,17 @@ def test_split_pools_of_several_warehouses_and_with_bundles_are_sold_once(tmp_pa
     assert report["orders"]["placed"] > 20
 
 
-@pytest.mark.parametrize("name", ["bundles", "killed-while-answers-are-lost", "despatch", "despatch-answers-lost"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "bundles",
+        "killed-while-answers-are-lost",
+        "despatch",
+        "despatch-answers-lost",
+        "edit-after-release",
+        "edit-after-allocation",
+    ],
+)
 def test_a_file_ends_as_it_expects(name: str, tmp_path: Path) -> None:
     report = drill(f"{name}.yaml", tmp_path)
     assert report["checks"]["as_expected"]["checked"] >= 3

@@ -3,7 +3,7 @@
 from schemas.records import WarehouseDespatch
 from tables.deliveries import parcels
 from tables.deliveries.parcels import SeenPackage
-from tables.deliveries.releases import ReleaseRow
+from tables.deliveries.release_row import ReleaseRow
 
 WAIT = 10_000
 

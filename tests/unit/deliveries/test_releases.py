@@ -8,7 +8,8 @@ import pytest
 
 from schemas.records import CancelOrder, ReleaseLine, ReleaseOrder, WarehouseOrder
 from tables.deliveries import releases as rules
-from tables.deliveries.releases import AtWarehouse, Cancel, Change, Create, Idle, LookUp, ReleaseRow, Report
+from tables.deliveries.release_row import AtWarehouse, Cancel, Change, Create, Idle, LookUp, ReleaseRow, Report
+from tables.goods_out import eaches_of
 
 UNKNOWN = 120_000
 PENDING = AtWarehouse("7", "PENDING", "MAIN", {"S": 2})
@@ -425,14 +426,14 @@ class Clarus:
 
     def create(self, order: ReleaseOrder) -> AtWarehouse:
         self.made += 1
-        self.there[str(self.made)] = rules.eaches_of(order)
+        self.there[str(self.made)] = eaches_of(order)
         return self.shown()[-1]
 
     def change(self, order: ReleaseOrder) -> AtWarehouse:
         """As it was computed when it was sent: `begin` remembers by `base` which lines it found."""
         for lines in self.there.values():
-            added = {sku: n for sku, n in rules.eaches_of(order).items() if sku not in self.base}
-            kept = {sku: n for sku, n in rules.eaches_of(order).items() if sku in self.base}
+            added = {sku: n for sku, n in eaches_of(order).items() if sku not in self.base}
+            kept = {sku: n for sku, n in eaches_of(order).items() if sku in self.base}
             fresh = {sku: n for sku, n in lines.items() if sku not in self.base}
             lines.clear()
             lines.update(kept)
@@ -477,7 +478,7 @@ def test_whatever_is_lost_there_is_one_goods_out_or_none_after_a_cancel(seed: in
     assert told[-1].status == ("DELETED" if row.cancel else "PENDING")
     assert len(clarus.there) == (0 if row.cancel else 1)
     if not row.cancel and row.order is not None:
-        assert clarus.shown()[0].ordered == rules.eaches_of(row.order), "the newest lines, each once"
+        assert clarus.shown()[0].ordered == eaches_of(row.order), "the newest lines, each once"
 
 
 def lost(row: ReleaseRow, clarus: Clarus, step: Create | Change, fate: float, now: int) -> None:

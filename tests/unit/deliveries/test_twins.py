@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tables.deliveries import releases as rules
 from tables.deliveries import twins
-from tables.deliveries.releases import (
+from tables.deliveries.release_row import (
     AtWarehouse,
     Cancel,
     CancelTwin,

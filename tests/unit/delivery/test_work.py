@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 from app.delivery.at_work import LOOKED_THROUGH, UNSEEN_AT_ONCE, AtWork
-from tables.deliveries.releases import ReleaseRow
+from tables.deliveries.release_row import ReleaseRow
 from tables.deliveries.work import due_prefix
 from tests.unit.delivery.rig import Rig, until
 from tests.unit.delivery.test_shipments import outcomes, parcel

@@ -21,7 +21,11 @@ REPORT: dict[str, Any] = {
         "orders": {
             "ct:1": [{"status": "DELETED", "lines": [{"sku": "A", "qty": 9}]}],
             "ct:2": [
-                {"status": "PENDING", "lines": [{"sku": "A", "qty": 2}, {"sku": "B", "qty": 0}]},
+                {
+                    "status": "PENDING",
+                    "address": {"address_1": "2 Low St"},
+                    "lines": [{"sku": "A", "qty": 2}, {"sku": "B", "qty": 0}],
+                },
                 {"status": "DELETED", "lines": []},
             ],
         }
@@ -45,12 +49,13 @@ def test_what_is_as_expected_holds_and_is_counted() -> None:
         wms_orders=1,
         wms={"ct:1": ["DELETED"], "ct:2": ["DELETED", "PENDING"], "ct:3": []},
         wms_lines={"ct:1": {}, "ct:2": {"A": 2}},
+        wms_address={"ct:1": {"address_1": "x"}, "ct:2": {"address_1": "2 Low St"}},
         oversold=(0, 3),
         exceptions={"unmapped_sku": 1, "stock_drift": (0, 1), "poison_record": 1},
         open_exceptions={"poison_record": 1},
         failed_steps=[1],
     )
-    assert (check.failed, check.checked) == ([], 16)
+    assert (check.failed, check.checked) == ([], 17)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +67,11 @@ def test_what_is_as_expected_holds_and_is_counted() -> None:
         ({"states": {"ct:9": "open"}}, "order ct:9", "none"),
         ({"wms_orders": 2}, "WMS orders", 1),
         ({"wms": {"ct:1": []}}, "WMS orders of ct:1", ["DELETED"]),
+        (
+            {"wms_address": {"ct:2": {"address_1": "1 High St"}}},
+            "WMS address of ct:2",
+            {"address_1": "2 Low St"},
+        ),
         ({"wms_lines": {"ct:2": {"A": 3}}}, "WMS lines of ct:2", {"A": 2}),
         ({"oversold": (0, 2)}, "oversold", 3),
         ({"exceptions": {"poison_record": 1}}, "exceptions unmapped_sku", 1),

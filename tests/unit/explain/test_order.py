@@ -18,7 +18,7 @@ from schemas.records import (
     WarehouseDespatch,
 )
 from tables.deliveries import releases, shipments
-from tables.deliveries.releases import AtWarehouse, ReleaseRow
+from tables.deliveries.release_row import AtWarehouse, ReleaseRow
 from tables.deliveries.shipments import ShipmentRow
 from tables.explain import order as explain
 from tables.explain import order_calls

@@ -27,10 +27,10 @@ from schemas.records import (
     WarehouseOrder,
     WarehouseParcel,
 )
+from tables.goods_out import eaches_of
 from tables.orders import answers, attention, fold, shipping
 from tables.orders.demand import read
 from tables.orders.despatch import delivered, needs_of
-from tables.orders.differences import eaches_of
 from tables.orders.effects import Effect, new_row
 from tables.orders.lifecycle import FORWARD, TABLE
 from tables.orders.rows import OrderRow

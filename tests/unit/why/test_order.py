@@ -9,7 +9,7 @@ from app.settings import Settings
 from app.why import order_ask, order_story
 from schemas.catalogue import ORDERS_STATUS
 from tables.deliveries.fetches import FetchRow
-from tables.deliveries.releases import ReleaseRow
+from tables.deliveries.release_row import ReleaseRow
 from tables.deliveries.troubles import TroubleRow
 from tests.support.engine import MemoryEngine
 from tests.unit.why.rig import CHANNELS, PARTITIONS, TABLES, Topic, Workers, asked, place, record, state

@@ -29,7 +29,7 @@ from tables.deliveries.polls import PollRow
 from tables.deliveries.reads import ReadRow
 from tables.deliveries.receipts import ReceiptRow
 from tables.deliveries.refunds import RefundRow
-from tables.deliveries.releases import ReleaseRow
+from tables.deliveries.release_row import ReleaseRow
 from tables.deliveries.shipments import ShipmentRow
 from tables.deliveries.troubles import TroubleRow
 from tables.deliveries.work import AtWorkRow, DueRow
