@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 _COMPLAIN_EVERY_S = 10.0
 _SEEK_WAIT_S = 10.0
 _HAND_OVER_S = 3.0
+_JOIN_S = 5.0
 
 
 class Change(Enum):
@@ -61,13 +62,13 @@ class GroupConsumer:
         self._assigned: frozenset[int] = frozenset()
         self._events: list[Rebalance] = []
         self._broken: EngineError | None = None
-        self._parked = self._widened = False
+        self._parked = self._widened = self._joined = False
         self._complained: dict[int, float] = {}
 
     def open(self) -> None:
         """Join the group. The first assignment comes with a later poll."""
         self._consumer = Consumer(clients.group_consumer(self._config), logger=clients.LOGGER)
-        self._parked = self._widened = False
+        self._parked = self._widened = self._joined = False
         self._subscribe(self._topics)
 
     def _subscribe(self, topics: list[str]) -> None:
@@ -183,8 +184,20 @@ class GroupConsumer:
         if self._consumer is not None:
             if self._config.static_membership and self._assigned:
                 self._hand_over()
+            elif not self._config.transactional:
+                self._finish_joining()
             self._consumer.close()
             self._consumer = None
+
+    def _finish_joining(self) -> None:
+        """The bundled broker never again assigns anything in a group that was left by a member in the middle of its join (decision 0002)."""
+        deadline = time.monotonic() + _JOIN_S
+        while not self._joined and time.monotonic() < deadline:
+            try:
+                self._consumer.poll(0.05)
+            except KafkaException as error:
+                log.warning("the group may wait for this worker", error=str(error))
+                return
 
     def _hand_over(self) -> None:
         """A static member that leaves keeps its partitions until its session ends. One that subscribes to something else has none to keep, so the
@@ -209,6 +222,7 @@ class GroupConsumer:
             log.warning("partitions stay reserved until the session ends", error=str(error))
 
     def _on_assign(self, consumer: Any, given: list[Any]) -> None:
+        self._joined = True
         by_topic: dict[str, set[int]] = {topic: set() for topic in self._topics}
         for one in given:
             if one.topic in by_topic:

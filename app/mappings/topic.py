@@ -28,6 +28,8 @@ log = structlog.get_logger(__name__)
 SECONDS: Final = 20.0
 PARTITION: Final = 0
 _CHUNK: Final = 2_000
+_LOOK_S: Final = 0.05
+"""How long a look waits for a whole chunk: the end of a short topic is known so much later."""
 
 
 class MappingsReader:
@@ -73,7 +75,7 @@ class MappingsReader:
         """A broker that is away for a moment is waited for."""
         while True:
             try:
-                if self._take(0.5):
+                if self._take(_LOOK_S):
                     return
             except KafkaException:
                 if over():
