@@ -13,7 +13,7 @@ import app.main  # noqa: F401  (every module that holds a rule is loaded before 
 from app.cli import main
 from app.delivery.bucket import Bucket
 from schemas.records import OrderSnapshot, Payment, ReleaseOrder, StockLevel, WarehouseReturn
-from tables.deliveries import refunds, releases, shipments
+from tables.deliveries import refunds, releases, shipments, twins
 from tables.orders import fold as orders
 from tables.orders.effects import Effect
 from tables.orders.rows import OrderRow
@@ -26,7 +26,7 @@ from tables.stock.rows import LineRead, SkuRow
 def _everywhere(rule: Callable[..., Any], instead: Callable[..., Any]) -> None:
     """Put another function in its place wherever it was imported."""
     for module in list(sys.modules.values()):
-        for name, value in list(vars(module).items()):
+        for name, value in list(getattr(module, "__dict__", {}).items()):
             if value is rule:
                 setattr(module, name, instead)
 
@@ -41,6 +41,7 @@ def orders_are_not_released() -> None:
 
 
 def nobody_looks_before_sending_again() -> None:
+    """Nor for twins afterwards: they would be cancelled."""
     next_step = releases.next_step
 
     def blind(row: releases.ReleaseRow, now: int, *, picks: bool = False) -> releases.Step:
@@ -50,6 +51,7 @@ def nobody_looks_before_sending_again() -> None:
         return step
 
     _everywhere(next_step, blind)
+    _everywhere(twins.sort, lambda row, alive: alive[0])
 
 
 def nobody_looks_before_shipping_again() -> None:
