@@ -216,7 +216,7 @@ class Worker:
             "engine": self.app.health(),
             "lag": dict(self.app.stats.lag),
             "pending": self.delivery.pending(),
-            "outcomes_waiting": self._gauges.outcomes_waiting(),
+            "watermark_waits": self._gauges.watermark_waits(),
             "channels": self.delivery.status(),
             "mappings": self.mappings.status(),
         }

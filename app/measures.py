@@ -196,10 +196,13 @@ class WorkerGauges:
         marks = self._measures.marks
         self._measures.marks = {place: at for place, at in marks.items() if place[0] != partition}
 
-    def outcomes_waiting(self) -> dict[str, int]:
-        """By channel: outcomes that wait for its watermark before the ledger counts them, and may then publish anew."""
+    def watermark_waits(self) -> dict[str, int]:
+        """By channel: outcomes and baselines that wait for its watermark before the ledger counts them, and may then publish anew."""
         totals = self._measures.sums.totals
-        return {channel: totals[figures.OUTCOMES, channel] for channel in self._rules.bounds}
+        return {
+            channel: totals[figures.OUTCOMES, channel] + totals[figures.UNREADY, channel]
+            for channel in self._rules.bounds
+        }
 
     def _engine(self) -> None:
         stats, restoring = self._app.stats, self._app.restoring

@@ -1,5 +1,5 @@
 """When is everything quiet? For three seconds nothing undelivered, no request under way, nothing new in any journal, no lag, no delivery pending,
-no outcome that the ledger still has to count."""
+nothing that the ledger counts only when it knows the orders before it."""
 
 import asyncio
 import time
@@ -23,14 +23,14 @@ class Backlog:
 
     notifications: int = 0
     pending: int | None = None
-    outcomes: int = 0
+    waits: int = 0
     lag: int | None = None
     restless: tuple[str, ...] = ()
 
     @property
     def empty(self) -> bool:
         """Nothing is left, and everybody could be asked."""
-        return not (self.notifications or self.outcomes or self.restless) and self.pending == 0 and self.lag == 0
+        return not (self.notifications or self.waits or self.restless) and self.pending == 0 and self.lag == 0
 
     def __str__(self) -> str:
         if self.pending is None:
@@ -40,7 +40,7 @@ class Backlog:
         parts = [
             f"{self.notifications} notifications undelivered" if self.notifications else "",
             f"{self.pending} deliveries pending" if self.pending else "",
-            f"{self.outcomes} outcomes waiting for their channel's orders" if self.outcomes else "",
+            f"{self.waits} outcomes or baselines waiting for their channel's orders" if self.waits else "",
             f"{self.lag} records behind" if self.lag else "",
             f"still busy: {', '.join(self.restless)}" if self.restless else "",
         ]
@@ -70,10 +70,10 @@ async def _glance(peers: Peers, product: Product) -> Backlog:
     status = await product.status()
     if len(status) < len(product.workers):
         return Backlog(notifications, restless=busy)
-    pending, outcomes = (
-        sum(sum(one.get(name, {}).values()) for one in status.values()) for name in ("pending", "outcomes_waiting")
+    pending, waits = (
+        sum(sum(one.get(name, {}).values()) for one in status.values()) for name in ("pending", "watermark_waits")
     )
-    return Backlog(notifications, pending, outcomes, restless=busy)
+    return Backlog(notifications, pending, waits, restless=busy)
 
 
 class Settling:
