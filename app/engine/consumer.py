@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 _COMPLAIN_EVERY_S = 10.0
 _SEEK_WAIT_S = 10.0
 _HAND_OVER_S = 3.0
-_JOIN_S = 5.0
+_JOIN_S = 10.0
 
 
 class Change(Enum):
@@ -250,6 +250,7 @@ class GroupConsumer:
         self._withdraw(consumer, Change.LOST)
 
     def _withdraw(self, consumer: Any, change: Change) -> None:
+        self._joined = False
         self._assigned = frozenset()
         self._active.clear()
         consumer.unassign()
