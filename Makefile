@@ -37,8 +37,8 @@ $(STAMP): requirements.lock pyproject.toml
 demo: $(STAMP) ## a sale on two simulated storefronts, on the bundled broker, about a minute
 	@$(BIN)/clarus-stream demo
 
-test: lint ## everything that is checked: lint, types, imports, all tests (50 minutes at most)
-	@$(BIN)/python -m pytest --session-timeout=3000
+test: lint ## everything that is checked: lint, types, imports, all tests (40 minutes at most)
+	@$(BIN)/python -m pytest --session-timeout=2400
 
 lint: $(STAMP) ## formatting, lint, types, import rules
 	@$(BIN)/ruff format --check --quiet .
