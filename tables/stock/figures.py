@@ -30,8 +30,8 @@ def figures(row: SkuRow, catalogue: Catalogue) -> Parts:
     together, split = 0, False
     for listing_id, known in row.listings.items():
         listing = listings.get(listing_id)
-        if listing is None:
-            continue
+        if listing is None or listing.product != row.sku:
+            continue  # a component's row also keeps what its bundles' listings sold; their figures are in the bundle's own row
         channel, quota = listing.channel, known.quota
         if not known.ready:
             found.append(((UNREADY, channel), 1))

@@ -46,3 +46,10 @@ def test_listings_not_ready_and_open_drift_are_counted_where_they_are() -> None:
     new.listings["b//MUG-6"].ready = False
     new.listings["a//MUG"].drift_at = 7
     assert dict(figures(new, CATALOGUE)) == {("unready", "b"): 1, ("exceptions", "stock_drift"): 1}
+
+
+def test_a_component_does_not_count_the_listings_of_its_bundles() -> None:
+    gift = Product("GIFT", {"each": 1}, {"MUG": 2}, (Listing("a", "GIFT", "GIFT"),))
+    sold = row((1, 0), 12)
+    sold.listings["a//GIFT"] = ListingState(taken=3)
+    assert figures(sold, Catalogue([BOX, gift], [], ["MAIN"])) == ()
