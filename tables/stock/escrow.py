@@ -179,7 +179,7 @@ def _can_give(giver: Seller, poor: Seller) -> bool:
     if poor.sold:
         return giver.aim >= 2 * giver.eaches or (giver.aim > 0 and giver.quiet and giver.sold < poor.sold)
     keeps = giver.aim - _gift(giver, poor) * giver.eaches
-    return giver.quiet and (keeps >= poor.eaches or (keeps >= 0 and giver.stalled and poor.stalled is None))
+    return giver.quiet and (keeps >= poor.eaches or (keeps >= 0 and giver.stalled is True and poor.stalled is None))
 
 
 def _would_help(
