@@ -1,4 +1,4 @@
-"""What every storefront connector promises about a note to the shop's people, run against its simulator. docs/connectors/certification.md numbers the promises."""
+"""What every storefront connector promises about a note to the shop's people, against its simulator. docs/connectors/certification.md numbers the promises."""
 
 from collections.abc import AsyncIterator
 from typing import cast
