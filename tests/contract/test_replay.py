@@ -281,18 +281,21 @@ async def test_a_row_as_it_was_at_an_offset_or_a_time(shop: Path) -> None:
     assert (then["compared_with_live"], now["compared_with_live"]) == (False, True)
 
 
-async def test_a_sku_that_is_not_configured_any_more_is_answered_with_what_the_workers_still_have(
-    shop: Path, tmp_path: Path
-) -> None:
+def without(path: Path, sku: str) -> Path:
+    """A configuration that does not name this SKU any more."""
+    data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    data["products"] = [one for one in data["products"] if one["sku"] != sku]
+    data["policies"] = []
+    return write(path.parent, "less.yaml", data)
+
+
+async def test_a_sku_that_is_not_configured_any_more_is_answered_with_what_the_workers_still_have(shop: Path) -> None:
     settings = load(shop, {}).settings
     log = Log(settings)
     async with ledger(settings) as app:
         log.sale(0, 6)
         await folded(app, log)
-    data = yaml.safe_load(shop.read_text(encoding="utf-8"))
-    data["products"] = [one for one in data["products"] if one["sku"] != "CARD"]
-    data["policies"] = []
-    less = write(tmp_path, "less.yaml", data)
+    less = without(shop, "CARD")
     result, answer = run(less, "--sku", "CARD")
     assert (result.exit_code, answer["ok"], answer["configured"], answer["row"]["free"]["MAIN"]) == (0, True, False, 98)
     text = CliRunner().invoke(replay, ["--config", str(less), "--sku", "CARD"])
