@@ -206,6 +206,7 @@ class Storefront(Protocol):
     kind: PeerKind
     max_rows: int  # listings per write request
     max_read: int  # listings per read request
+    max_fetch: int  # orders that one request may bring
     parallel_writes: int  # requests of one channel at a time: 1 at BigCommerce
     order_resolution_ms: int  # of the peer's order times: every bound is widened by it (R8)
     keeps_returns: bool  # returns are authorised there; else by an operator here
@@ -222,8 +223,8 @@ class Storefront(Protocol):
         """All orders changed at peer time `since` (milliseconds) or later, whole, in pages, oldest change first. The last page has `last`."""
         ...
 
-    async def fetch_order(self, order_id: str, priority: Priority) -> OrderSnapshot | None:
-        """One order by the platform's own id, whole; None where the peer has none."""
+    async def fetch_orders(self, order_ids: Sequence[str], priority: Priority) -> Mapping[str, OrderSnapshot]:
+        """At most `max_fetch` orders by the platform's own ids, whole; those that the peer does not have are left out."""
         ...
 
     async def shipments(self, order_id: str, priority: Priority) -> ShownOrder | None:

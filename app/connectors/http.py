@@ -4,8 +4,6 @@ Delivery builds its gate from these parts; tests and probes use `DirectTransport
 at the peer is the business of `app.connectors.auth`.
 """
 
-import importlib.util
-import sys
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC
@@ -17,12 +15,10 @@ import msgspec
 
 from app.connectors.contract import Priority
 from app.connectors.errors import Malformed, OutcomeUnknown, PeerError, Throttled, Unauthorised, Unavailable
+from app.connectors.pool import Pool
 
 READ: Final[Mapping[str, bool]] = {"clarus_stream_read": True}
 """`extensions=READ` on a POST that changes nothing (GraphQL queries, tokens): its failures are those of a GET."""
-
-if importlib.util.find_spec("sniffio") is None:
-    sys.modules["sniffio"] = None  # type: ignore[assignment]  # httpcore asks for it at every request; not finding it on disk took a third of a request's CPU
 
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 _DRIFT_PPM = 200
@@ -31,11 +27,7 @@ _UNKNOWN_MS = 60_000
 
 def make_client(timeout: float, connections: int) -> httpx.AsyncClient:
     """A pooled client: `timeout` seconds for each phase of a request, at most `connections` at a time. Loopback never goes through a proxy."""
-    return httpx.AsyncClient(
-        timeout=timeout,
-        limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
-        mounts={"all://127.0.0.1": None, "all://localhost": None},
-    )
+    return httpx.AsyncClient(timeout=timeout, transport=Pool(connections))
 
 
 def describe(method: str, url: str) -> str:

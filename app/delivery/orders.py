@@ -28,6 +28,8 @@ SHORTEST_GAP: Final = 1000
 CLOCK_GAP: Final = 1.0
 """Seconds after which the peer's clock is asked again: its bounds narrow with every answer."""
 FETCHES_AT_ONCE: Final = 4
+FETCH_GAP: Final = 0.1
+"""Seconds between two fetches where one request may bring many orders: what is asked for meanwhile comes with the next."""
 LONGEST_SLEEP: Final = 5.0
 
 
@@ -71,6 +73,7 @@ class OrderIntake:
         self._last = 0
         self._failures = 0
         self._alarm = desk.alarm()
+        self._fetches = 0
         self._fetching: set[str] = set()
         self._again: set[str] = set()
         self._fetch_failures: dict[str, int] = {}
@@ -198,57 +201,75 @@ class OrderIntake:
     # ---- fetches ----
 
     async def run_fetches(self, group: asyncio.TaskGroup) -> None:
-        """Until cancelled: every order that was asked for, a few at a time."""
+        """Until cancelled: every order that was asked for, a few requests at a time."""
         while True:
             for key in self._alarm.due():
                 self._backlog.setdefault(key)
-            for key in list(self._backlog):
-                if len(self._fetching) >= FETCHES_AT_ONCE or self._desk.gate.wait() > 0:
-                    break
-                if key not in self._fetching and key not in self._alarm:
+            while self._fetches < FETCHES_AT_ONCE and self._desk.gate.wait() <= 0 and (keys := self._next_fetch()):
+                self._fetches += 1
+                self._fetching.update(keys)
+                for key in keys:
                     del self._backlog[key]
-                    self._fetching.add(key)
-                    group.create_task(self._fetch(key))
+                group.create_task(self._fetch(keys))
+                if self._connector.max_fetch > 1:
+                    await asyncio.sleep(FETCH_GAP)
             await self._alarm.wait(min(LONGEST_SLEEP, self._desk.gate.wait() or LONGEST_SLEEP))
 
-    async def _fetch(self, key: str) -> None:
+    def _next_fetch(self) -> list[str]:
+        """As many as one request may bring; what failed is asked for alone, so that it keeps no other."""
+        ready = [key for key in self._backlog if key not in self._fetching and key not in self._alarm]
+        if ready and ready[0] in self._fetch_failures:
+            return ready[:1]
+        return [key for key in ready if key not in self._fetch_failures][: self._connector.max_fetch]
+
+    async def _fetch(self, keys: Sequence[str]) -> None:
         desk = self._desk
-        order_id = key.removeprefix(f"{desk.channel}/")
+        order_ids = [key.removeprefix(f"{desk.channel}/") for key in keys]
         try:
-            order = await doing("fetch_order", self._connector.fetch_order(order_id, Priority.RELEASE))
-            news = self._sent.news([order] if order is not None else [])
-            await desk.commit(lambda context, emit: self._fetched(context, emit, key, news))
+            orders = await doing("fetch_order", self._connector.fetch_orders(order_ids, Priority.RELEASE))
+            news = self._sent.news(list(orders.values()))
+            await desk.commit(lambda context, emit: self._fetched(context, emit, keys, news))
         except PeerError as error:
-            failures = self._fetch_failures[key] = self._fetch_failures.get(key, 0) + 1
-            self._alarm.set(key, desk.now() + desk.backoff(failures, error.retry_after))
-            await self._fetch_failed(key, failures, error)
+            await self._fetch_failed(keys, error)
         else:
             self._sent.remember(news)
-            self._fetch_failures.pop(key, None)
-            if key not in self._again:
-                self._since.pop(key, None)
+            for key in keys:
+                self._fetch_failures.pop(key, None)
+                if key not in self._again:
+                    self._since.pop(key, None)
             await desk.worked()
         finally:
-            self._fetching.discard(key)
-            self._again.discard(key)
+            self._fetches -= 1
+            self._fetching.difference_update(keys)
+            self._again.difference_update(keys)
             self._alarm.ring()
 
-    def _fetched(self, context: Context, emit: Emitter, key: str, news: Sequence[OrderSnapshot]) -> None:
-        """Hand the order on; the row goes unless a notification came since the fetch began."""
+    def _fetched(self, context: Context, emit: Emitter, keys: Sequence[str], news: Sequence[OrderSnapshot]) -> None:
+        """Hand the orders on; a row goes unless a notification came since the fetch began."""
         table = self._desk.tables.fetches
-        if key not in self._again and context.get(table, key) is not None:
-            context.delete(table, key)
-            self._desk.confirmed("fetch", 0)
+        for key in keys:
+            if key not in self._again and context.get(table, key) is not None:
+                context.delete(table, key)
+                self._desk.confirmed("fetch", 0)
+            self._desk.resolve_trouble(context, emit, "delivery_failed", _entity(key))
         _send_orders(emit, news)
-        self._desk.resolve_trouble(context, emit, "delivery_failed", _entity(key))
 
-    async def _fetch_failed(self, key: str, failures: int, error: PeerError) -> None:
-        await self._desk.failed(error)
-        if failures >= self._desk.settings.delivery.attempts and not self._desk.away:
+    async def _fetch_failed(self, keys: Sequence[str], error: PeerError) -> None:
+        desk, given_up = self._desk, list[str]()
+        for key in keys:
+            failures = self._fetch_failures[key] = self._fetch_failures.get(key, 0) + 1
+            self._alarm.set(key, desk.now() + desk.backoff(failures, error.retry_after))
+            if failures >= desk.settings.delivery.attempts:
+                given_up.append(key)
+        await desk.failed(error)
+        if given_up and not desk.away:
             detail = f"cannot be fetched, {error.request}: {error.detail}"
-            await self._desk.commit(
-                lambda context, emit: self._desk.open_trouble(context, emit, "delivery_failed", _entity(key), detail)
-            )
+
+            def tell(context: Context, emit: Emitter) -> None:
+                for key in given_up:
+                    desk.open_trouble(context, emit, "delivery_failed", _entity(key), detail)
+
+            await desk.commit(tell)
 
 
 def _entity(key: str) -> str:

@@ -38,8 +38,8 @@ from tables.deliveries.release_row import (
 )
 
 ROWS_AT_ONCE: Final = 500
-WRITES_AT_ONCE: Final = 12
-"""More than `delivery.parallel`, so that no connection waits for a commit."""
+WRITES_AT_ONCE: Final = 48
+"""Many more than `delivery.parallel`: an order keeps its place from the commit of its intent until that of its answer."""
 LOOKS_AT_ONCE: Final = 2
 CHECK_GAP: Final = 1.0
 """Seconds between two looks at the status of orders whose lines moved."""

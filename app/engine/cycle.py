@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 from app.engine.api import Record, Table
 from app.engine.records import InputRecord, columns
 from app.engine.store import Store
+from app.engine.store.ordered import Ordered
 from app.engine.tables import EngineTable
 
 Row = TypeVar("Row")
@@ -65,6 +66,10 @@ class Scope:
     positions: dict[str, int] = field(default_factory=dict)
     records: int = 0
     dead_letters: int = 0
+    ordered: Ordered[Change] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ordered = Ordered(self.changes)
 
     @property
     def touched(self) -> bool:
@@ -136,7 +141,7 @@ class ScopeContext:
         wanted = known.key(prefix)
         start = known.key(after) + b"\x00" if after else wanted
         skip = len(known.prefix)
-        changed = sorted(key for key in self._changed_keys() if key.startswith(wanted) and key >= start)
+        changed = self._changed_keys(wanted, start)
         position = 0
         for key, value in self._scope.store.scan(wanted, start):
             while position < len(changed) and changed[position] < key:
@@ -172,8 +177,8 @@ class ScopeContext:
     def _changed(self, key: bytes) -> Change | None:
         return self._scope.changes.get(key)
 
-    def _changed_keys(self) -> list[bytes]:
-        return list(self._scope.changes)
+    def _changed_keys(self, prefix: bytes, start: bytes) -> list[bytes]:
+        return self._scope.ordered.keys(prefix, start)
 
     def _scanned(self, key: bytes, skip: int) -> Iterator[tuple[str, Any]]:
         change = self._changed(key)
@@ -192,6 +197,7 @@ class Trial(ScopeContext):
     def __init__(self, scope: Scope) -> None:
         super().__init__(scope)
         self._changes = {}
+        self._ordered = Ordered(self._changes)
         self._outputs = []
 
     def merge(self) -> None:
@@ -209,8 +215,9 @@ class Trial(ScopeContext):
         table, row = earlier
         return table, table.copy(row)
 
-    def _changed_keys(self) -> list[bytes]:
-        return list(self._scope.changes.keys() | self._changes.keys())
+    def _changed_keys(self, prefix: bytes, start: bytes) -> list[bytes]:
+        earlier, own = super()._changed_keys(prefix, start), self._ordered.keys(prefix, start)
+        return sorted({*earlier, *own}) if own else earlier
 
 
 class EngineBatch(ScopeContext):

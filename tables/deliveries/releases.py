@@ -251,6 +251,8 @@ def _there(row: ReleaseRow, one: AtWarehouse, looked_at: int, unknown_for: int, 
     if row.cancel and one.status not in FINAL and row.answered < row.version:
         _take(row, one)
         row.looked = True
+        if intent is not None and intent.kind == "cancel" and row.status in NOT_BEGUN:
+            row.deleting = True  # the pick list was taken back since: a cancel that is still on its way deletes it
         if intent is not None:  # what others look up meanwhile does not put the next attempt off
             row.next_at = now + _look_wait(row)
         return []

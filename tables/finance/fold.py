@@ -4,7 +4,7 @@ Booking is by difference: a fact that is known with another amount adds what cha
 the days of a kind always come to what is known of it.
 """
 
-from datetime import UTC, datetime
+from datetime import date
 from typing import Final
 
 from schemas.records import (
@@ -24,6 +24,8 @@ from tables.orders.rows import OpenException, OrderRow
 from tables.returns.rows import OrderReturns
 
 OWNER: Final = "finance"
+_DAY_MS: Final = 86_400_000
+_EPOCH: Final = date(1970, 1, 1).toordinal()
 
 
 def new_row(order: OrderRow) -> MoneyRow:
@@ -69,7 +71,7 @@ def command(row: MoneyRow, given: ExceptionCommand, now: int) -> list[ExceptionS
 
 def day(at: int) -> str:
     """The UTC date of a time in milliseconds."""
-    return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d")
+    return date.fromordinal(_EPOCH + at // _DAY_MS).isoformat()
 
 
 def _time(body: OrderEventBody | None, now: int) -> int:

@@ -25,6 +25,8 @@ def printable(text: str, *, emoji: bool = True) -> tuple[str, int]:
 def one_line(text: str, *, emoji: bool = True) -> tuple[str, int]:
     """The same on one line, with single spaces."""
     spaced = " ".join(text.split())
+    if spaced.isascii() and spaced.isprintable():
+        return spaced, 0
     kept, lost = printable(spaced, emoji=emoji)
     return " ".join(kept.split()), lost
 

@@ -20,8 +20,9 @@ _LITTLE = 4
 
 @dataclass(slots=True)
 class Seller:
-    """One listing of the pool. `sold`: its speed, units in 30 s of its storefront's time, by its last sales; `idle`: it sold nothing in the last 30 s;
-    `most`: units it may offer at most, None for no limit."""
+    """One listing of the pool, or a bundle's listings together. `sold`: its speed, units in 30 s of its storefront's time, by its last sales; `idle`: it
+    sold nothing in the last 30 s; `most`: units it may offer at most, None for no limit; `stalled`, of a bundle, else None: it offers nothing of what it is
+    granted, because another of its components grants it nothing."""
 
     quota: Quota
     taken: int
@@ -29,6 +30,7 @@ class Seller:
     sold: int = 0
     most: int | None = None
     idle: bool = False
+    stalled: bool | None = None
 
     @property
     def quiet(self) -> bool:
@@ -157,7 +159,8 @@ def _rebalance(
     """Nothing is on its way, one has nothing left: another gives a part, which is granted anew once its decrease is settled.
 
     Only one that is in every region that keeps the poor one from growing can help it. One that sells is helped by whoever has two units or sells nothing;
-    one that does not sell only by another that does not either and keeps enough. Nobody gives what would then be granted to others only, or to nobody.
+    one that does not sell only by another that does not either and keeps enough, or is a stalled bundle. Nobody gives what would then be granted to
+    others only, or to nobody.
     """
     if not all(seller.settled for seller in sellers):
         return
@@ -175,7 +178,8 @@ def _rebalance(
 def _can_give(giver: Seller, poor: Seller) -> bool:
     if poor.sold:
         return giver.aim >= 2 * giver.eaches or (giver.aim > 0 and giver.quiet and giver.sold < poor.sold)
-    return giver.quiet and giver.aim - _gift(giver, poor) * giver.eaches >= poor.eaches
+    keeps = giver.aim - _gift(giver, poor) * giver.eaches
+    return giver.quiet and (keeps >= poor.eaches or (keeps >= 0 and giver.stalled is True and poor.stalled is None))
 
 
 def _would_help(

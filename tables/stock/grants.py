@@ -68,7 +68,7 @@ def hold(row: SkuRow, word: BundleHold) -> bool:
 def seller(row: SkuRow, taker: Taker, sold: int) -> Seller | None:
     """The bundle as a seller of the component; None before it has told what its listings hold.
 
-    Until it follows a newer grant it may use all of the one it follows, whatever it holds now.
+    Until it follows a newer grant it may use all of the one it follows, whatever it holds now. It is stalled when it follows the newest and holds nothing.
     """
     quota, word = row.grants[taker.bundle][taker.key], row.holds.get(taker.bundle)
     if word is None or any(listing not in word.bounds for listing in taker.listings):
@@ -79,7 +79,9 @@ def seller(row: SkuRow, taker: Taker, sold: int) -> Seller | None:
     quota.issued = {version: figure for version, figure in quota.issued.items() if version >= followed}
     quota.conf = sum(max(word.bounds[listing], row.lowered.get(listing, 0)) for listing in taker.listings)
     taken = _lowered(row, taker.listings)
-    return Seller(quota, taken, taker.eaches, sold, max(0, word.most.get(taker.key, 0) - taken))
+    most = max(0, word.most.get(taker.key, 0) - taken)
+    follows = bool(quota.issued) and word.seen >= max(quota.issued)
+    return Seller(quota, taken, taker.eaches, sold, most, stalled=follows and quota.conf <= taken)
 
 
 # ---- in the bundle's row ----

@@ -13,6 +13,7 @@ from app.simulators.base import Fault, now_ms
 from app.simulators.contract import NewLine, NewOrder, StepRefused
 from tables.catalogue import Listing
 from tests.support.bigcommerce import NAME, store, until
+from tests.support.orders import fetched
 
 
 def for_now(kind: str, **fields: object) -> Fault:
@@ -239,7 +240,7 @@ class TestOrders:
                 )
             )
             (polled,) = await shop.poll()
-            assert polled == await shop.connector.fetch_order("1001", Priority.RELEASE)
+            assert polled == await fetched(shop.connector, "1001", Priority.RELEASE)
             assert (polled.order_id, polled.number, polled.state, polled.paid) == ("1001", "1001", "OPEN", True)
             assert [(x.sku, x.quantity, x.tracked) for x in polled.lines] == [
                 ("TEE", 2, True),
@@ -287,12 +288,30 @@ class TestOrders:
             await shop.simulator.place(NewOrder("5", [NewLine("CUSTOM", 1)]))
             shop.simulator._orders.all[5].status_id = 0
             assert await shop.poll() == []
-            assert await shop.connector.fetch_order("5", Priority.RELEASE) is None
+            assert await fetched(shop.connector, "5", Priority.RELEASE) is None
 
     async def test_an_order_that_is_not_there_is_none(self) -> None:
         async with store() as shop:
-            assert await shop.connector.fetch_order("5", Priority.RELEASE) is None
-            assert await shop.connector.fetch_order("no-number", Priority.RELEASE) is None
+            assert await fetched(shop.connector, "5", Priority.RELEASE) is None
+            assert await fetched(shop.connector, "no-number", Priority.RELEASE) is None
+
+    async def test_orders_whose_ids_lie_close_together_come_as_one_page(self) -> None:
+        async with store() as shop:
+            for n in (*range(1, 9), 300):
+                await shop.simulator.place(NewOrder(str(n), [NewLine("CUSTOM", 1)]))
+            shop.simulator._orders.all[3].status_id = 0
+            found = await shop.connector.fetch_orders(["7", "2", "3", "300", "no-number"], Priority.RELEASE)
+            assert sorted(found) == ["2", "300", "7"]
+            assert [one.order_id for one in found.values()] == list(found)
+            asked = [request.url.path.partition("/v2/")[2] for request in shop.requests("/v2/orders")]
+            assert asked == ["orders", "orders/300"]
+
+    async def test_what_a_page_leaves_out_is_asked_for_by_itself(self) -> None:
+        async with store() as shop:
+            for n in (1, 2):
+                await shop.simulator.place(NewOrder(str(n), [NewLine("CUSTOM", 1)]))
+            assert sorted(await shop.connector.fetch_orders(["1", "2", "9"], Priority.RELEASE)) == ["1", "2"]
+            assert len(shop.requests("/v2/orders")) == 2
 
     async def test_lines_of_an_unchanged_order_are_asked_for_once_but_never_trusted_while_the_second_lasts(
         self,

@@ -13,6 +13,7 @@ from schemas.records import OrderSnapshot, RefundLine, SettleReturn, ShipmentLin
 from tables.deliveries.refunds import Refund
 from tests.support.bigcommerce import Store, store
 from tests.support.openapi import SpecMismatch, SpecValidator, vendor_spec
+from tests.support.orders import fetched
 
 SPECS = {
     "/v3/inventory/": "bigcommerce.inventory.v3.yml",
@@ -98,7 +99,7 @@ async def _give_back(shop: Store, order: OrderSnapshot) -> None:
         else:
             with pytest.raises(Refused):
                 await shop.connector.refund(command, step, shown, Priority.DESPATCH)
-    assert await shop.connector.fetch_order(order.order_id, Priority.RELEASE) is not None
+    assert await fetched(shop.connector, order.order_id, Priority.RELEASE) is not None
 
 
 @pytest.mark.parametrize("inline", [True, False])

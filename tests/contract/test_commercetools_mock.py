@@ -23,6 +23,7 @@ from app.connectors.errors import Unauthorised
 from app.connectors.http import DirectTransport
 from app.simulators.commercetools import CommercetoolsSimulator
 from tables.catalogue import Listing
+from tests.support.orders import fetched
 
 _HOME = Path(__file__).resolve().parents[2] / ".cache" / "commercetools-mock"
 _SERVER = Path(__file__).resolve().parents[1] / "support" / "commercetools_mock.mjs"
@@ -274,9 +275,9 @@ async def test_imported_orders_polled_fetched_and_cancelled(both: tuple[Project,
         documents.append((order, changed))
         storefront, transport = project.storefront()
         polled = [o async for page in storefront.poll_orders(0, Priority.SWEEP) for o in page.orders]
-        fetched = await storefront.fetch_order(order["id"], Priority.SWEEP)
-        assert polled == [fetched]
-        assert await storefront.fetch_order("00000000-0000-4000-8000-000000000000", Priority.SWEEP) is None
+        whole = await fetched(storefront, order["id"], Priority.SWEEP)
+        assert polled == [whole]
+        assert await fetched(storefront, "00000000-0000-4000-8000-000000000000", Priority.SWEEP) is None
         await transport.close()
         (found,) = polled
         lines = [(line.sku, line.quantity, line.tracked, line.name) for line in found.lines]
@@ -329,5 +330,5 @@ async def test_a_wrong_secret_is_named_by_our_connector(both: tuple[Project, Pro
     ours, _ = both
     storefront, transport = ours.storefront(secret="wrong")
     with pytest.raises(Unauthorised):
-        await storefront.fetch_order("x", Priority.SWEEP)
+        await fetched(storefront, "x", Priority.SWEEP)
     await transport.close()

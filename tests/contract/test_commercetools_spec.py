@@ -19,6 +19,7 @@ from tables.catalogue import Listing
 from tables.deliveries.refunds import Refund
 from tests.contract.storefronts import until
 from tests.support.openapi import SpecMismatch, SpecValidator, vendor_spec
+from tests.support.orders import fetched
 
 SPEC = "commercetools.openapi.yaml"
 _NOT_DESCRIBED = "/oauth/token"
@@ -90,7 +91,7 @@ async def test_what_the_connector_asks_and_the_simulator_answers(
     placed = await simulator.place(
         NewOrder("1", [NewLine("A", 2), NewLine("B", 1), NewLine("free", 1)], note="n", gift="g", shipping="van")
     )
-    order = await storefront.fetch_order(placed.order_id, Priority.DESPATCH)
+    order = await fetched(storefront, placed.order_id, Priority.DESPATCH)
     assert order is not None
     parcel = ShipParcel(
         channel="shop", order_id=order.order_id, number="1", parcel_id="1", key="clarus-1", version=1, wanted=True,
@@ -108,7 +109,7 @@ async def test_what_the_connector_asks_and_the_simulator_answers(
             await change(parcel, delivery, shown, Priority.DESPATCH)
     await storefront.settle(order.order_id, "whole", Priority.DESPATCH)
     await simulator.send_back("1", [NewLine("A", 1)])
-    item_id = (await storefront.fetch_order(placed.order_id, Priority.DESPATCH)).returns[0].lines[0].item_id  # type: ignore[union-attr]
+    item_id = (await fetched(storefront, placed.order_id, Priority.DESPATCH)).returns[0].lines[0].item_id  # type: ignore[union-attr]
     line = RefundLine(line_id=order.lines[0].line_id, units=1, amount=1000)
     item = ReturnItem(item_id=item_id, line_id=line.line_id, condition="RESTOCKED", refunded=True)
     back = SettleReturn(
@@ -130,8 +131,8 @@ async def test_what_the_connector_asks_and_the_simulator_answers(
             await storefront.write_note(order_id, "call first", note, Priority.DESPATCH)
     await simulator.cancel("1")
     assert [page.last async for page in storefront.poll_orders(0, Priority.SWEEP)] == [True]
-    assert await storefront.fetch_order(placed.order_id, Priority.SWEEP) is not None
-    assert await storefront.fetch_order("not-there", Priority.SWEEP) is None
+    assert await fetched(storefront, placed.order_id, Priority.SWEEP) is not None
+    assert await fetched(storefront, "not-there", Priority.SWEEP) is None
     await transport.close()
     assert transport.seen == {
         ("GET", "inventory", 200),

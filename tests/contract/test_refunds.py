@@ -15,6 +15,7 @@ from tables.deliveries.peers import PeerKind
 from tables.deliveries.refunds import Refund
 from tables.returns.fold import key_of
 from tests.contract.storefronts import CASES, NAME, Case, Shop, connected
+from tests.support.orders import fetched
 
 KEY = key_of("shop:1", "r", 1)
 
@@ -36,7 +37,7 @@ async def bought(shop: Shop, number: str, units: int = 2, discount: int = 0) -> 
     """An order of one tracked listing, as the connector sees it."""
     await shop.stock(shop.listing("A"), 10)
     placed = await shop.simulator.place(NewOrder(number, [NewLine("A", units)], discount=discount))
-    seen = await shop.storefront.fetch_order(placed.order_id, Priority.RELEASE)
+    seen = await fetched(shop.storefront, placed.order_id, Priority.RELEASE)
     assert seen is not None
     return seen
 
@@ -87,7 +88,7 @@ async def test_a_refund_is_found_again_by_its_mark_with_its_amount(shop: Shop) -
     await shop.quiet()
     (found,) = (await money(shop, seen.order_id)).refunds
     assert (found.key, found.amount, found.state) == (KEY, 1000, "DONE")
-    again = await shop.storefront.fetch_order(seen.order_id, Priority.RELEASE)
+    again = await fetched(shop.storefront, seen.order_id, Priority.RELEASE)
     assert again is not None
     assert (again.refunded, [one.key for one in again.payments if one.kind == "REFUND"]) == (1000, [KEY])
 
@@ -157,7 +158,7 @@ async def test_return_items_go_from_advised_to_their_end_and_leave_the_others_as
     seen = await bought(shop, "9", 3)
     await simulator.send_back("9", [NewLine("A", 1)])
     await simulator.send_back("9", [NewLine("A", 1)])
-    seen = await shop.storefront.fetch_order(seen.order_id, Priority.RELEASE) or seen
+    seen = await fetched(shop.storefront, seen.order_id, Priority.RELEASE) or seen
     first, second = seen.returns
     assert (first.open, first.lines[0].units) == (True, 1)
 
@@ -173,6 +174,6 @@ async def test_return_items_go_from_advised_to_their_end_and_leave_the_others_as
     assert await bring(one, "ARRIVED") == [("Returned", "Initial"), waiting]
     assert await bring(one, "RESTOCKED", True) == [("BackInStock", "Refunded"), waiting]
     assert await bring(other, "UNUSABLE", False) == [("BackInStock", "Refunded"), ("Unusable", "NotRefunded")]
-    again = await shop.storefront.fetch_order(seen.order_id, Priority.RELEASE)
+    again = await fetched(shop.storefront, seen.order_id, Priority.RELEASE)
     assert again is not None
     assert [(x.return_id, x.open) for x in again.returns] == [(first.return_id, False), (second.return_id, False)]

@@ -14,6 +14,7 @@ from tables.catalogue import Listing
 from tables.deliveries.peers import PeerKind
 from tables.deliveries.shipments import lines_of
 from tests.contract.storefronts import CASES, NAME, Case, Shop, connected, until
+from tests.support.orders import fetched
 
 ODD_SKUS = [
     "plain",
@@ -268,11 +269,11 @@ async def test_payment_and_cancel_make_newer_versions(shop: Shop) -> None:
 async def test_a_fetched_order_is_the_polled_one(shop: Shop) -> None:
     await shop.stock(shop.listing("A"), 10)
     placed = await shop.simulator.place(order("1001", ("A", 1)))
-    assert await shop.storefront.fetch_order(placed.order_id, Priority.RELEASE) == (await shop.poll())[0]
+    assert await fetched(shop.storefront, placed.order_id, Priority.RELEASE) == (await shop.poll())[0]
 
 
 async def test_an_order_that_is_not_there_is_none(shop: Shop) -> None:
-    assert await shop.storefront.fetch_order("987654321", Priority.RELEASE) is None
+    assert await fetched(shop.storefront, "987654321", Priority.RELEASE) is None
 
 
 # ---- notifications --------------------------------------------------------------------------------------------------------------------------
@@ -285,7 +286,7 @@ async def test_notifications_lead_to_the_order_as_it_is_polled(shop: Shop) -> No
     await until(lambda: shop.simulator.notifier.pending == 0)
     meanings = [meaning for note in shop.heard for meaning in shop.intake.parse(note)]
     assert meanings
-    latest = await shop.storefront.fetch_order(placed.order_id, Priority.RELEASE)
+    latest = await fetched(shop.storefront, placed.order_id, Priority.RELEASE)
     for meaning in meanings:
         if isinstance(meaning, OrderSnapshot):
             assert (meaning.order_id, meaning.number, meaning.lines) == (
@@ -320,7 +321,7 @@ async def sold(shop: Shop, number: str, *lines: tuple[str, int]) -> OrderSnapsho
     for sku, quantity in lines:
         await shop.stock(shop.listing(sku), quantity)
     placed = await shop.simulator.place(order(number, *lines))
-    seen = await shop.storefront.fetch_order(placed.order_id, Priority.RELEASE)
+    seen = await fetched(shop.storefront, placed.order_id, Priority.RELEASE)
     assert seen is not None
     return seen
 

@@ -5,7 +5,7 @@ goes on from the last time it saw, and a second with more changes than one page 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from cachetools import LRUCache, TTLCache
@@ -49,15 +49,25 @@ class OrderReader:
         self._restocks: TTLCache[str, bool] = TTLCache(1, _SETTING_KEPT, timer=lambda: client.peer_time()[1])
         self._gate = asyncio.Semaphore(_PARALLEL)
 
-    async def fetch(self, order_id: str, priority: Priority) -> OrderSnapshot | None:
-        """One order; None where there is none, or where it is Incomplete."""
-        if not order_id.isdecimal():
-            return None
-        row = await self._client.find(f"{_ORDERS}/{order_id}", priority, self._include())
-        if row is None:
-            return None
-        orders = await self._snapshots(self._checked([row]), priority)
-        return orders[0] if orders else None
+    async def fetch(self, order_ids: Iterable[str], priority: Priority) -> dict[str, OrderSnapshot]:
+        """Orders by id; those that are not there, or Incomplete, are left out. Ids that lie close together come as one page."""
+        rows: list[Row] = []
+        for span in _spans(sorted({int(order_id) for order_id in order_ids if order_id.isdecimal()})):
+            wanted = dict.fromkeys(span)
+            if len(span) > 1:
+                query: dict[str, str | int] = {"sort": "id:asc", "min_id": span[0], "max_id": span[-1], "limit": _LIMIT}
+                page = self._checked(
+                    rows_v2(
+                        self._client.name, _ORDERS, await self._client.get(_ORDERS, priority, query | self._include())
+                    )
+                )
+                rows += [row for row in page if int(row["id"]) in wanted]
+                for row in page:
+                    wanted.pop(int(row["id"]), None)
+            for number in wanted:  # what a list leaves out, such as an order that was deleted, is asked for by itself
+                row = await self._client.find(f"{_ORDERS}/{number}", priority, self._include())
+                rows += self._checked([row]) if row is not None else []
+        return {order.order_id: order for order in await self._snapshots(rows, priority)}
 
     async def poll(self, since: int, priority: Priority) -> AsyncIterator[OrderPage]:
         """Orders changed at `since` (ms) or later, oldest change first; an order that changes during the poll may come twice, with both versions.
@@ -199,3 +209,15 @@ class OrderReader:
         if not self._settings.inline_lines:
             return {}
         return {"include": "consignments.line_items", "consignment_structure": "object"}
+
+
+def _spans(numbers: Sequence[int]) -> Iterator[list[int]]:
+    """Rising ids in groups that one page holds, whatever lies between them."""
+    span: list[int] = []
+    for number in numbers:
+        if span and number - span[0] >= _LIMIT:
+            yield span
+            span = []
+        span.append(number)
+    if span:
+        yield span

@@ -40,6 +40,7 @@ class BigCommerceStorefront:
     kind = PeerKind.RELATIVE
     max_rows = 500
     max_read = 500
+    max_fetch = 50
     parallel_writes = 1
     order_resolution_ms = 2000
     keeps_returns = False
@@ -66,9 +67,9 @@ class BigCommerceStorefront:
         """As `Storefront.poll_orders`."""
         return self._orders.poll(since, priority)
 
-    async def fetch_order(self, order_id: str, priority: Priority) -> OrderSnapshot | None:
-        """As `Storefront.fetch_order`."""
-        return await self._orders.fetch(order_id, priority)
+    async def fetch_orders(self, order_ids: Sequence[str], priority: Priority) -> Mapping[str, OrderSnapshot]:
+        """As `Storefront.fetch_orders`."""
+        return await self._orders.fetch(order_ids, priority)
 
     async def shipments(self, order_id: str, priority: Priority) -> ShownOrder | None:
         """As `Storefront.shipments`."""

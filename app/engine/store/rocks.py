@@ -10,6 +10,7 @@ import msgspec
 import rocksdict
 
 from app.engine.store.base import Mark, Rows, Size
+from app.engine.store.ordered import Ordered, merged
 from app.engine.store.recent import Recent
 
 _MARK_KEY = b"\x00mark"
@@ -49,7 +50,7 @@ class RocksStore:
         found = self._db.get(_MARK_KEY)
         self._mark = None if found is None else _decode(found)
         self._recent = Recent()
-        self._pending: dict[bytes, bytes | None] = {}
+        self._waits_in({})
         self._flushed = (
             time.monotonic() - random.random() * _FLUSH_EVERY_S
         )  # partitions shall not all write in the same cycle
@@ -70,8 +71,11 @@ class RocksStore:
         return value
 
     def scan(self, prefix: bytes, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-        if self._pending:
-            self._flush()
+        waiting = self._ordered.keys(prefix, start)
+        stored = self._stored(prefix, start)
+        return merged(stored, waiting, self._pending) if waiting else stored
+
+    def _stored(self, prefix: bytes, start: bytes) -> Iterator[tuple[bytes, bytes]]:
         for key, value in self._db.items(from_key=max(prefix, start)):
             if not key.startswith(prefix):
                 return
@@ -99,8 +103,11 @@ class RocksStore:
                     put(key, value)
             put(_MARK_KEY, _encode(self._mark))
             self._db.write(batch)
-        self._pending = {}
+        self._waits_in({})
         self._flushed = time.monotonic()
+
+    def _waits_in(self, pending: dict[bytes, bytes | None]) -> None:
+        self._pending, self._ordered = pending, Ordered(pending)
 
     def size(self) -> Size:
         kept = ("total-sst-files-size", "cur-size-all-mem-tables")

@@ -232,6 +232,17 @@ def test_a_cancel_of_unknown_outcome_is_done_when_the_order_is_gone_and_repeated
         assert isinstance(rules.next_step(row, 60_000), Idle if done else Cancel)
 
 
+def test_a_lost_cancel_that_lands_after_the_pick_list_was_taken_back_has_deleted_the_order() -> None:
+    row = made()
+    rules.found(row, [at("ALLOCATED", 1)], 5, UNKNOWN, 5)
+    rules.want_cancel(row, cancel(), 10)
+    rules.found(row, [at("ALLOCATED", 1)], 10, UNKNOWN, 10)
+    rules.begin(row, Cancel(), 10)
+    rules.unknown(row, 20)
+    assert rules.found(row, [PENDING], 30, UNKNOWN, 30) == []
+    assert [one.status for one in rules.found(row, [], 40, UNKNOWN, 40)] == ["DELETED"]
+
+
 def test_a_refusal_is_told_and_a_newer_release_starts_over() -> None:
     row = creating()
     assert [(one.status, one.detail) for one in rules.refused(row, "no product")] == [("REFUSED", "no product")]

@@ -26,7 +26,7 @@ from app.connectors.contract import (
     StockReading,
     StockRequest,
 )
-from app.connectors.errors import OutcomeUnknown, PeerError, Refused
+from app.connectors.errors import Malformed, OutcomeUnknown, PeerError, Refused
 from schemas.records import AnnounceReturn, OrderSnapshot, Payment, ReleaseOrder, SettleReturn, ShipParcel
 from tables.catalogue import Listing
 from tables.deliveries.peers import PeerKind
@@ -48,6 +48,7 @@ class ScriptedStorefront:
         self.kind, self.now = kind, now
         versioned = kind is PeerKind.VERSIONED
         self.max_rows, self.max_read, self.parallel_writes = (1, 100, 4) if versioned else (10, 100, 1)
+        self.max_fetch = 1 if versioned else 3
         self.quantities = dict(quantities)
         self.versions = dict.fromkeys(quantities, 1)
         self.markers = dict.fromkeys(quantities, Marker(0, 0, 0))
@@ -64,6 +65,8 @@ class ScriptedStorefront:
         self.polls: list[int] = []
         self.break_poll = False
         self.fetched: list[str] = []
+        self.fetches: list[tuple[str, ...]] = []
+        self.unreadable: set[str] = set()
         self.findings: list[Finding] = []
         self.gate = asyncio.Event()
         self.gate.set()
@@ -142,11 +145,14 @@ class ScriptedStorefront:
                 return
             yield OrderPage(page, started, last)
 
-    async def fetch_order(self, order_id: str, priority: Priority) -> OrderSnapshot | None:
+    async def fetch_orders(self, order_ids: Sequence[str], priority: Priority) -> Mapping[str, OrderSnapshot]:
         if self.away is not None:
             raise self.away
-        self.fetched.append(order_id)
-        return next((order for order in self.orders if order.order_id == order_id), None)
+        self.fetched += order_ids
+        self.fetches.append(tuple(order_ids))
+        if self.unreadable.intersection(order_ids):
+            raise Malformed("shop", "GET /orders", "no lines")
+        return {order.order_id: order for order in self.orders if order.order_id in order_ids}
 
     async def shipments(self, order_id: str, priority: Priority) -> ShownOrder | None:
         if self.away is not None:

@@ -1,6 +1,7 @@
 """A storefront's owner polls orders into a watermark, and fetches those that a notification named."""
 
-from app.connectors.errors import Malformed, PeerError, Unavailable
+from app.connectors.contract import PeerKind
+from app.connectors.errors import PeerError, Unavailable
 from schemas.records import Baseline, ExceptionState, FetchOrder, OrderSnapshot, OrderWatermark, StockOutcome
 from tests.unit.delivery.peers import order
 from tests.unit.delivery.rig import Rig, now_ms, until
@@ -105,17 +106,32 @@ async def test_fetches_left_by_an_earlier_owner_are_made() -> None:
         await until(lambda: [one.order_id for one in rig.sent(OrderSnapshot)] == ["o1"])
 
 
+async def test_orders_that_are_asked_for_close_together_come_with_one_request() -> None:
+    rig = Rig(PeerKind.RELATIVE)
+    names = [f"o{n}" for n in range(8)]
+    rig.storefront.orders = [order(name, 1) for name in names]
+    async with rig.running():
+        rig.tell(*map(fetch, names))
+        await until(lambda: {one.order_id for one in rig.sent(OrderSnapshot)} == set(names))
+    assert sorted(map(len, rig.storefront.fetches)) == [2, 3, 3]
+
+
+async def test_an_order_that_cannot_be_read_keeps_none_of_those_that_were_asked_for_with_it() -> None:
+    rig = Rig(PeerKind.RELATIVE)
+    rig.storefront.orders = [order(name, 1) for name in ("o1", "o2", "o3")]
+    rig.storefront.unreadable = {"o2"}
+    async with rig.running():
+        rig.tell(fetch("o1"), fetch("o2"), fetch("o3"))
+        await until(lambda: {one.order_id for one in rig.sent(OrderSnapshot)} == {"o1", "o3"})
+        await until(lambda: rig.sent(ExceptionState))
+        assert {one.exception_id for one in rig.sent(ExceptionState)} == {"delivery_failed:shop:o2"}
+        assert rig.row(rig.tables.fetches, "shop/o2") is not None
+
+
 async def test_an_order_that_cannot_be_fetched_is_an_exception_of_its_own() -> None:
     rig = Rig()
     rig.storefront.orders = [order("o2", 1)]
-    fetch_order = rig.storefront.fetch_order
-
-    async def broken(order_id: str, priority: object) -> OrderSnapshot | None:
-        if order_id == "o1":
-            raise Malformed("shop", "GET /orders/o1", "no lines")
-        return await fetch_order(order_id, priority)  # type: ignore[arg-type]
-
-    rig.storefront.fetch_order = broken  # type: ignore[method-assign]
+    rig.storefront.unreadable = {"o1"}
     async with rig.running():
         rig.tell(fetch("o1"))
         while not rig.sent(ExceptionState):

@@ -185,6 +185,7 @@ def test_a_trial_over_changes_over_a_store_reads_like_one_dict(
                 target.delete(ITEMS, key)
             else:
                 target.put(ITEMS, key, Item(n))
+            assert [row.n for one, row in target.scan(ITEMS, key) if one == key] == ([] if n is None else [n])
     for key, n in (*stored, *changed, *tried):
         if n is None:
             model.pop(key, None)

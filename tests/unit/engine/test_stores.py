@@ -91,26 +91,31 @@ def test_a_directory_in_use_is_refused(tmp_path: Path) -> None:
     second.close()
 
 
+TABLES = st.sampled_from([b"t\x00", b"u\x00"])
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(
     batches=st.lists(
-        st.lists(st.tuples(st.binary(min_size=1, max_size=2), st.none() | st.binary(max_size=2))), max_size=5
+        st.lists(st.tuples(TABLES, st.binary(min_size=1, max_size=2), st.none() | st.binary(max_size=2))), max_size=5
     ),
-    prefix=st.binary(max_size=1),
+    table=TABLES,
+    prefix=st.binary(max_size=1).filter(lambda key: key != b"\xff"),
 )
 def test_a_store_behaves_like_a_sorted_dict(
-    store: Store, batches: list[list[tuple[bytes, bytes | None]]], prefix: bytes
+    store: Store, batches: list[list[tuple[bytes, bytes, bytes | None]]], table: bytes, prefix: bytes
 ) -> None:
     store.wipe()
     model: dict[bytes, bytes] = {}
     for batch in batches:
-        rows = [(b"t" + key, value) for key, value in batch]
+        rows = [(of + key, value) for of, key, value in batch]
         store.apply(rows, MARK)
         for key, value in rows:
             if value is None:
                 model.pop(key, None)
             else:
                 model[key] = value
-    wanted = b"t" + prefix
-    assert list(store.scan(wanted)) == sorted((k, v) for k, v in model.items() if k.startswith(wanted))
+        for wanted, start in ((table + prefix, b""), (table, table + prefix), (b"", b"")):
+            found = sorted((k, v) for k, v in model.items() if k.startswith(wanted) and k >= start)
+            assert list(store.scan(wanted, start)) == [one for one in found if wanted or one[0] != b"\x00mark"]
     assert all(store.get(key) == value for key, value in model.items())

@@ -6,7 +6,7 @@ from random import Random
 from unittest.mock import patch
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tables.catalogue import Catalogue, Listing, Mode, PolicyRule, Product
@@ -41,8 +41,8 @@ def shown(network: Network) -> dict[str, int]:
 
 
 def used(network: Network, sku: str) -> int:
-    """Eaches on offer everywhere."""
-    return sum(s.shown * network.catalogue.eaches(s.listing, sku) for s in network.shelves.values())
+    """Eaches on offer everywhere. A storefront below 0, that sold beyond a decrease on its way, offers nothing."""
+    return sum(max(0, s.shown) * network.catalogue.eaches(s.listing, sku) for s in network.shelves.values())
 
 
 def test_components_and_bundles_share_one_pool_without_overlap() -> None:
@@ -170,6 +170,8 @@ def test_a_component_that_is_added_to_a_bundle_knows_nothing_of_what_it_sold_bef
 
 
 ROUNDS = settings(max_examples=60, deadline=None)
+SEEDS = st.integers(0, 2**32 - 1)
+"""What a test found is three numbers: an `example` of them is the same run on every machine."""
 
 
 def run(given: Network, random: Random, steps: int) -> None:
@@ -178,9 +180,10 @@ def run(given: Network, random: Random, steps: int) -> None:
         assert given.servable(), "more is on offer than there is"
 
 
-@given(st.randoms(use_true_random=False), st.integers(0, 30), st.integers(0, 20))
+@given(SEEDS, st.integers(0, 30), st.integers(0, 20))
 @ROUNDS
-def test_nothing_is_ever_offered_twice(random: Random, mugs: int, cards: int) -> None:
+def test_nothing_is_ever_offered_twice(seed: int, mugs: int, cards: int) -> None:
+    random = Random(seed)
     given = network(mugs, cards)
     given.start()
     run(given, random, 120)
@@ -188,9 +191,10 @@ def test_nothing_is_ever_offered_twice(random: Random, mugs: int, cards: int) ->
     assert given.servable()
 
 
-@given(st.randoms(use_true_random=False), st.integers(0, 30), st.integers(0, 20))
+@given(SEEDS, st.integers(0, 30), st.integers(0, 20))
 @ROUNDS
-def test_nothing_is_offered_twice_while_listings_are_adopted(random: Random, mugs: int, cards: int) -> None:
+def test_nothing_is_offered_twice_while_listings_are_adopted(seed: int, mugs: int, cards: int) -> None:
+    random = Random(seed)
     given = network(mugs, cards)
     begins = [*((given.read, sku) for sku in given.supply), *((given.adopt, key) for key in given.shelves)]
     random.shuffle(begins)
@@ -201,36 +205,47 @@ def test_nothing_is_offered_twice_while_listings_are_adopted(random: Random, mug
     assert given.servable()
 
 
-@given(st.randoms(use_true_random=False), st.integers(0, 12), st.integers(0, 12), st.integers(0, 12))
+@given(SEEDS, st.integers(0, 12), st.integers(0, 12), st.integers(0, 12))
 @settings(max_examples=50, deadline=None)
-def test_nothing_is_offered_twice_where_warehouses_differ(random: Random, main: int, north: int, cards: int) -> None:
+def test_nothing_is_offered_twice_where_warehouses_differ(seed: int, main: int, north: int, cards: int) -> None:
     only = [PolicyRule("mall", "*", {"warehouses": ("NORTH",)}), PolicyRule("shop", "MUG", {"warehouses": ("MAIN",)})]
     given = Network(
         catalogue(*only, warehouses=2),
         {"MUG": {"MAIN": main, "NORTH": north}, "CARD": {"MAIN": cards, "NORTH": 3}},
     )
     given.start()
-    run(given, random, 100)
+    run(given, Random(seed), 100)
     given.wait()
     assert given.servable()
 
 
-@given(st.randoms(use_true_random=False), st.integers(0, 30), st.integers(0, 20))
+def kept_for_bundles(network: Network, sku: str) -> int:
+    """Eaches that the component grants to bundles and their listings do not offer, because another component grants less."""
+    row, found = network.ledgers[sku].state.skus[sku], 0
+    for taker in grants.takers(network.catalogue, sku):
+        lowered = sum(row.lowered.get(listing, 0) for listing in taker.listings)
+        offered = sum(max(0, network.shelves[listing].shown) for listing in taker.listings)
+        found += (max(0, row.grants[taker.bundle][taker.key].target - lowered) - offered) * taker.eaches
+    return found
+
+
+@given(SEEDS, st.integers(0, 30), st.integers(0, 20))
 @settings(max_examples=40, deadline=None)
-def test_all_that_is_left_is_on_offer_in_the_end(random: Random, mugs: int, cards: int) -> None:
-    """What nobody sells for a while is granted to whoever may use it, up to one unit of the smallest seller."""
+@example(seed=23, mugs=4, cards=0)  # a storefront ends below 0: it sold while its decrease was on its way
+@example(seed=198, mugs=17, cards=2)  # the last card is kept for a box that gets no mugs
+def test_all_that_is_left_is_on_offer_in_the_end(seed: int, mugs: int, cards: int) -> None:
+    """What nobody sells for a while is granted to whoever may use it. What a component keeps for a bundle without offering it is never all it has."""
     given = network(mugs, cards)
     given.start()
-    run(given, random, 60)
+    run(given, Random(seed), 60)
     given.wait()
     for sku in given.supply:
         left = sum(given.supply[sku].values()) - sum(eaches for _, eaches in given.demand(sku))
-        held = used(given, sku)
-        assert held <= left
-        if sku == "MUG":
-            boxes = given.ledgers["MUG"].state.skus["MUG"]
-            kept = sum(q.target for quotas in boxes.grants.values() for q in quotas.values())
-            assert left - held <= 2 * kept + 1
+        kept = kept_for_bundles(given, sku)
+        assert used(given, sku) <= left
+        assert used(given, sku) + kept == left
+        own = given.catalogue.products[sku].listings
+        assert not kept or any(given.shelves[listing.id].shown > 0 for listing in own)
 
 
 # ---- the rules, one by one ----

@@ -24,6 +24,7 @@ sellers = st.builds(
     eaches=st.integers(1, 12),
     sold=st.sampled_from([0, 0, 1, 2, 7, 30]),
     most=st.none() | st.integers(0, 12),
+    stalled=st.sampled_from([None, None, False, True]),
 )
 placed = st.lists(st.tuples(sellers, st.sampled_from(SETS)), min_size=1, max_size=6)
 stock = st.fixed_dictionaries({name: st.integers(-5, 90) for name in NAMES})
@@ -86,6 +87,20 @@ def test_a_listing_that_would_get_back_what_it_gives_keeps_it() -> None:
 def test_a_case_gets_half_where_it_is_enough_and_the_giver_has_the_rest() -> None:
     parts = [seller(30, sold=1), seller(0, 12, sold=4)]
     assert rest(parts, whole(parts, 30)) == [18, 12]
+
+
+def test_a_bundle_that_cannot_sell_its_last_unit_gives_it_to_a_listing_that_can() -> None:
+    def last(stalled: bool, other: Seller) -> list[int]:
+        bundle = seller(1)
+        bundle.stalled = stalled
+        parts = [other, bundle]
+        return rest(parts, whole(parts, 1))
+
+    assert last(True, seller(0)) == [1, 0]
+    assert last(False, seller(0)) == [0, 1]
+    another = seller(0)
+    another.stalled = False
+    assert last(True, another) == [0, 1]  # it may be stalled as well: they would hand it to and fro
 
 
 def test_nobody_gives_what_was_granted_to_it_just_now() -> None:
