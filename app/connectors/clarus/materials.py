@@ -70,9 +70,9 @@ def deviations(bundles: Bundles, shown: Mapping[str, Bill], *, needed: bool) -> 
         if bill is None:
             if needed:
                 yield f"{code} is no bill of materials in Clarus"
-        elif bill != dict(parts):
-            yield f"{code} is {_words(parts)} here and {_words(bill)} in Clarus"
+        elif bill != (ours := {part: Decimal(n) for part, n in parts.items()}):
+            yield f"{code} is {_words(ours)} here and {_words(bill)} in Clarus"
 
 
-def _words(bill: Mapping[str, int] | Bill) -> str:
+def _words(bill: Bill) -> str:
     return " + ".join(f"{float(n):g} × {code}" for code, n in sorted(bill.items()))
