@@ -19,6 +19,7 @@ from schemas.records import (
     Correction,
     ExceptionCommand,
     FetchOrder,
+    NoteOrder,
     OperatorState,
     ReadListing,
     ReadStock,
@@ -31,6 +32,7 @@ from tables.deliveries import (
     fetches,
     listing,
     modes,
+    notes,
     pauses,
     reads,
     receipts,
@@ -43,6 +45,7 @@ from tables.deliveries import (
 from tables.deliveries.fetches import FetchRow
 from tables.deliveries.listing import ListingRow
 from tables.deliveries.modes import ModeRow
+from tables.deliveries.notes import NoteRow
 from tables.deliveries.pauses import PauseRow
 from tables.deliveries.polls import PollRow
 from tables.deliveries.reads import ReadRow
@@ -55,7 +58,9 @@ from tables.deliveries.work import AtWorkRow, DueRow
 from tables.orders.references import reference_of
 from tables.reconciliation import DifferenceRow, SweepRow
 
-Kind = Literal["listing", "read", "release", "fetch", "shipment", "receipt", "refund", "pause", "retry", "resolved"]
+Kind = Literal[
+    "listing", "read", "release", "fetch", "shipment", "receipt", "refund", "note", "pause", "retry", "resolved"
+]
 OnChange = Callable[[str, Kind, str], None]
 """Channel, kind and key of a row that changed. Called before the commit: look through `engine.submit`."""
 
@@ -72,6 +77,7 @@ class DeliveryTables:
     shipments: Table[ShipmentRow]  # by channel/order id/parcel id
     receipts: Table[ReceiptRow]  # by reference
     refunds: Table[RefundRow]  # by channel/order id/return id/part
+    notes: Table[NoteRow]  # by channel/order id
     polls: Table[PollRow]  # by channel
     troubles: Table[TroubleRow]  # by channel/exception id
     pauses: Table[PauseRow]  # by channel/target
@@ -129,6 +135,8 @@ class Delivery:
                     superseded += not self._receipt(batch, body, occurred)
                 case SettleReturn():
                     superseded += not self._refund(batch, body, occurred)
+                case NoteOrder():
+                    superseded += not self._note(batch, body, occurred)
                 case ReadListing():
                     self._read_back(batch, body)
                 case OperatorState():
@@ -222,6 +230,11 @@ class Delivery:
                 self._read_back(batch, again)
             elif batch.get(self._tables.reads, entity) is not None:
                 self._read(batch, command.channel, entity, occurred)
+        note = batch.get(self._tables.notes, entity.removesuffix(notes.ENTITY).replace(":", "/", 1))
+        if note is not None and entity.endswith(notes.ENTITY) and notes.again(note, batch.now_ms):
+            batch.put(self._tables.notes, note.key, note)
+            self._due(batch, command.channel, "note", note.order_id)
+            self.on_change(command.channel, "note", note.order_id)
         self.on_change(command.channel, "retry", entity)
 
     def _mode(self, batch: Batch, command: ChannelMode) -> None:
@@ -291,6 +304,19 @@ class Delivery:
             batch.put(self._tables.refunds, row.key, row)
             self._due(batch, command.channel, "refund", command.order_id)
             self.on_change(command.channel, "refund", command.order_id)
+        return changed
+
+    def _note(self, batch: Batch, command: NoteOrder, occurred: int) -> bool:
+        row = NoteRow(command.channel, command.order_id)
+        row = batch.get(self._tables.notes, row.key) or row
+        replaces = notes.pending(row)
+        changed = notes.want(row, command, batch.now_ms)
+        if changed:
+            self._accepted(command.channel, "note", occurred, replaces)
+            row.caused_at = row.caused_at or occurred
+            batch.put(self._tables.notes, row.key, row)
+            self._due(batch, command.channel, "note", command.order_id)
+            self.on_change(command.channel, "note", command.order_id)
         return changed
 
     def _due(self, batch: Batch, channel: str, kind: work.Kind, entity: str) -> None:

@@ -21,6 +21,7 @@ from schemas.records import (
     ExceptionCommand,
     ExceptionState,
     NormalisedOrder,
+    NoteOrder,
     OrderSnapshot,
     OrderWatermark,
     ReleaseOrder,
@@ -37,6 +38,7 @@ from tables.mappings.statuses import meant
 from tables.orders import answers, attention, fold, shipping
 from tables.orders.effects import new_row
 from tables.orders.rows import OrderRow, WaitRow
+from tables.orders.telling import telling
 from tables.stock.figures import EXCEPTIONS, Parts
 
 DUE_AT_ONCE: Final = 200
@@ -117,6 +119,7 @@ class Orders:
                     effects += attention.command(row, body, rules, event.received_at)
                 case WarehouseOrder():
                     effects += answers.warehouse(row, body, rules, event.received_at)
+            effects += telling(row, rules)
             effects += self._returns.fold(batch, key, row, body, event.received_at)
             if self._finance is not None:
                 effects += self._finance.follow(batch, row, body, rules.catalogue, event.received_at, stood)
@@ -200,6 +203,8 @@ class Orders:
             case ShipParcel():
                 key = f"ship/{row.key}/{effect.parcel_id}"
                 emit.send(topics.CHANNEL_COMMANDS, key, effect, partition=self._place(effect.channel))
+            case NoteOrder():
+                emit.send(topics.CHANNEL_COMMANDS, f"note/{row.key}", effect, partition=self._place(effect.channel))
             case NormalisedOrder():
                 emit.send(topics.ORDERS_STATUS, row.key, effect)
             case ExceptionState():

@@ -46,6 +46,7 @@ from schemas.records import Correction
 from tables.deliveries.fetches import FetchRow
 from tables.deliveries.listing import ListingRow
 from tables.deliveries.modes import ModeRow
+from tables.deliveries.notes import NoteRow
 from tables.deliveries.pauses import PauseRow
 from tables.deliveries.polls import PollRow
 from tables.deliveries.reads import ReadRow
@@ -95,6 +96,7 @@ class Worker:
             shipments=table("shipments", row=ShipmentRow),
             receipts=table("receipts", row=ReceiptRow),
             refunds=table("refunds", row=RefundRow),
+            notes=table("notes", row=NoteRow),
             polls=table("polls", row=PollRow),
             troubles=table("troubles", row=TroubleRow),
             pauses=table("pauses", row=PauseRow),

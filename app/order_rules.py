@@ -34,6 +34,7 @@ def order_rules(settings: Settings, catalogue: Catalogue) -> Rules:
         release_rules(settings),
         wording(settings),
         settings.clarus.bundles == "parent",
+        frozenset(name for name, given in settings.channels.items() if given.tells_late_changes),
     )
 
 

@@ -607,6 +607,17 @@ class SettleReturn(Record, kw_only=True):
     total: int = 0
 
 
+class NoteOrder(Record, kw_only=True):
+    """What an order shall say to its storefront's people of a change that the warehouse did not take."""
+
+    channel: str
+    order_id: str
+    number: str
+    version: int
+    text: str
+    open: bool
+
+
 ExceptionPhase = Literal["OPEN", "ACKNOWLEDGED", "RESOLVED"]
 """State."""
 
@@ -719,6 +730,7 @@ ChannelCommandBody = (
     | ExceptionCommand
     | AnnounceReturn
     | SettleReturn
+    | NoteOrder
 )
 
 IntegrationExceptionBody = ExceptionState

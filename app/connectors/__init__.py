@@ -68,6 +68,5 @@ def warehouse_for(settings: "Settings", transport: "Transport", warehouses: Sequ
     """The connected WMS, for the warehouses of the configuration."""
     from app.connectors.clarus import ClarusWarehouse
 
-    whole = settings.clarus.bundles == "parent"
-    bundles = {product.sku: product.bundle for product in settings.products if product.bundle and whole}
+    bundles = {product.sku: product.bundle for product in settings.products if product.bundle}
     return ClarusWarehouse(settings.clarus, transport, warehouses, bundles)

@@ -23,6 +23,11 @@ class ChannelSettings(BaseModel):
     )
 
     @property
+    def tells_late_changes(self) -> bool:
+        """Is a note written at orders whose change or cancel the warehouse did not take?"""
+        return False
+
+    @property
     def orders_from_ms(self) -> int:
         """`orders_from` in milliseconds; 0 for none."""
         return int(self.orders_from.timestamp() * 1000) if self.orders_from is not None else 0

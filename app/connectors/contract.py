@@ -188,6 +188,18 @@ class ShownPayments:
     token: Any = None
 
 
+# ---- a note at a storefront -----------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ShownNote:
+    """The text that an order shows to the storefront's people, whole. `token` is what a write must name (a version); `typed`: it needs no type first."""
+
+    text: str
+    token: int = 0
+    typed: bool = True
+
+
 class Storefront(Protocol):
     """A connected storefront."""
 
@@ -251,6 +263,17 @@ class Storefront(Protocol):
 
     async def settle_return(self, command: SettleReturn, priority: Priority) -> None:
         """Bring the storefront's own return items to what the command says of them; nothing happens where it keeps none. It may be repeated."""
+        ...
+
+    async def note(self, order_id: str, priority: Priority) -> ShownNote | None:
+        """What an order says to the storefront's people; None where the peer has no such order."""
+        ...
+
+    async def write_note(self, order_id: str, text: str, shown: ShownNote, priority: Priority) -> None:
+        """Make that field say exactly this, and change nothing else of the order.
+
+        `Refused` where the peer says no, `OutcomeUnknown` where it may be done, `Unavailable` where it certainly is not (another version was there, too).
+        """
         ...
 
     async def probe(self) -> list[Finding]:

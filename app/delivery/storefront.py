@@ -1,4 +1,4 @@
-"""The owner of one storefront channel: its stock, its orders, their shipments and refunds, and its start check, side by side."""
+"""The owner of one storefront channel: its stock, its orders, their shipments, refunds and notes, and its start check, side by side."""
 
 import asyncio
 from collections.abc import Set
@@ -8,6 +8,7 @@ from app.connectors.contract import Finding, Storefront
 from app.delivery.bounds import bounds_of
 from app.delivery.desk import Desk
 from app.delivery.listings import Listings
+from app.delivery.notes import NoteDesk
 from app.delivery.orders import OrderIntake
 from app.delivery.owner import prove
 from app.delivery.queues import Queues
@@ -25,6 +26,7 @@ class StorefrontOwner:
         self._orders = OrderIntake(desk, connector)
         self._shipments = ShipmentDesk(desk, connector)
         self._refunds = RefundDesk(desk, connector)
+        self._notes = NoteDesk(desk, connector)
         self._listings = Listings(
             desk, connector, bounds_of(connector, desk.settings.bounds), self._orders.known, self.findings
         )
@@ -40,6 +42,8 @@ class StorefrontOwner:
                 self._shipments.changed(key)
             case "refund":
                 self._refunds.changed(key)
+            case "note":
+                self._notes.changed(key)
             case "pause":
                 self.desk.pauses_changed()
             case "retry":
@@ -56,11 +60,13 @@ class StorefrontOwner:
             "fetches": self._orders.pending(),
             "shipments": self._shipments.pending(),
             "refunds": self._refunds.pending(),
+            "notes": self._notes.pending(),
         }
 
     def queues(self) -> list[Queues]:
         """As `Owner.queues`."""
-        return [self._listings.queues(), self._orders.queues(), self._shipments.queues(), self._refunds.queues()]
+        parts = (self._listings, self._orders, self._shipments, self._refunds, self._notes)
+        return [part.queues() for part in parts]
 
     def uncertain(self) -> int:
         """As `Owner.uncertain`."""
@@ -82,6 +88,7 @@ class StorefrontOwner:
         await self._listings.load()
         await self._shipments.load()
         await self._refunds.load()
+        await self._notes.load()
         async with asyncio.TaskGroup() as group:
             group.create_task(prove(self.desk, self._connector.probe, self.findings))
             group.create_task(self.desk.run_pauses(self._resumed))
@@ -92,11 +99,13 @@ class StorefrontOwner:
             group.create_task(self._shipments.run_checks())
             group.create_task(self._refunds.run(group))
             group.create_task(self._refunds.run_checks())
+            group.create_task(self._notes.run(group))
 
     def _resumed(self) -> None:
         self._listings.resumed()
         self._shipments.resumed()
         self._refunds.resumed()
+        self._notes.resumed()
 
     async def close(self) -> None:
         """As `Owner.close`."""

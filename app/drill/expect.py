@@ -34,6 +34,10 @@ class Expect(Model):
     refunded: dict[str, str] = Field(
         default_factory=dict, description="Storefront order, channel:id, to what went back, such as 10.00."
     )
+    staff_notes: dict[str, str] = Field(
+        default_factory=dict,
+        description="Storefront order, channel:id, to a part of what it says to the shop's people; empty for nothing.",
+    )
     wms_orders: Bounds | None = Field(None, description="WMS orders that were not deleted.")
     wms: dict[str, list[str]] = Field(
         default_factory=dict, description="Order, channel:id, to the status of each of its WMS orders; [] for none."

@@ -41,6 +41,10 @@ def _pairs(expect: Expect, report: Mapping[str, Any]) -> Iterator[tuple[str, Any
     for order, amount in expect.refunded.items():
         channel, _, number = order.partition(":")
         yield f"refunded of {order}", amount, report["channels"][channel]["orders"].get(number, {}).get("refunded")
+    for order, part in expect.staff_notes.items():
+        channel, _, number = order.partition(":")
+        said = report["channels"][channel]["orders"].get(number, {}).get("staff_note")
+        yield f"staff note of {order}", part, part if part and said is not None and part in said else said
     made = report["wms"]["orders"]
     if expect.wms_orders is not None:
         living = sum(g["status"] != "DELETED" for goods_outs in made.values() for g in goods_outs)

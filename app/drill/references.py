@@ -113,7 +113,7 @@ def _expected(file: DrillFile, names: _Names) -> Iterator[Reference]:
         for listing in figures.keys() - listed:
             yield Reference((*path, listing), _no(f"listing of {channel}", listing, listed))
     placed = {f"{channel}:{number}" for channel, number in names.orders}
-    for kind in ("states", "shipments", "refunded", "wms", "wms_lines", "wms_address"):
+    for kind in ("states", "shipments", "refunded", "staff_notes", "wms", "wms_lines", "wms_address"):
         for order in getattr(file.expect, kind).keys() - placed:
             yield Reference(("expect", kind, order), _no("order of a step", order, placed))
     for n, index in enumerate(file.expect.failed_steps):

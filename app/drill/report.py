@@ -82,7 +82,12 @@ class Outcome:
         return {
             "stock": {offer.name.partition(":")[2]: evidence.shown[offer.name] for offer in offers},
             "orders": {
-                order.number: {"state": order.state, "shipments": order.shipments, "refunded": order.refunded}
+                order.number: {
+                    "state": order.state,
+                    "shipments": order.shipments,
+                    "refunded": order.refunded,
+                    "staff_note": order.staff_note,
+                }
                 for order in evidence.orders[name]
             },
             "requests": self.requests[name],

@@ -14,12 +14,13 @@ from app.config import load
 from app.engine import partition_of
 from app.errors import Problem
 from app.replay.fold import Range
+from app.replay.gone import kept, known_as, words
 from app.replay.run import run
 from app.replay.show import show
 from app.screen import screen
 from app.settings import Settings
 from app.stock_rules import stock_rules
-from app.why.names import product_of
+from app.why.names import near, unknown
 
 
 class Bound(click.ParamType):
@@ -101,7 +102,11 @@ def replay(
     settings = load(config_file, os.environ).settings
     rules_then = stock_rules(load(other, os.environ).settings) if other is not None else None
     if sku:
-        sku = product_of(sku, settings.catalogue()).sku
+        known = known_as(sku, settings)
+        if known is None:
+            _gone(sku, settings, as_json=as_json)
+            return
+        sku = known
     partitions = _partitions(settings, sku, chosen)
     if end is not None and base is not None:
         raise Problem("--to ends where no worker committed, so it cannot be a base: leave out --to, or --base", 2)
@@ -112,6 +117,19 @@ def replay(
         show(screen(), report)
     if not report.ok:
         raise SystemExit(1)
+
+
+def _gone(sku: str, settings: Settings, *, as_json: bool) -> None:
+    """Say what is left of a SKU that nobody configures. `Problem` with near names where nothing is: it never was one."""
+    row = kept(sku, settings)
+    if row is None:
+        catalogue = settings.catalogue()
+        text = f"no SKU, channel:SKU or listing {sku} in this configuration, the mappings or the workers' rows"
+        raise unknown(sku, text, near(sku, catalogue))
+    if as_json:
+        click.echo(json.dumps({"ok": True, "sku": sku, "configured": False, "row": row}, indent=2, ensure_ascii=False))
+    else:
+        click.echo(words(sku, row))
 
 
 def _partitions(settings: Settings, sku: str, chosen: tuple[int, ...]) -> list[int]:

@@ -87,6 +87,8 @@ class StorefrontOrder:
     """Amounts that went back by a request of the product, in minor units, as `discount` and `captured`."""
     by_hand: list[tuple[str, int, int]] = field(default_factory=list)
     """SKU, units and amount of what people of the shop gave back."""
+    staff_note: str = ""
+    """What the order says to the shop's people."""
 
 
 class StorefrontSimulator(Protocol):

@@ -23,7 +23,7 @@ from app.connectors import CLARUS
 from app.engine.api import Context, Engine, Table
 from app.settings import ProductSettingsTree
 from app.why.look import look
-from tables.deliveries import pauses, refunds, releases, shipments
+from tables.deliveries import notes, pauses, refunds, releases, shipments
 from tables.deliveries.modes import ModeRow
 from tables.deliveries.troubles import OWNERS
 from tables.explain import ledger, order, order_calls
@@ -186,21 +186,31 @@ class OrderStories:
         tables, now = self._tables.delivery, self._now()
         rows = [row for _, row in context.scan(tables.shipments, shipments.prefix(channel, order_id))]
         awaits = order_calls.shipment_awaits(rows, self._settings.delivery.despatch_level)
+        note = context.get(tables.notes, f"{channel}/{order_id}")
+        told = [] if note is None else [note]
+        awaits += [wait for row in told for wait in order_calls.note_awaits(row, now)]
         fetch = context.get(tables.fetches, f"{channel}/{order_id}")
         if fetch is not None:
             waits = f"a notification named it {(now - fetch.asked_at) // 1000} s ago: it is to be fetched"
             awaits.append(Waiting("delivery", waits))
         given_back = [row for _, row in context.scan(tables.refunds, refunds.prefix(channel, order_id))]
-        writes = any(map(shipments.pending, rows)) or any(map(refunds.pending, given_back))
+        writes = (
+            any(map(shipments.pending, rows)) or any(map(refunds.pending, given_back)) or any(map(notes.pending, told))
+        )
         if writes or fetch is not None:
             awaits = [*self._held(context, channel, writes=writes), *awaits]
+        beside = {f"{channel}:{order_id}/refund", f"{channel}:{order_id}{notes.ENTITY}"}
         numbers = {f"{channel}:{row.command.number}" for row in rows if row.command is not None}
         poll = context.get(tables.polls, channel)
         return _Delivery(
-            [*(order_calls.shipment_call(row) for row in rows), *(order_calls.refund_call(row) for row in given_back)],
-            self._troubles(context, channel, names | numbers | {f"{channel}:{order_id}/refund"}, awaits),
+            [
+                *(order_calls.shipment_call(row) for row in rows),
+                *(order_calls.refund_call(row) for row in given_back),
+                *(order_calls.note_call(row) for row in told),
+            ],
+            self._troubles(context, channel, names | numbers | beside, awaits),
             awaits,
-            bool(rows) or fetch is not None,
+            bool(rows or told) or fetch is not None,
             poll.watermark if poll is not None else 0,
         )
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-Kind = Literal["order", "parcels", "shipment", "return", "refund"]
+Kind = Literal["order", "parcels", "shipment", "return", "refund", "note"]
 _SEPARATOR = "\x1f"  # in no SKU
 
 

@@ -5,7 +5,8 @@ Each function takes the rows of one partition, since they may lie with different
 
 from collections.abc import Iterable
 
-from tables.deliveries import receipts, refunds, releases, shipments
+from tables.deliveries import notes, receipts, refunds, releases, shipments
+from tables.deliveries.notes import NoteRow
 from tables.deliveries.receipts import ReceiptRow
 from tables.deliveries.refunds import RefundRow
 from tables.deliveries.release_row import Cancel, Change, Create, LookUp, ReleaseRow, Report
@@ -155,3 +156,33 @@ def refund_call(row: RefundRow) -> Call:
         f"refund {row.refund_id}" if row.refund_id else "nothing there",
         row.since,
     )
+
+
+def note_call(row: NoteRow) -> Call:
+    """What the order says to the storefront's people."""
+    wanted = "is open" if row.command is not None and row.command.open else "is over"
+    shown = "as wanted" if row.answered == row.version else "not known yet"
+    return Call(
+        row.channel,
+        f"note that a late change {wanted}",
+        row.version,
+        row.answered,
+        row.attempts,
+        row.looks,
+        "write" if row.intent is not None else "",
+        row.intent.at if row.intent is not None else 0,
+        row.next_at if notes.pending(row) else 0,
+        f"refused: {row.refused}" if row.refused else shown,
+        row.since,
+    )
+
+
+def note_awaits(row: NoteRow, now: int) -> list[Waiting]:
+    """Nothing where it is over."""
+    if not notes.pending(row):
+        return []
+    if row.intent is not None:
+        text = "the note to the storefront's people was sent: its answer, or a look that shows what became of it"
+        return [Waiting("answer", text, row.next_at)]
+    text = f"the note to the storefront's people is to be written, attempt {row.attempts + 1}"
+    return [Waiting("delivery", text, row.next_at if row.next_at > now else 0)]

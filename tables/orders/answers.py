@@ -76,5 +76,6 @@ def _cancel_refused(row: OrderRow, detail: str, rules: Rules, now: int) -> list[
         return follow(row, rules, now)
     if not move(row, Event.REFUSE_CANCEL, f"cancel refused: {detail}"):
         return []
-    text = f"cancelled at the storefront, the warehouse refused: {detail}. Call {rules.contact}: stop goods out {row.reference}, or await it as a return"
+    why = f": {detail}" if detail else ""
+    text = f"cancelled at the storefront, the warehouse refused{why}. Call {rules.contact}: stop goods out {row.reference}, or await it as a return"
     return [*set_lines(row, "OPEN"), *judge(row, "late_change", text, now)]

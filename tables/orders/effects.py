@@ -1,12 +1,20 @@
 """What follows from an event of an order, and what every event does to its row: it moves its state by the life-cycle's table and counts its revision. Pure."""
 
-from schemas.records import CancelOrder, DemandLine, ExceptionState, NormalisedOrder, ReleaseOrder, ShipParcel
+from schemas.records import (
+    CancelOrder,
+    DemandLine,
+    ExceptionState,
+    NormalisedOrder,
+    NoteOrder,
+    ReleaseOrder,
+    ShipParcel,
+)
 from tables.orders.despatch import delivered
 from tables.orders.lifecycle import Event, Guard, following
 from tables.orders.references import reference_of
 from tables.orders.rows import OrderRow
 
-Effect = DemandLine | ReleaseOrder | CancelOrder | ShipParcel | NormalisedOrder | ExceptionState
+Effect = DemandLine | ReleaseOrder | CancelOrder | ShipParcel | NoteOrder | NormalisedOrder | ExceptionState
 
 
 def new_row(channel: str, order_id: str) -> OrderRow:

@@ -83,6 +83,7 @@ class OrderRow(msgspec.Struct, array_like=True):
     asked: ReleaseOrder | None = None  # the change that the warehouse was asked for and has not answered
     told_whole: bool | None = None  # did the newest command to the storefront say that nothing is missing?
     cut: str = ""  # what its goods out lost to the warehouse's limits, in words
+    told: str = ""  # the `late_change` that its storefront was told of last; empty: none, or that it is over
 
     @property
     def key(self) -> str:

@@ -70,6 +70,8 @@ class Rules:
 
     bundles_whole: bool = False
     """A bundle is ordered as a product of its own, which the warehouse assembles, instead of as its components."""
+    told: frozenset[str] = frozenset()
+    """Channels whose people are told at the order what the warehouse did not take."""
 
     def of_channel(self, channel: str) -> ReleaseRules:
         """What is said of the releases of one channel; where nothing is, the defaults."""

@@ -120,6 +120,9 @@ async def test_every_exchange_of_the_connector_is_as_described(inline: bool) -> 
         first, *_ = await shop.poll()
         await _despatch(shop, first)
         await _give_back(shop, first)
+        note = await shop.connector.note(first.order_id, Priority.DESPATCH)
+        assert note is not None
+        await shop.connector.write_note(first.order_id, "call first", note, Priority.DESPATCH)
         await shop.connector.probe()
         checked = [check(answer) for answer in shop.transport.answers]
         assert sum(checked) >= 20

@@ -122,6 +122,13 @@ async def test_what_the_connector_asks_and_the_simulator_answers(
     with pytest.raises(Unavailable):
         await storefront.refund(back, Refund(back.key, 1000, (line,), 0, 0), paid, Priority.DESPATCH)
     await storefront.settle_return(back, Priority.DESPATCH)
+    untyped = await simulator.place(NewOrder("2", [NewLine("free", 1)]))
+    for order_id in (placed.order_id, untyped.order_id):
+        note = await storefront.note(order_id, Priority.DESPATCH)
+        assert note is not None
+        await storefront.write_note(order_id, "call first", note, Priority.DESPATCH)
+        with pytest.raises(Unavailable):
+            await storefront.write_note(order_id, "call first", note, Priority.DESPATCH)
     await simulator.cancel("1")
     assert [page.last async for page in storefront.poll_orders(0, Priority.SWEEP)] == [True]
     assert await fetched(storefront, placed.order_id, Priority.SWEEP) is not None

@@ -281,6 +281,29 @@ async def test_a_row_as_it_was_at_an_offset_or_a_time(shop: Path) -> None:
     assert (then["compared_with_live"], now["compared_with_live"]) == (False, True)
 
 
+def without(path: Path, sku: str) -> Path:
+    """A configuration that does not name this SKU any more."""
+    data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    data["products"] = [one for one in data["products"] if one["sku"] != sku]
+    data["policies"] = []
+    return write(path.parent, "less.yaml", data)
+
+
+async def test_a_sku_that_is_not_configured_any_more_is_answered_with_what_the_workers_still_have(shop: Path) -> None:
+    settings = load(shop, {}).settings
+    log = Log(settings)
+    async with ledger(settings) as app:
+        log.sale(0, 6)
+        await folded(app, log)
+    less = without(shop, "CARD")
+    result, answer = run(less, "--sku", "CARD")
+    assert (result.exit_code, answer["ok"], answer["configured"], answer["row"]["free"]["MAIN"]) == (0, True, False, 98)
+    text = CliRunner().invoke(replay, ["--config", str(less), "--sku", "CARD"])
+    assert text.exit_code == 0 and "not in this configuration any more" in text.output and "98 in MAIN" in text.output
+    never = CliRunner().invoke(replay, ["--config", str(less), "--sku", "MUGS"])
+    assert "near it: MUG" in str(never.exception) and "workers' rows" in str(never.exception)
+
+
 @pytest.fixture
 def kafka_shop(kafka: TestBroker, tmp_path: Path) -> Path:
     path = configured(kafka, tmp_path)
@@ -291,7 +314,6 @@ def kafka_shop(kafka: TestBroker, tmp_path: Path) -> Path:
 def test_what_is_wrong_with_the_command_is_said_before_anything_is_read(tmp_path: Path) -> None:
     path = write(tmp_path, "shop.yaml", {**SHOP, "settings": {"kafka": {"bootstrap": "127.0.0.1:9", "partitions": 2}}})
     cases: Sequence[tuple[list[str], str]] = [
-        (["--sku", "MUGS"], "near it: MUG"),
         (["--partition", "2"], "there is no partition 2"),
         (["--sku", "MUG", "--partition", str(1 - partition_of("MUG", 2))], "MUG lies in partition"),
     ]

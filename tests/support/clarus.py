@@ -113,7 +113,8 @@ async def clarus(
     bundles: dict[str, dict[str, int]] | None = None,
     **options: Any,
 ) -> AsyncIterator[Clarus]:
-    """A running tenant with `stock` of products in the first warehouse; the floor does nothing by itself unless `options` say otherwise."""
+    """A running tenant with `stock` of products in the first warehouse; the floor does nothing by itself unless `options` say otherwise. `bundles` are ordered
+    as products of their own unless the `settings` say otherwise."""
     simulator = ClarusSimulator("clarus", 1, warehouses=warehouses, **{"floor": MANUAL, **options})
     await simulator.start()
     transport = RecordingTransport()
@@ -123,7 +124,8 @@ async def clarus(
             simulator.receive(sku, warehouses[0], quantity)
         for sku, materials in (bundles or {}).items():
             simulator.add_bundle(sku, materials)
-        given = ClarusSettings.model_validate({**simulator.connection(), **(settings or {})})
+        parent = {"bundles": "parent"} if bundles else {}
+        given = ClarusSettings.model_validate({**simulator.connection(), **parent, **(settings or {})})
         yield Clarus(simulator, ClarusWarehouse(given, transport, warehouses, bundles), transport, given)
     finally:
         await transport.close()

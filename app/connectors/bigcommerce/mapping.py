@@ -21,10 +21,11 @@ from app.connectors.bigcommerce.statuses import HOLDS, MEANINGS, RESTOCKING
 from app.connectors.reading import Faults, facts, several_addresses, text, word
 from app.connectors.times import from_iso
 from schemas.records import Address, OrderLine, OrderSnapshot, OrderState
+from tables.deliveries.notes import without_note
 from tables.orders.lifecycle import Meaning
 
 _PARTLY_SHIPPED = 3
-_FACTS = ("staff_notes", "payment_method", "order_source", "external_order_id")
+_FACTS = ("payment_method", "order_source", "external_order_id")
 _WRITTEN = frozenset({"Text field", "Multi-line text field", "Date field"})
 """Option types whose value is the customer's own; the others choose a variant, which the SKU says."""
 
@@ -117,6 +118,7 @@ def snapshot(
     billing = order.get("billing_address") or {}
     known = facts(
         ("", {name: order.get(name) for name in _FACTS}),
+        ("", {"staff_notes": without_note(text(order.get("staff_notes")))}),
         ("", {"wrapping": sorted({text(line.get("wrapping_name")) for line in parts.lines} - {""})}),
         ("form.", _form(billing)),
         ("form.", _form(address or {})),

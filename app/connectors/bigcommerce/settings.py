@@ -59,6 +59,16 @@ class BigCommerceSettings(ChannelSettings):
         False,
         description="Where the store can only note a refund and not make it: note it, somebody pays it out by other means. Off: it is a `refund_mismatch`.",
     )
+    late_change_note: Literal["staff_notes", "off"] = Field(
+        "staff_notes",
+        description="Where the shop's people read of a change or cancel that the warehouse did not take: one line of ours in the order's staff notes; what"
+        " others wrote there stays. off: only the exception `late_change` says it.",
+    )
     rate_per_second: float = Field(
         15.0, gt=0, description="Requests a second at most; what the rate headers of the plan leave counts on top."
     )
+
+    @property
+    def tells_late_changes(self) -> bool:
+        """As `ChannelSettings.tells_late_changes`."""
+        return self.late_change_note != "off"

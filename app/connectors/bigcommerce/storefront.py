@@ -6,6 +6,7 @@ import httpx
 
 from app.connectors.bigcommerce.adjustments import Adjuster
 from app.connectors.bigcommerce.client import Client, rate_hint
+from app.connectors.bigcommerce.notes import Notes
 from app.connectors.bigcommerce.orders import OrderReader
 from app.connectors.bigcommerce.probe import Probe
 from app.connectors.bigcommerce.products import Products
@@ -18,6 +19,7 @@ from app.connectors.contract import (
     OrderPage,
     Priority,
     RateHint,
+    ShownNote,
     ShownOrder,
     ShownPayments,
     StockAnswer,
@@ -51,6 +53,7 @@ class BigCommerceStorefront:
         self._orders, self._probe = OrderReader(client, products, settings), Probe(client, settings)
         self._shipments = Shipments(client, settings)
         self._refunds = Refunds(client, settings)
+        self._notes = Notes(client)
 
     async def read_stock(self, listings: Sequence[Listing], priority: Priority) -> Mapping[str, StockReading]:
         """As `Storefront.read_stock`."""
@@ -98,6 +101,14 @@ class BigCommerceStorefront:
 
     async def settle_return(self, command: SettleReturn, priority: Priority) -> None:
         """The platform keeps no return items (6.3)."""
+
+    async def note(self, order_id: str, priority: Priority) -> ShownNote | None:
+        """As `Storefront.note`."""
+        return await self._notes.read(order_id, priority)
+
+    async def write_note(self, order_id: str, text: str, shown: ShownNote, priority: Priority) -> None:
+        """As `Storefront.write_note`."""
+        await self._notes.write(order_id, text, priority)
 
     async def probe(self) -> list[Finding]:
         """As `Storefront.probe`."""

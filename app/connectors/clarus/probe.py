@@ -1,4 +1,4 @@
-"""What this tenant's Clarus really means: credentials, account, warehouses, automations, `available` and the quantities of a line (R1, finding 24).
+"""What this tenant's Clarus really means: credentials, account, warehouses, automations, `available`, the quantities of a line (R1, finding 24) and bundles.
 
 It reads only. What the tenant's present data cannot prove is said to be unproved; what contradicts the settings stops writes.
 """
@@ -10,6 +10,7 @@ from typing import Any
 
 from app.connectors.clarus.client import ClarusClient, Listed
 from app.connectors.clarus.lookups import Lookups
+from app.connectors.clarus.materials import CHECK, Materials
 from app.connectors.clarus.quantities import eaches
 from app.connectors.contract import Finding, Priority
 from app.connectors.errors import PeerError
@@ -73,8 +74,8 @@ def available_readings(balance: Balance) -> set[str]:
 class Probe:
     """The start-up checks."""
 
-    def __init__(self, client: ClarusClient, lookups: Lookups) -> None:
-        self._client, self._lookups = client, lookups
+    def __init__(self, client: ClarusClient, lookups: Lookups, materials: Materials | None = None) -> None:
+        self._client, self._lookups, self._materials = client, lookups, materials
 
     async def run(self, priority: Priority) -> list[Finding]:
         """All checks; those that need the account only where it was found. Raises nothing of the error tree."""
@@ -88,6 +89,8 @@ class Probe:
                 ("automations", self._automations),
             ):
                 findings.append(await self._guarded(check, look, priority))
+            if self._materials is not None:
+                findings.append(await self._guarded(CHECK, self._materials.check, priority))
         return findings
 
     @staticmethod

@@ -9,6 +9,7 @@ from app.connectors.clarus.changes import Changes
 from app.connectors.clarus.client import ClarusClient
 from app.connectors.clarus.feed import Feed
 from app.connectors.clarus.lookups import Lookups
+from app.connectors.clarus.materials import Materials
 from app.connectors.clarus.orders import Orders
 from app.connectors.clarus.parcels import AT_ONCE, Parcels
 from app.connectors.clarus.probe import Probe
@@ -21,12 +22,13 @@ from tables.deliveries.receipts import SeenReceipt
 
 
 class ClarusWarehouse:
-    """One Clarus tenant, account and set of warehouses (their codes). `bundles` are those that are ordered as products of their own."""
+    """One Clarus tenant, account and set of warehouses (their codes), with the bundles of the configuration."""
 
     def __init__(
         self, settings: ClarusSettings, transport: Transport, warehouses: Sequence[str], bundles: Bundles | None = None
     ) -> None:
-        whole = bundles or {}
+        parent = settings.bundles == "parent"
+        whole = bundles if bundles and parent else {}
         self._client = ClarusClient(settings, transport)
         lookups = Lookups(self._client, warehouses)
         self._stock = StockReader(self._client, lookups, len(warehouses), whole)
@@ -35,7 +37,8 @@ class ClarusWarehouse:
         self._returns = Returns(self._client, lookups)
         self._parcels = Parcels(self._client, self._orders, whole)
         self._feed = Feed(self._client, lookups)
-        self._probe = Probe(self._client, lookups)
+        materials = Materials(self._client, bundles, needed=parent) if bundles else None
+        self._probe = Probe(self._client, lookups, materials)
         self.max_read = self._stock.max_read
         self.max_despatches = AT_ONCE
         self.processes_picks = settings.process_picks == "adapter"

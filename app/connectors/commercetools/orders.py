@@ -76,7 +76,7 @@ def _snapshot(channel: str, settings: CommercetoolsSettings, order: Doc, locatio
     address = order.get("shippingAddress") or shipping.get("shippingAddress")
     places = [one["shippingAddress"] for one in shippings if one.get("shippingAddress")]
     known = facts(
-        ("", custom),
+        ("", {name: value for name, value in custom.items() if name != settings.late_change_field}),
         ("shipping.", _custom(order.get("shippingCustomFields") or shipping.get("shippingCustomFields"))),
         ("", {name: (order.get(name) or {}).get("key") for name in ("store", "businessUnit")}),
         ("", {name: order.get(name) for name in ("customerEmail", "locale")}),

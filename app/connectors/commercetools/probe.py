@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from app.connectors.commercetools.client import Client, Doc
 from app.connectors.commercetools.orders import UNGUARDED_MODES, mode_of
+from app.connectors.commercetools.settings import CommercetoolsSettings
 from app.connectors.contract import Finding, Priority
 from app.connectors.errors import PeerError, ReadOnly, Refused, Unauthorised
 
@@ -19,8 +20,10 @@ _ORDERS = 20
 class Probe:
     """The checks. `create` of the type is the one thing they change."""
 
-    def __init__(self, client: Client, project: str, marker_type: str, marker_field: str) -> None:
-        self._client, self._project, self._type, self._field = client, project, marker_type, marker_field
+    def __init__(self, client: Client, settings: CommercetoolsSettings) -> None:
+        self._client, self._project = client, settings.project_key
+        self._type, self._field = settings.marker_type, settings.marker_field
+        self._note = settings.late_change_type, settings.late_change_field
 
     async def run(self) -> list[Finding]:
         """All findings; later checks are left out where the project cannot be reached."""
@@ -33,6 +36,10 @@ class Probe:
         findings.append(self._may_write("orders", "manage_orders", blocking=False))
         findings.append(self._may_write("payments", "manage_payments", blocking=False))
         findings.append(await self._guarded("marker type", self._marker_type, "manage_types"))
+        if all(self._note):
+            findings.append(
+                await self._guarded("late change field", partial(self._note_field, *self._note), "view_types")
+            )
         findings.append(await self._guarded("out-of-stock guard", self._guard, "view_products"))
         findings.append(await self._guarded("inventory mode", self._modes, "view_orders"))
         return findings
@@ -108,6 +115,18 @@ class Probe:
             # Another worker may have made it a moment ago.
             if error.status != 409 and "DuplicateField" not in error.detail:
                 raise
+
+    async def _note_field(self, key: str, name: str) -> Finding:
+        """The type for orders is the merchant's: it is looked at, not made or changed."""
+        kind = await self._client.get(f"types/key={quote(key, safe='')}", _PRIORITY)
+        if kind is None or "order" not in kind["resourceTypeIds"]:
+            remedy = "make it, or name another one in late_change_type"
+            return Finding("late change field", False, f"no custom type {key} for orders", remedy, blocking=False)
+        field = next((d for d in kind["fieldDefinitions"] if d["name"] == name), None)
+        if field is None or field["type"]["name"] != "String":
+            remedy = "add it to the type, or name another one in late_change_field"
+            return Finding("late change field", False, f"the type {key} has no String {name}", remedy, blocking=False)
+        return Finding("late change field", True, f"the type {key} has the field {name}", blocking=False)
 
     async def _modes(self) -> Finding:
         """How the newest orders were sold. Every order tells the ledger of its own listings; this is for people, before anything is sold."""

@@ -1,8 +1,8 @@
 """Settings of a commercetools channel, declared beside the code that reads them. What the platform leaves to each project is a setting here."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from app.connectors.channel import ChannelSettings
 
@@ -91,3 +91,30 @@ class CommercetoolsSettings(ChannelSettings):
     )
     note_field: str = Field("deliveryNote", description="Order custom field with the customer's delivery note.")
     gift_field: str = Field("giftMessage", description="Order custom field with the gift message.")
+    late_change_field: str = Field(
+        "",
+        pattern=r"^([a-zA-Z0-9_-]{2,36})?$",
+        description="Order custom field (String) where the shop's people read of a change or cancel that the warehouse did not take: one line of ours; what"
+        " others wrote there stays. Empty: only the exception `late_change` says it.",
+    )
+    late_change_type: str = Field(
+        "",
+        description="Key of the project's custom type for orders that has this field. Orders without a type get this one; a type of their own stays and needs"
+        " the field in it.",
+    )
+
+    @model_validator(mode="after")
+    def _type_of_the_field(self) -> Self:
+        if bool(self.late_change_field) != bool(self.late_change_type):
+            raise ValueError("late_change_field and late_change_type belong together: give both or none")
+        read = (self.note_field, self.gift_field, self.hold_field, self.customer_field, self.requested_date_field)
+        if self.late_change_field and self.late_change_field in (*read, self.imported_field, *self.agreed_fields):
+            raise ValueError(
+                f"late_change_field {self.late_change_field} is read for something else: name a field of its own"
+            )
+        return self
+
+    @property
+    def tells_late_changes(self) -> bool:
+        """As `ChannelSettings.tells_late_changes`."""
+        return bool(self.late_change_field)

@@ -7,6 +7,7 @@ from urllib.parse import quote
 import httpx
 
 from app.connectors.commercetools.client import Client, Doc, rate_hint
+from app.connectors.commercetools.notes import Notes
 from app.connectors.commercetools.orders import snapshot, supply_channels
 from app.connectors.commercetools.payments import EXPAND
 from app.connectors.commercetools.probe import Probe
@@ -19,6 +20,7 @@ from app.connectors.contract import (
     OrderPage,
     Priority,
     RateHint,
+    ShownNote,
     ShownOrder,
     ShownPayments,
     StockAnswer,
@@ -52,6 +54,7 @@ class CommercetoolsStorefront:
         self._stock = Stock(self._client, settings.marker_type, settings.marker_field)
         self._shipments = Shipments(self._client)
         self._refunds = Refunds(self._client, settings.refund_state)
+        self._notes = Notes(self._client, settings.late_change_type, settings.late_change_field)
 
     async def read_stock(self, listings: Sequence[Listing], priority: Priority) -> Mapping[str, StockReading]:
         """As `Storefront.read_stock`; compares `quantityOnStock`. The errors of the transport, `Refused` or `Malformed`."""
@@ -116,10 +119,17 @@ class CommercetoolsStorefront:
         """As `Storefront.settle_return`."""
         await self._refunds.settle(command, priority)
 
+    async def note(self, order_id: str, priority: Priority) -> ShownNote | None:
+        """As `Storefront.note`."""
+        return await self._notes.read(order_id, priority)
+
+    async def write_note(self, order_id: str, text: str, shown: ShownNote, priority: Priority) -> None:
+        """As `Storefront.write_note`."""
+        await self._notes.write(order_id, text, shown, priority)
+
     async def probe(self) -> list[Finding]:
         """As `Storefront.probe`; makes our custom type where the project has none."""
-        settings = self._settings
-        return await Probe(self._client, settings.project_key, settings.marker_type, settings.marker_field).run()
+        return await Probe(self._client, self._settings).run()
 
     def rate_hint(self, response: httpx.Response) -> RateHint | None:
         """As `Storefront.rate_hint`."""

@@ -176,6 +176,7 @@ class Order:
                 for s in self.shipments
             ],
             refunded=f"{self.refunded / 100:.2f}",
+            staff_note=self.staff_notes,
             discount=self.discount,
             captured=self.cost if self.status_id in _PAID or self.refunds else 0,
             refunds=[refund.amount for refund in self.refunds if not refund.by_hand],

@@ -1,6 +1,6 @@
 """The V2 orders API over HTTP: lists with filters, single orders, products, addresses, shipments, statuses (bigcommerce.md 4.1, 5)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -46,16 +46,14 @@ class OrdersApi:
         """Orders that match the filters; 204 where none does."""
         query = request.query_params
         try:
-            checks = [
-                *(_bound(query.get(name), sign, key) for name, sign, key in _DATES),
-                *(_bound_id(query.get(name), sign) for name, sign in (("min_id", 1), ("max_id", -1))),
-            ]
+            checks = [_bound(text, sign, key) for name, sign, key in _DATES if (text := query.get(name)) is not None]
+            candidates = self._between(query.get("min_id"), query.get("max_id"))
         except ValueError:
             return v2_error(400, "A filter has an invalid value.")
         status = query.get("status_id")
         rows = [
             order
-            for order in self._orders.all.values()
+            for order in candidates
             if (status is None or str(order.status_id) == status) and all(check(order) for check in checks)
         ]
         name, _, direction = query.get("sort", "id").partition(":")
@@ -68,6 +66,15 @@ class OrdersApi:
         if not shown:
             return Response(status_code=204)
         return JSONResponse([self._show(request, order) for order in shown])
+
+    def _between(self, least: str | None, most: str | None) -> Iterable[Order]:
+        """The orders whose id is in the bounds."""
+        orders = self._orders.all
+        low = int(least) if least is not None else min(orders, default=0)
+        high = int(most) if most is not None else max(orders, default=0)
+        if high - low < len(orders):
+            return [orders[n] for n in range(low, high + 1) if n in orders]
+        return [order for order in orders.values() if low <= order.id <= high]
 
     async def get(self, request: Request) -> Response:
         """One order."""
@@ -210,23 +217,14 @@ _DATES: tuple[tuple[str, int, Callable[[Order], float]], ...] = (
 )
 
 
-def _bound(text: str | None, sign: int, key: Callable[[Order], float]) -> Callable[[Order], bool]:
+def _bound(text: str, sign: int, key: Callable[[Order], float]) -> Callable[[Order], bool]:
     """A filter on a date given in RFC 2822 or ISO 8601; the orders' own dates have whole seconds."""
-    if text is None:
-        return lambda order: True
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         moment = parsedate_to_datetime(text)
     limit = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     return lambda order: sign * key(order) >= sign * limit
-
-
-def _bound_id(text: str | None, sign: int) -> Callable[[Order], bool]:
-    if text is None:
-        return lambda order: True
-    limit = int(text)
-    return lambda order: sign * order.id >= sign * limit
 
 
 async def _json(request: Request) -> dict[str, Any] | None:

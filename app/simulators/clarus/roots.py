@@ -100,6 +100,23 @@ def _reference_roots(tenant: Tenant, product_weight: str) -> dict[str, Root]:
             },
             products,
         ),
+        "product_materials": Root(
+            "ProductMaterialFilterType",
+            {
+                "id": lambda m: f"{m[0].id}-{m[1].id}",
+                "quantity": lambda m: float(m[2]),
+                "parent_product": Nested(lambda m: m[0], CODED),
+                "child_product": Nested(lambda m: m[1], CODED),
+            },
+            {
+                "parent_product_id": id_filter(lambda m: m[0].id),
+                "child_product_id": id_filter(lambda m: m[1].id),
+                "parent_product_code": text_filter(lambda m: m[0].code),
+                "child_product_code": text_filter(lambda m: m[1].code),
+                "quantity": decimal_filter(lambda m: m[2]),
+            },
+            lambda where: [(p, part, n) for p in stockroom.products.values() for part, n in p.materials],
+        ),
         "carriers": Root(
             "CarrierFilterType",
             {**NAMED, "active": lambda c: True, "carrier_type": lambda c: "custom"},

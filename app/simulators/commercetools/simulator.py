@@ -18,7 +18,7 @@ from app.simulators.commercetools.orders import PRICE, Orders, money
 from app.simulators.commercetools.payments import Payments
 from app.simulators.contract import NewLine, NewOrder, OddLine, SoldLine, StepRefused, StorefrontOrder
 
-_NOTE, _GIFT = "deliveryNote", "giftMessage"
+_NOTE, _GIFT, _STAFF = "deliveryNote", "giftMessage", "warehouseSays"
 _SECRET = "drill-secret"  # noqa: S105 - of a simulated project that nobody else can reach
 _ADDRESS = {"name": "Ann Example", "line1": "1 High Street", "city": "Leeds", "postcode": "LS1 1AA", "country": "GB"}
 _ADDRESS_FIELDS = {
@@ -87,7 +87,7 @@ class CommercetoolsSimulator(Hosted):
             resourceTypeIds=["order"],
             fieldDefinitions=[
                 {"name": field, "label": {"en": field}, "required": False, "type": {"name": "String"}}
-                for field in (_NOTE, _GIFT)
+                for field in (_NOTE, _GIFT, _STAFF)
             ],
         )
         self.payments = Payments(random.Random(f"{seed}:{name}:payments"), factory, self.journal)
@@ -154,6 +154,8 @@ class CommercetoolsSimulator(Hosted):
             "restocks_on_cancel": self._restock,
             "note_field": _NOTE,
             "gift_field": _GIFT,
+            "late_change_field": _STAFF,
+            "late_change_type": self._order_type["key"],
             **self._destination,
         }
 
@@ -272,6 +274,7 @@ class CommercetoolsSimulator(Hosted):
             truth.state, truth.shipments = fulfilment.state(doc), fulfilment.shipments(doc)
             truth.restocked = truth.order_id in self._orders.restocked
             truth.paid = doc.get("paymentState") == "Paid"
+            truth.staff_note = (doc.get("custom") or {}).get("fields", {}).get(_STAFF, "")
             found = self.payments.refunds(doc)
             truth.captured = self.payments.captured(doc)
             truth.refunds = [one["amount"]["centAmount"] for one in found if one.get("interactionId")]

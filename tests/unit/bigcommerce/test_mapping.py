@@ -7,6 +7,7 @@ import pytest
 from app.connectors.bigcommerce.mapping import Parts, date_ms, inline_parts, is_restocked, product_ids, snapshot
 from app.connectors.bigcommerce.settings import BigCommerceSettings
 from schemas.records import OrderSnapshot
+from tables.deliveries.notes import MARK
 
 CREATED, MODIFIED = 1_772_442_900_000, 1_772_442_904_000
 
@@ -138,6 +139,7 @@ def test_what_the_warehouse_may_be_told_comes_along() -> None:
     )
     assert (seen.customer, seen.purchase_order, seen.fields["form.Dock"]) == ("77", "PO 9", "4, 5")
     assert seen.fields["staff_notes"] == "VIP"
+    assert snap(order(staff_notes=f"VIP\n{MARK}refused")).fields["staff_notes"] == "VIP"
     assert seen.lines[0].note == "Engraving: Ann\nWrap: Gift wrap"
     assert seen.requested_at == date_ms("Thu, 24 Dec 2026 00:00:00 +0000")
     assert seen.address is not None

@@ -22,6 +22,7 @@ class Project:
         self.answers: dict[str, Callable[[httpx.Request], httpx.Response]] = {}
         self.scope = "manage_products:shop manage_orders:shop manage_payments:shop"
         self.posted: list[tuple[str, Any]] = []
+        self.settings: dict[str, Any] = {}
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         path = request.url.path.removeprefix("/shop/")
@@ -40,7 +41,7 @@ class Project:
 
     async def probe(self) -> dict[str, Finding]:
         transport = DirectTransport("ct", client=httpx.AsyncClient(transport=httpx.MockTransport(self.answer)))
-        settings = CommercetoolsSettings(system="commercetools", project_key="shop")
+        settings = CommercetoolsSettings(system="commercetools", project_key="shop", **self.settings)
         return {f.check: f for f in await CommercetoolsStorefront("ct", settings, transport).probe()}
 
 
@@ -177,3 +178,38 @@ async def test_modes_by_which_more_than_is_shown_may_be_sold_are_named_and_do_no
     assert "TrackOnly are not refused at 0 (1 lines)" in finding.detail
     assert "None do not lower its quantity (1 lines)" in finding.detail
     assert "ReserveOnOrder" not in finding.detail and "ReserveOnOrder" in finding.remedy
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "ok", "words"),
+    [
+        (200, {"resourceTypeIds": ["order"], "fieldDefinitions": [{"name": "says", "type": {"name": "String"}}]}, True, "has the field says"),
+        (404, None, False, "no custom type ops for orders"),
+        (200, {"resourceTypeIds": ["customer"], "fieldDefinitions": []}, False, "no custom type ops for orders"),
+        (200, {"resourceTypeIds": ["order"], "fieldDefinitions": []}, False, "has no String says"),
+        (200, {"resourceTypeIds": ["order"], "fieldDefinitions": [{"name": "says", "type": {"name": "Boolean"}}]}, False, "has no String says"),
+    ],
+)  # fmt: skip
+async def test_the_field_for_late_changes_is_looked_at_and_never_made(
+    status: int, kind: Any, ok: bool, words: str
+) -> None:
+    project = Project()
+    project.settings = {"late_change_type": "ops", "late_change_field": "says"}
+    project.answers["types/key=ops"] = fixed(status, kind)
+    finding = (await project.probe())["late change field"]
+    assert (finding.ok, finding.blocking) == (ok, False)
+    assert words in finding.detail
+    assert project.posted == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"late_change_field": "says"}, "belong together"),
+        ({"late_change_type": "ops"}, "belong together"),
+        ({"late_change_type": "ops", "late_change_field": "deliveryNote"}, "read for something else"),
+    ],
+)
+def test_a_field_for_late_changes_that_cannot_work_is_refused(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        CommercetoolsSettings(system="commercetools", **settings)

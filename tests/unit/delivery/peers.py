@@ -19,6 +19,7 @@ from app.connectors.contract import (
     Package,
     Priority,
     RateHint,
+    ShownNote,
     ShownOrder,
     ShownPayments,
     StockAnswer,
@@ -83,6 +84,9 @@ class ScriptedStorefront:
         self.refunded: list[Refund] = []
         self.refund_fates: deque[PeerError | None] = deque()
         self.settled: list[SettleReturn] = []
+        self.notes: dict[str, str] = {}
+        self.written: list[str] = []
+        self.note_fates: deque[PeerError | None] = deque()
         self.looks = 0
 
     async def read_stock(self, listings: Sequence[Listing], priority: Priority) -> Mapping[str, StockReading]:
@@ -203,6 +207,21 @@ class ScriptedStorefront:
 
     async def settle_return(self, command: SettleReturn, priority: Priority) -> None:
         self.settled.append(command)
+
+    async def note(self, order_id: str, priority: Priority) -> ShownNote | None:
+        if self.away is not None:
+            raise self.away
+        self.looks += 1
+        return None if order_id in self.unknown_orders else ShownNote(self.notes.get(order_id, ""))
+
+    async def write_note(self, order_id: str, text: str, shown: ShownNote, priority: Priority) -> None:
+        self.written.append(text)
+        await self.gate.wait()
+        fate = self.note_fates.popleft() if self.note_fates else None
+        if fate is None or (isinstance(fate, OutcomeUnknown) and self.lands):
+            self.notes[order_id] = text
+        if fate is not None:
+            raise fate
 
     async def probe(self) -> list[Finding]:
         return self.findings

@@ -17,6 +17,7 @@ from schemas.records import Correction, Event, Record, StockTarget
 from tables.deliveries.fetches import FetchRow
 from tables.deliveries.listing import ListingRow
 from tables.deliveries.modes import ModeRow
+from tables.deliveries.notes import NoteRow
 from tables.deliveries.pauses import PauseRow
 from tables.deliveries.peers import PeerKind
 from tables.deliveries.polls import PollRow
@@ -75,6 +76,7 @@ class Rig:
             MemoryTable("shipments", ShipmentRow),
             MemoryTable("receipts", ReceiptRow),
             MemoryTable("refunds", RefundRow),
+            MemoryTable("notes", NoteRow),
             MemoryTable("polls", PollRow),
             MemoryTable("troubles", TroubleRow),
             MemoryTable("pauses", PauseRow),

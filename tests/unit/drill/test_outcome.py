@@ -60,7 +60,8 @@ async def test_the_report_has_the_promised_form_and_names_orders_as_the_file_doe
     assert (report["name"], report["ok"], report["settled"], report["seconds"]) == ("small", True, True, 4.2)
     assert set(report["latency_s"]) == {"stock_to_channel", "order_to_wms", "despatch_to_channel"}
     assert report["channels"]["ct"]["stock"] == {"A": 22, "B": 9, "BOX": 9}
-    assert report["channels"]["ct"]["orders"]["1"] == {"state": "open", "shipments": [], "refunded": "0.00"}
+    shown = {"state": "open", "shipments": [], "refunded": "0.00", "staff_note": ""}
+    assert report["channels"]["ct"]["orders"]["1"] == shown
     assert report["channels"]["ct"]["throttled"] == 0
     assert report["wms"]["stock"]["A"]["NORTH"] == {"available": 4, "held": 0}
     assert report["exceptions"] == [

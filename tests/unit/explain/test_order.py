@@ -9,6 +9,7 @@ from schemas.records import (
     Address,
     ExceptionCommand,
     NormalisedOrder,
+    NoteOrder,
     OrderSnapshot,
     ReleaseLine,
     ReleaseOrder,
@@ -17,7 +18,8 @@ from schemas.records import (
     ShipParcel,
     WarehouseDespatch,
 )
-from tables.deliveries import releases, shipments
+from tables.deliveries import notes, releases, shipments
+from tables.deliveries.notes import NoteRow
 from tables.deliveries.release_row import AtWarehouse, ReleaseRow
 from tables.deliveries.shipments import ShipmentRow
 from tables.explain import order as explain
@@ -169,6 +171,21 @@ def test_a_parcel_is_told_until_the_storefront_has_it() -> None:
     shipments.answer(row)
     call = order_calls.shipment_call(row)
     assert (call.shown, call.answered, order_calls.shipment_awaits([row], 1)) == ("shipment 9", 3, [])
+
+
+def test_a_note_is_told_until_the_storefront_shows_it_or_refused_it() -> None:
+    row = NoteRow("shop", "7")
+    notes.want(row, NoteOrder(channel="shop", order_id="7", number="A7", version=3, text="no", open=True), 1000)
+    [wait] = order_calls.note_awaits(row, 1000)
+    assert (wait.what, wait.until) == ("delivery", 0) and "attempt 1" in wait.detail
+    notes.begin(row, 1500)
+    [wait] = order_calls.note_awaits(row, 1500)
+    assert wait.what == "answer" and order_calls.note_call(row).intent == "write"
+    notes.placed(row)
+    assert order_calls.note_awaits(row, 1600) == []
+    assert order_calls.note_call(row).shown == "as wanted"
+    notes.refused(row, "no such field")
+    assert order_calls.note_call(row).shown == "refused: no such field"
 
 
 def test_changes_between_two_versions_are_said_and_personal_ones_only_named() -> None:

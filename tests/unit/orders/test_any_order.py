@@ -4,7 +4,7 @@ What is judged is what the others are told: the ledger, the warehouse, the store
 and answered, kept by the test alone.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -19,6 +19,7 @@ from schemas.records import (
     ExceptionCommand,
     ExceptionState,
     NormalisedOrder,
+    NoteOrder,
     OrderSnapshot,
     ReleaseOrder,
     ShipmentOutcome,
@@ -34,8 +35,10 @@ from tables.orders.despatch import delivered, needs_of
 from tables.orders.effects import Effect, new_row
 from tables.orders.lifecycle import FORWARD, TABLE
 from tables.orders.rows import OrderRow
+from tables.orders.telling import telling
 from tests.unit.orders.test_fold import CATALOGUE, RULES, line, order
 
+TOLD = replace(RULES, told=frozenset({"shop"}))
 EDGES: dict[str, set[str]] = {}
 for _row in TABLE:
     for _state in _row.states:
@@ -84,6 +87,7 @@ class World:
     asked: ReleaseOrder | None = None
     told: set[tuple[str, int]] = field(default_factory=set)
     open: dict[str, ExceptionState] = field(default_factory=dict)
+    note: NoteOrder | None = None
     state: NormalisedOrder | None = None
     by_hand: bool = False
     own_will: bool = False  # the warehouse changed lines by itself, or is done with what left
@@ -92,7 +96,7 @@ class World:
     def play(self, event: Any) -> None:
         row, before = self.row, self.row.state
         self.at += 10
-        effects = self.fold(row, event)
+        effects = [*self.fold(row, event), *telling(row, TOLD)]
         for effect in effects:
             self.take(effect, event)
         self.row = msgspec.msgpack.decode(msgspec.msgpack.encode(row), type=OrderRow)
@@ -179,6 +183,12 @@ class World:
             case ShipParcel():
                 assert (effect.parcel_id, effect.version) not in self.told, "a parcel is told twice"
                 self.told.add((effect.parcel_id, effect.version))
+            case NoteOrder():
+                assert self.note is None or effect.version > self.note.version, (
+                    "a note is told under a version of its own"
+                )
+                assert effect.open or (self.note is not None and self.note.open), "nothing that was said is over"
+                self.note = effect
             case ExceptionState():
                 if effect.state == "RESOLVED":
                     assert self.open.pop(effect.type, None) is not None, f"{effect.type} was not open"
@@ -192,6 +202,8 @@ class World:
         assert set(self.open) == set(row.exceptions)
         if row.snapshot is not None:
             assert self.state is not None and (self.state.state, self.state.reason) == (row.state, row.reason)
+        late = row.exceptions.get("late_change")
+        assert (self.note.text if self.note is not None and self.note.open else "") == (late.detail if late else "")
         self.judge_state(before, event)
         self.judge_demand()
         self.judge_parcels()

@@ -23,6 +23,7 @@ from tables.catalogue import Catalogue, Listing, Product
 from tables.deliveries.fetches import FetchRow
 from tables.deliveries.listing import ListingRow
 from tables.deliveries.modes import ModeRow
+from tables.deliveries.notes import NoteRow
 from tables.deliveries.pauses import PauseRow
 from tables.deliveries.peers import Bounds, PeerKind
 from tables.deliveries.polls import PollRow
@@ -64,6 +65,7 @@ TABLES = ExplainedTables(
         MemoryTable("shipments", ShipmentRow),
         MemoryTable("receipts", ReceiptRow),
         MemoryTable("refunds", RefundRow),
+        MemoryTable("notes", NoteRow),
         MemoryTable("polls", PollRow),
         MemoryTable("troubles", TroubleRow),
         MemoryTable("pauses", PauseRow),
