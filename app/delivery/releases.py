@@ -38,7 +38,7 @@ from tables.deliveries.release_row import (
 )
 
 ROWS_AT_ONCE: Final = 500
-WRITES_AT_ONCE: Final = 48
+WRITES_AT_ONCE: Final = 200
 """Many more than `delivery.parallel`: an order keeps its place from the commit of its intent until that of its answer."""
 LOOKS_AT_ONCE: Final = 2
 CHECK_GAP: Final = 1.0
