@@ -19,7 +19,7 @@ from schemas.records import ReleaseOrder, WarehouseOrder
 from tables.deliveries import releases as rules
 from tables.deliveries.release_row import ReleaseRow
 
-AT_ONCE: Final = 48
+AT_ONCE: Final = 200
 """Many more than `delivery.parallel`: an order keeps its place from the commit of its intent until that of its answer."""
 
 Answer = TypeVar("Answer")
