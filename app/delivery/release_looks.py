@@ -42,7 +42,7 @@ class ReleaseLooks:
         self._desk, self._connector, self._answers, self._at_work = desk, connector, answers, at_work
         self._alarm, self._busy, self._settled, self._left = alarm, busy, settled, left
         self._names: dict[str, None] = {}
-        self._to_check: set[str] = set()
+        self._to_check: dict[str, None] = {}  # the one that waits longest first
         self._changed: set[str] = set()  # of them, those that are looked at even where they are over
         self._tasks = 0
         self._create_unknown = max(desk.settings.delivery.create_unknown, desk.settings.bounds.late_max)
@@ -115,7 +115,7 @@ class ReleaseLooks:
     def moved(self, references: Iterable[str], changed: Iterable[str]) -> None:
         """As `Releases.moved`."""
         self._changed.update(changed)
-        self._to_check.update(references, self._changed)
+        self._to_check.update(dict.fromkeys((*references, *self._changed)))
 
     def looked_up(
         self, context: Context, emit: Emitter, orders: Mapping[str, Sequence[GoodsOut]], began: int
@@ -126,43 +126,51 @@ class ReleaseLooks:
         """
         shown = {name: there for name, there in orders.items() if there and name not in self._busy}
         found = self._fold_found(context, emit, shown, began)
-        self._to_check.difference_update(shown)
+        self._checked(shown)
         self._changed.difference_update(shown)
         return {sku for settled in found.values() if settled.news for sku in settled.skus}
 
     async def run_checks(self) -> None:
         """Until cancelled: the status of orders whose lines moved, and of all that are at the warehouse within the stock sweep."""
+        gap = CHECK_GAP
         while True:
-            await asyncio.sleep(CHECK_GAP)
+            await asyncio.sleep(gap)
+            gap = CHECK_GAP
             if self._desk.may_write and self._desk.gate.wait() == 0:
-                names = await self._desk.commit(self._next_checks)
-                if names:
-                    await self._check(names)
+                names, more = await self._desk.commit(self._next_checks)
+                if names and await self._check(names) and more:
+                    gap = 0.0
 
-    def _next_checks(self, context: Context, _: Emitter) -> list[str]:
-        """Those that something is known of first, then those whose turn it is."""
+    def _next_checks(self, context: Context, _: Emitter) -> tuple[list[str], bool]:
+        """Those that something is known of first, then those whose turn it is; True where more are known of than one look-up takes."""
         size, names = self._connector.max_read, list[str]()
-        for name in sorted(self._to_check):
+        for name in list(self._to_check):
             row = context.get(self._desk.tables.releases, name)
             if name not in self._changed and (row is None or not rules.at_work(row)):
-                self._to_check.discard(name)
+                del self._to_check[name]
             elif name not in self._busy:
                 names.append(name)
             if len(names) >= size:
-                return names
+                return names, True
         turn = self._at_work.next(context, size - len(names))
-        return names + [name for name in turn if name not in self._busy and name not in names]
+        return names + [name for name in turn if name not in self._busy and name not in names], False
 
-    async def _check(self, names: Sequence[str]) -> None:
+    def _checked(self, names: Iterable[str]) -> None:
+        for name in names:
+            self._to_check.pop(name, None)
+
+    async def _check(self, names: Sequence[str]) -> bool:
+        """True where it was answered."""
         changed = self._changed.intersection(names)
-        self._to_check.difference_update(names)
+        self._checked(names)
         self._changed.difference_update(names)
         began = self._desk.now()
         try:
             orders = await doing("find_orders", self._connector.find_orders(names, Priority.SWEEP))
         except PeerError as error:
-            self._to_check.update(names)
+            self._to_check.update(dict.fromkeys(names))
             self._changed.update(changed)
             await self._desk.failed(error)
-            return
+            return False
         await self._found([name for name in names if name not in self._busy], orders, began)
+        return True
