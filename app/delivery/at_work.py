@@ -1,6 +1,6 @@
 """Which orders are at the warehouse and not over, looked up in the store: none of them is kept in memory. It calls nobody.
 
-Each lies under each of its SKUs (`tables/deliveries/work.py`). What a look at one of them means is decided by `app/delivery/releases.py`.
+Each lies under each of its SKUs (`tables/deliveries/work.py`). What a look at one of them leads to is `app/delivery/release_looks.py`'s.
 """
 
 from collections.abc import Collection

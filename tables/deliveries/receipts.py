@@ -11,9 +11,8 @@ from typing import Final
 import msgspec
 
 from schemas.records import AnnounceReturn, ReceiptState, WarehouseReturn
+from tables.deliveries.looks import look_wait
 
-_LOOK_FIRST: Final = 250
-_LOOK_LONGEST: Final = 15_000
 _OVER: Final = ("COMPLETED", "GONE", "REFUSED")
 
 
@@ -120,7 +119,7 @@ def not_sent(row: ReceiptRow, wait: int, now: int) -> None:
 
 def unknown(row: ReceiptRow, now: int) -> None:
     """It may have been made: the intent stays, look-ups follow."""
-    row.next_at = now + _look_wait(row)
+    row.next_at = now + look_wait(row.looks)
 
 
 def found(
@@ -137,7 +136,7 @@ def found(
         return _tell(row, _most(there), looked_at)
     if row.intent is not None:
         if looked_at < row.intent.at + create_unknown:
-            row.next_at = min(now + _look_wait(row), row.intent.at + create_unknown)
+            row.next_at = min(now + look_wait(row.looks), row.intent.at + create_unknown)
             return []
         row.intent, row.looked, row.next_at = None, True, now
         return []
@@ -178,7 +177,3 @@ def _tell(row: ReceiptRow, seen: SeenReceipt, at: int, detail: str = "") -> list
 
 def _some(eaches: Mapping[str, int]) -> dict[str, int]:
     return {code: n for code, n in eaches.items() if n}
-
-
-def _look_wait(row: ReceiptRow) -> int:
-    return int(min(_LOOK_LONGEST, _LOOK_FIRST * 2 ** min(row.looks, 6)))

@@ -12,11 +12,10 @@ from typing import Final
 import msgspec
 
 from schemas.records import Payment, RefundLine, RefundOutcome, RefundState, SettleReturn
+from tables.deliveries.looks import look_wait
 from tables.money import words
 from tables.returns.fold import KEY
 
-_LOOK_FIRST: Final = 250
-_LOOK_LONGEST: Final = 15_000
 _PROVIDER_LONGEST: Final = 60_000
 
 
@@ -149,11 +148,11 @@ def next_step(
     intent = row.intent
     landed = intent is None or ours > intent.ours or failed > row.failed
     if intent is not None and not landed and looked_at < intent.at + late:
-        return Wait(min(looked_at + _look_wait(row), intent.at + late))
+        return Wait(min(looked_at + look_wait(row.looks), intent.at + late))
     if failed > row.failed:
         return Refuse("the payment provider declined it", failed)
     if ours < row.sure:
-        return Wait(now + _look_wait(row))
+        return Wait(now + look_wait(row.looks))
     foreign = [one for one in shown if one.kind == "REFUND" and one.state != "FAILED" and not one.key.startswith(KEY)]
     lines, covered, by_hand = _cover(command, foreign, siblings)
     rest = command.shipping + sum(line.amount for line in lines) - ours
@@ -167,7 +166,7 @@ def next_step(
     rest = min(rest, _room_of_return(row, command, shown, siblings))
     if rest <= 0:
         if any(one.state == "PENDING" for one in gone):
-            return Wait(now + min(_PROVIDER_LONGEST, _LOOK_FIRST * 2 ** min(row.looks, 8)))
+            return Wait(now + look_wait(row.looks, _PROVIDER_LONGEST))
         return Settled(ours, by_hand, ", ".join(one.payment_id for one in gone), covered)
     back = sum(one.amount for one in shown if one.kind != "CHARGE" and one.state != "FAILED")
     if rest > captured - back:
@@ -258,7 +257,7 @@ def not_sent(row: RefundRow, wait: int, now: int) -> None:
 
 def unknown(row: RefundRow, now: int) -> None:
     """It may have had its effect: the intent stays, look-ups follow."""
-    row.next_at = now + _look_wait(row)
+    row.next_at = now + look_wait(row.looks)
 
 
 def waited(row: RefundRow, until: int) -> None:
@@ -284,7 +283,3 @@ def _outcome(row: RefundRow, state: RefundState, detail: str) -> RefundOutcome:
         refund_id=row.refund_id,
         detail=detail,
     )
-
-
-def _look_wait(row: RefundRow) -> int:
-    return int(min(_LOOK_LONGEST, _LOOK_FIRST * 2 ** min(row.looks, 6)))

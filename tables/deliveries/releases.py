@@ -13,6 +13,7 @@ from typing import Final, cast, get_args
 
 from schemas.records import CancelOrder, ReleaseOrder, WarehouseOrder, WarehouseStatus
 from tables.deliveries import twins
+from tables.deliveries.looks import look_wait
 from tables.deliveries.release_row import (
     FINAL,
     GONE,
@@ -33,8 +34,6 @@ from tables.deliveries.twins import NOT_BEGUN
 from tables.goods_out import eaches_of
 
 _KNOWN: Final = frozenset(get_args(WarehouseStatus))
-_LOOK_FIRST: Final = 250
-_LOOK_LONGEST: Final = 15_000
 
 
 # ---- commands -------------------------------------------------------------------------------------------------------------------------------
@@ -185,7 +184,7 @@ def not_sent(row: ReleaseRow, wait: int, now: int) -> None:
 def unknown(row: ReleaseRow, now: int) -> None:
     """It may have had its effect: the intent stays, look-ups follow."""
     _watch(row)
-    row.next_at = now + _look_wait(row)
+    row.next_at = now + look_wait(row.looks)
 
 
 def foreign(row: ReleaseRow, now: int) -> None:
@@ -221,7 +220,7 @@ def found(
         return []
     if row.intent is not None and row.intent.kind == "create":
         if looked_at < row.intent.at + create_unknown:
-            row.next_at = min(now + _look_wait(row), row.intent.at + create_unknown)
+            row.next_at = min(now + look_wait(row.looks), row.intent.at + create_unknown)
             return []
         row.intent, row.looked, row.next_at = None, True, now
         return report(row, "") if row.cancel else []
@@ -230,7 +229,7 @@ def found(
         row.intent, row.status, row.order = None, "DELETED", None
         return report(row, "")
     if row.wms_id:
-        row.next_at = now + _look_wait(row)
+        row.next_at = now + look_wait(row.looks)
         return []
     row.looked = True
     return report(row, "") if row.cancel else []
@@ -241,7 +240,7 @@ def _there(row: ReleaseRow, one: AtWarehouse, looked_at: int, unknown_for: int, 
     if intent is not None and intent.kind == "change" and not _landed(intent, one):
         over = intent.at + unknown_for
         if looked_at < over and one.status not in FINAL and not row.cancel:
-            row.next_at = min(now + _look_wait(row), over)
+            row.next_at = min(now + look_wait(row.looks), over)
             return []
     elif intent is not None and intent.kind != "cancel":
         row.holds = intent.version
@@ -254,7 +253,7 @@ def _there(row: ReleaseRow, one: AtWarehouse, looked_at: int, unknown_for: int, 
         if intent is not None and intent.kind == "cancel" and row.status in NOT_BEGUN:
             row.deleting = True  # the pick list was taken back since: a cancel that is still on its way deletes it
         if intent is not None:  # what others look up meanwhile does not put the next attempt off
-            row.next_at = now + _look_wait(row)
+            row.next_at = now + look_wait(row.looks)
         return []
     row.next_at = now
     return _seen(row, one, now)
@@ -285,7 +284,7 @@ def _before_change(row: ReleaseRow, now: int) -> list[WarehouseOrder]:
     """It was looked at for a change: that is asked for, or comes too late."""
     row.looked = True
     if row.status in NOT_BEGUN:
-        row.next_at = now + (_look_wait(row) if row.attempts else 0)
+        row.next_at = now + (look_wait(row.looks) if row.attempts else 0)
         return []
     late = change_refused(row, f"the goods out is {row.status}")
     row.order = None if row.status in FINAL else row.order
@@ -318,10 +317,6 @@ def _answer(row: ReleaseRow, status: WarehouseStatus, detail: str) -> WarehouseO
         ordered=row.ordered,
         holds=row.holds,
     )
-
-
-def _look_wait(row: ReleaseRow) -> int:
-    return int(min(_LOOK_LONGEST, _LOOK_FIRST * 2 ** min(row.looks, 6)))
 
 
 def _watch(row: ReleaseRow) -> None:

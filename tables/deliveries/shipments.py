@@ -7,14 +7,13 @@ keeps one (commercetools), else by its own id once that is known, else by tracki
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Literal
 
 import msgspec
 
 from schemas.records import ShipmentOutcome, ShipParcel
+from tables.deliveries.looks import look_wait
 
-_LOOK_FIRST: Final = 250
-_LOOK_LONGEST: Final = 15_000
 Extent = Literal["none", "part", "whole"]
 """How much of an order is at the customer."""
 
@@ -141,7 +140,7 @@ def next_step(
     assert command is not None  # noqa: S101 - a row is made by its first command
     found = _find(row, command, shown, siblings)
     if row.intent is not None and found is None and row.intent.kind == "ship" and looked_at < row.intent.at + late:
-        return Wait(min(looked_at + _look_wait(row), row.intent.at + late))
+        return Wait(min(looked_at + look_wait(row.looks), row.intent.at + late))
     if not command.wanted:
         return Placed("") if found is None else Remove(command, found.peer_id)
     if found is None:
@@ -214,7 +213,7 @@ def not_sent(row: ShipmentRow, wait: int, now: int) -> None:
 
 def unknown(row: ShipmentRow, now: int) -> None:
     """It may have had its effect: the intent stays, look-ups follow."""
-    row.next_at = now + _look_wait(row)
+    row.next_at = now + look_wait(row.looks)
 
 
 def waited(row: ShipmentRow, until: int) -> None:
@@ -238,7 +237,3 @@ def extent(rows: Sequence[ShipmentRow], shipping: ShipmentRow | None = None) -> 
     newest = max((row.command for row in rows if row.command is not None), key=lambda command: command.version)
     complete = all(row.placed == row.version or row is shipping for row in rows)
     return "whole" if newest.whole and complete else "part"
-
-
-def _look_wait(row: ShipmentRow) -> int:
-    return int(min(_LOOK_LONGEST, _LOOK_FIRST * 2 ** min(row.looks, 6)))

@@ -19,7 +19,7 @@ from tables.catalogue import Catalogue
 from tables.finance.facts import Fact, booked, facts
 from tables.finance.judge import TYPE, Waits, judge
 from tables.finance.rows import MoneyRow
-from tables.handling import opened
+from tables.orders import exceptions
 from tables.orders.rows import OpenException, OrderRow
 from tables.returns.rows import OrderReturns
 
@@ -115,36 +115,13 @@ def _add(row: MoneyRow, date: str, kind: str, amount: int) -> None:
 
 def _exception(row: MoneyRow, detail: str, now: int) -> list[ExceptionState]:
     """Open it with this text, change its text, or resolve it where the text is empty."""
-    known = row.exception
-    if not detail:
-        if known is None:
-            return []
-        row.exception = None
-        known.handling.note(now, "resolved")
-        return [_state(row, known, now)]
-    if known is None:
-        known = row.exception = OpenException(TYPE, OWNER, detail, now, opened(now), row.entity)
-    elif known.detail == detail:
+    news = exceptions.follow(row.exception, TYPE, OWNER, row.entity, detail, now)
+    if news is None:
         return []
-    else:
-        known.detail = detail
-        known.handling.note(now, "changed")
-    return [_state(row, known, now)]
+    row.exception = news if detail else None
+    return [_state(row, news, now)]
 
 
 def _state(row: MoneyRow, known: OpenException, now: int) -> ExceptionState:
-    handling = known.handling
-    return ExceptionState(
-        exception_id=f"{known.type}:{known.entity}",
-        type=known.type,
-        entity=known.entity,
-        owner=known.owner,
-        state=handling.phase,
-        detail=known.detail,
-        opened_at=known.opened_at,
-        changed_at=now,
-        holder=f"order/{row.key}",
-        actor=handling.last.actor,
-        reason=handling.last.reason,
-        history=list(handling.history),
-    )
+    """It keeps the name that its order had when it was opened."""
+    return exceptions.public_state(known, row.key, known.entity, now)

@@ -29,21 +29,14 @@ OWNERS: Final[dict[str, str]] = {
 
 def judge(row: OrderRow, kind: str, detail: str, now: int) -> list[Effect]:
     """Open the exception with this text, change its text, or resolve it where the text is empty."""
-    known = row.exceptions.get(kind)
-    if not detail:
-        if known is None:
-            return []
-        del row.exceptions[kind]
-        known.handling.note(now, "resolved")
-        return [exception_state(row, known, now)]
-    if known is not None and known.detail == detail:
+    news = follow(row.exceptions.get(kind), kind, OWNERS[kind], row.entity, detail, now)
+    if news is None:
         return []
-    if known is None:
-        row.exceptions[kind] = OpenException(kind, OWNERS[kind], detail, now, opened(now), row.entity)
+    if detail:
+        row.exceptions[kind] = news
     else:
-        known.detail = detail
-        known.handling.note(now, "changed")
-    return [exception_state(row, row.exceptions[kind], now)]
+        del row.exceptions[kind]
+    return [exception_state(row, news, now)]
 
 
 def resolve_all(row: OrderRow, now: int) -> list[Effect]:
@@ -53,17 +46,42 @@ def resolve_all(row: OrderRow, now: int) -> list[Effect]:
 
 def exception_state(row: OrderRow, known: OpenException, now: int) -> ExceptionState:
     """The public state of an exception of the order."""
+    return public_state(known, row.key, row.entity, now)
+
+
+# ---- of any row that keeps exceptions of an order -------------------------------------------------------------------------------------------
+
+
+def follow(
+    known: OpenException | None, kind: str, owner: str, entity: str, detail: str, now: int
+) -> OpenException | None:
+    """The exception where something of it is news: opened with this text, its text changed, or resolved where the text is empty; None where nothing is."""
+    if not detail:
+        if known is not None:
+            known.handling.note(now, "resolved")
+        return known
+    if known is None:
+        return OpenException(kind, owner, detail, now, opened(now), entity)
+    if known.detail == detail:
+        return None
+    known.detail = detail
+    known.handling.note(now, "changed")
+    return known
+
+
+def public_state(known: OpenException, order_key: str, entity: str, now: int) -> ExceptionState:
+    """What everybody is told of it; `entity` is what its order is called now."""
     handling = known.handling
     return ExceptionState(
-        exception_id=f"{known.type}:{known.entity or row.entity}",
+        exception_id=f"{known.type}:{known.entity or entity}",
         type=known.type,
-        entity=row.entity,
+        entity=entity,
         owner=known.owner,
         state=handling.phase,
         detail=known.detail,
         opened_at=known.opened_at,
         changed_at=now,
-        holder=f"order/{row.key}",
+        holder=f"order/{order_key}",
         actor=handling.last.actor,
         reason=handling.last.reason,
         history=list(handling.history),

@@ -2,33 +2,27 @@
 
 import asyncio
 import json
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 import yaml
-from click.testing import CliRunner
 
-from app import broker
-from app.broker import BundledBroker
-from app.cli import cli
 from app.drill.file import DrillFile, KillStep
 from app.drill.peers import Peers
 from app.drill.product import Product
-from app.drill.read import parse_drill
 from app.drill.simulators import RealPeers
 from app.exceptions.act import act
 from app.exceptions.reader import Wanted, read
 from app.simulators.clarus.simulator import ClarusSimulator
 from app.simulators.contract import NewLine, NewOrder, WarehouseSimulator
+from tests.scenarios.live import MARKS, ask, live
+from tests.scenarios.live import until as waited
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not broker.available(), reason="the bundled broker has no program for this platform"),
-]
+pytestmark = MARKS
+until = partial(waited, seconds=30)
 
 FILE = """
 name: two orders that a person must look at
@@ -53,16 +47,9 @@ class WithoutFreight(RealPeers):
 
 
 def desk(config: Path, *words: str) -> Any:
-    done = CliRunner().invoke(cli, ["exceptions", *words, "--config", str(config)])
+    done = ask(config, "exceptions", *words)
     assert done.exit_code == 0, (words, done.output, done.exception)
     return json.loads(done.output) if "--json" in words else done.output
-
-
-async def until(condition: Callable[[], object], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not await asyncio.to_thread(condition):
-        assert time.monotonic() < deadline, "it did not come true in time"
-        await asyncio.sleep(0.3)
 
 
 def rewritten(config: Path, change: Callable[[Any], None]) -> Any:
@@ -82,19 +69,8 @@ async def restarted(product: Product, config: Path, change: Callable[[Any], None
 
 
 async def test_held_and_refused_orders_are_released_once_when_they_are_retried() -> None:
-    drill = parse_drill(FILE, "exceptions")
-    running = BundledBroker()
-    await asyncio.to_thread(running.start)
-    peers = Peers(drill.file, WithoutFreight())
-    product = Product(peers, drill.raw, running, foreign=False, tell=lambda _: None)
-    try:
-        await peers.start()
-        await product.start()
+    async with live(FILE, "exceptions", WithoutFreight()) as (peers, product):
         await _play(peers, product)
-    finally:
-        await product.stop()
-        await peers.stop()
-        await asyncio.to_thread(running.stop)
 
 
 async def _play(peers: Peers, product: Product) -> None:

@@ -9,22 +9,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import pytest
-from click.testing import CliRunner, Result
-
-from app import broker
 from app.broker import BundledBroker
-from app.cli import cli
 from app.drill.read import parse_drill
 from app.drill.report import Outcome
 from app.drill.run import DrillRun
 from app.drill.simulators import RealPeers
+from tests.scenarios.live import MARKS, ask
 from tests.scenarios.test_broken_rules import Quiet
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not broker.available(), reason="the bundled broker has no program for this platform"),
-]
+pytestmark = MARKS
 
 FILE = """
 name: money that fits and money that does not
@@ -54,10 +47,6 @@ expect:
   refunded: {"bc:1": "9.75"}
   exceptions: {payment_mismatch: 2, unmapped_shipping_method: 2}
 """
-
-
-def ask(config: Path, *words: str) -> Result:
-    return CliRunner().invoke(cli, [*words, "--config", str(config)])
 
 
 def sheet(config: Path, today: str) -> list[dict[str, str]]:

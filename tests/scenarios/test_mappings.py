@@ -5,29 +5,19 @@ Nothing is restarted, and nobody retries anything.
 
 import asyncio
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 import yaml
-from click.testing import CliRunner
 
-from app import broker
-from app.broker import BundledBroker
-from app.cli import cli
 from app.drill.peers import Peers
 from app.drill.product import Product
-from app.drill.read import parse_drill
-from app.drill.simulators import RealPeers
 from app.simulators.contract import NewLine, NewOrder
+from tests.scenarios.live import MARKS, ask, live, until
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not broker.available(), reason="the bundled broker has no program for this platform"),
-]
+pytestmark = MARKS
 
 FILE = """
 name: orders that wait for a mapping
@@ -54,7 +44,7 @@ instruction: [{field: note, to: pick_notes, text: "Customer: {value}"}]
 
 
 def run(config: Path, *words: str, status: int = 0) -> Any:
-    done = CliRunner().invoke(cli, [*words, "--config", str(config)])
+    done = ask(config, *words)
     failed = str(done.exception) if done.exception is not None and not isinstance(done.exception, SystemExit) else ""
     if status:
         assert failed, (words, done.output)
@@ -63,30 +53,14 @@ def run(config: Path, *words: str, status: int = 0) -> Any:
     return json.loads(done.output) if "--json" in words else done.output
 
 
-async def until(condition: Callable[[], object], seconds: float = 40) -> None:
-    deadline = time.monotonic() + seconds
-    while not await asyncio.to_thread(condition):
-        assert time.monotonic() < deadline, "it did not come true in time"
-        await asyncio.sleep(0.3)
-
-
 async def test_an_import_releases_what_waited_for_it_once_and_without_a_restart(tmp_path: Path) -> None:
-    drill = parse_drill(FILE, "mappings")
-    running = BundledBroker()
-    await asyncio.to_thread(running.start)
-    peers = Peers(drill.file, RealPeers())
-    product = Product(peers, drill.raw, running, foreign=False, tell=lambda _: None)
-    try:
-        await peers.start()
+    def prepare(peers: Peers) -> None:
         peers.clarus.add_product("B")
         peers.clarus.receive("B", "MAIN", 9)
         peers.storefronts["bc"].add_listing("B-9")
-        await product.start()
+
+    async with live(FILE, "mappings", prepare=prepare) as (peers, product):
         await _play(peers, product, tmp_path)
-    finally:
-        await product.stop()
-        await peers.stop()
-        await asyncio.to_thread(running.stop)
 
 
 async def _play(peers: Peers, product: Product, folder: Path) -> None:
@@ -158,7 +132,7 @@ async def _audited(peers: Peers, config: Path, states: Callable[[], dict[str, st
     shop.describe("A", barcode="502")
 
     async def audit() -> tuple[int, Any]:
-        done = await asyncio.to_thread(CliRunner().invoke, cli, ["audit", "--json", "--config", str(config)])
+        done = await asyncio.to_thread(ask, config, "audit", "--json")
         assert isinstance(done.exception, SystemExit | None), done.exception
         return done.exit_code, json.loads(done.stdout)
 

@@ -2,27 +2,15 @@
 
 import asyncio
 import json
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-from click.testing import CliRunner, Result
-
-from app import broker
-from app.broker import BundledBroker
-from app.cli import cli
 from app.drill.peers import Peers
 from app.drill.product import Product
-from app.drill.read import parse_drill
-from app.drill.simulators import RealPeers
 from app.simulators.contract import NewLine, NewOrder
+from tests.scenarios.live import MARKS, ask, live, until
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not broker.available(), reason="the bundled broker has no program for this platform"),
-]
+pytestmark = MARKS
 
 FILE = """
 name: orders whose story is asked for
@@ -37,37 +25,15 @@ steps: []
 """
 
 
-def ask(config: Path, *words: str) -> Result:
-    return CliRunner().invoke(cli, [*words, "--config", str(config)])
-
-
 def plain(config: Path, *words: str) -> Any:
     done = ask(config, *words, "--json")
     assert done.exit_code == 0, (words, done.output, done.exception)
     return json.loads(done.output)
 
 
-async def until(condition: Callable[[], object], seconds: float = 40) -> None:
-    deadline = time.monotonic() + seconds
-    while not await asyncio.to_thread(condition):
-        assert time.monotonic() < deadline, "it did not come true in time"
-        await asyncio.sleep(0.3)
-
-
 async def test_the_story_of_an_order_is_told_while_it_happens() -> None:
-    drill = parse_drill(FILE, "stories")
-    running = BundledBroker()
-    await asyncio.to_thread(running.start)
-    peers = Peers(drill.file, RealPeers())
-    product = Product(peers, drill.raw, running, foreign=False, tell=lambda _: None)
-    try:
-        await peers.start()
-        await product.start()
+    async with live(FILE, "stories") as (peers, product):
         await _play(peers, product)
-    finally:
-        await product.stop()
-        await peers.stop()
-        await asyncio.to_thread(running.stop)
 
 
 async def _play(peers: Peers, product: Product) -> None:

@@ -13,12 +13,14 @@ from app.connectors.clarus import ClarusWarehouse
 from app.connectors.clarus.settings import ClarusSettings
 from app.connectors.contract import GoodsOut, JointRead, Priority
 from app.connectors.http import DirectTransport
+from app.simulators.base import Fault
 from app.simulators.clarus import ClarusSimulator
 from app.simulators.contract import FloorSpeed
 from schemas.records import Address, ReleaseLine, ReleaseOrder
 
 MANUAL = FloorSpeed(None, None, None)
 FAST = FloorSpeed(0.01, 0.01, 0.01)
+LONG = 1e9
 
 ADDRESS = Address(
     name="A. Buyer",
@@ -141,3 +143,13 @@ def asked(request: httpx.Request) -> dict[str, Any]:
     """The body of a request."""
     body: dict[str, Any] = json.loads(request.content)
     return body
+
+
+def fault(tenant: Clarus, kind: Any, **fields: Any) -> None:
+    """From now on the simulator has this fault."""
+    tenant.simulator.faults.add(Fault(kind, LONG, **fields))
+
+
+def quieten(tenant: Clarus) -> None:
+    """It has none any more."""
+    tenant.simulator.faults._active.clear()
