@@ -3,7 +3,10 @@
 from typing import Any
 
 import msgspec
+import pytest
 
+from app.order_rules import order_rules
+from app.settings import from_mapping
 from schemas.records import NoteOrder
 from tables.orders.rows import OrderRow
 from tables.orders.rules import Rules
@@ -75,3 +78,18 @@ def test_a_row_that_was_kept_before_there_were_notes_is_read() -> None:
     kept = msgspec.msgpack.decode(msgspec.msgpack.encode(released()))
     row = msgspec.convert(kept[:-1], OrderRow)
     assert row.told == ""
+
+
+@pytest.mark.parametrize(
+    ("bigcommerce", "commercetools", "told"),
+    [
+        ({}, {}, {"bc"}),
+        ({"late_change_note": "off"}, {"late_change_field": "says", "late_change_type": "ops"}, {"ct"}),
+    ],
+)
+def test_the_settings_of_a_channel_say_whether_its_people_are_told(
+    bigcommerce: dict[str, str], commercetools: dict[str, str], told: set[str]
+) -> None:
+    channels = {"bc": {"system": "bigcommerce", **bigcommerce}, "ct": {"system": "commercetools", **commercetools}}
+    settings = from_mapping({"channels": channels, "warehouses": ["MAIN"]})
+    assert order_rules(settings, settings.catalogue()).told == told

@@ -8,7 +8,9 @@ from app.errors import Problem
 from app.settings import Settings
 from app.why import order_ask, order_story
 from schemas.catalogue import ORDERS_STATUS
+from schemas.records import NoteOrder
 from tables.deliveries.fetches import FetchRow
+from tables.deliveries.notes import NoteRow
 from tables.deliveries.release_row import ReleaseRow
 from tables.deliveries.troubles import TroubleRow
 from tests.support.engine import MemoryEngine
@@ -51,6 +53,26 @@ def test_an_owner_whose_requests_fail_says_so_where_the_order_waits_for_it(
     assert [what for what, _ in told] == ["warehouse", "resume", "peer", "start check", "answer"]
     assert "shop lets no request through for a moment, 5 failed in a row" in told[2][1]
     assert "no scope for orders" in told[3][1]
+
+
+def test_what_the_order_says_to_the_shops_people_is_told_with_what_became_of_it(
+    settings: Settings, engine: MemoryEngine
+) -> None:
+    given = NoteOrder(channel="shop", order_id="7", number="A7", version=1, text="refused", open=True)
+    note = NoteRow("shop", "7", given, version=1)
+    table = TABLES.delivery.notes
+    engine.run(place("shop"), lambda context: context.put(table, note.key, note))
+    told = asked(settings, engine).answer
+    assert ("note that a late change is open", "not known yet") in [(one.what, one.shown) for one in told.calls]
+    assert "the note to the storefront's people is to be written, attempt 1" in [one.detail for one in told.awaits]
+    trouble = TroubleRow("delivery_failed", "shop:7/note", "no such field", 5000)
+    note = NoteRow("shop", "7", given, version=1, answered=1, refused="no such field")
+    key = "shop/delivery_failed:shop:7/note"
+    engine.run(place("shop"), lambda context: context.put(TABLES.delivery.troubles, key, trouble))
+    engine.run(place("shop"), lambda context: context.put(table, note.key, note))
+    told = asked(settings, engine).answer
+    assert "refused: no such field" in [one.shown for one in told.calls]
+    assert "delivery_failed:shop:7/note" in [one.exception_id for one in told.exceptions]
 
 
 def test_asking_changes_nothing(settings: Settings, engine: MemoryEngine) -> None:
