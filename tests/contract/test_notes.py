@@ -13,6 +13,7 @@ from app.simulators.contract import NewLine, NewOrder
 from tables.deliveries.notes import MARK
 from tables.deliveries.peers import PeerKind
 from tests.contract.storefronts import CASES, Case, Shop, connected
+from tests.support.orders import fetched
 
 OURS = f"ring first\n{MARK}the warehouse refused 🚚"
 
@@ -42,21 +43,21 @@ async def write(shop: Shop, order_id: str, text: str) -> None:
 @pytest.mark.parametrize("note", ["ring twice", ""])
 async def test_a_note_is_read_as_it_was_written_and_nothing_else_of_the_order_changes(shop: Shop, note: str) -> None:
     order_id = await bought(shop, "1", note)
-    before = await shop.storefront.fetch_order(order_id, Priority.RELEASE)
+    before = await fetched(shop.storefront, order_id, Priority.RELEASE)
     assert (await read(shop, order_id)).text == ""
     for text in (OURS, f"{OURS}, settled"):
         await write(shop, order_id, text)
         assert (await read(shop, order_id)).text == text == shop.simulator.orders()["1"].staff_note
-    after = await shop.storefront.fetch_order(order_id, Priority.RELEASE)
+    after = await fetched(shop.storefront, order_id, Priority.RELEASE)
     assert before is not None and after is not None
     assert (after.lines, after.note, after.status, after.paid) == (before.lines, note, before.status, before.paid)
 
 
 async def test_our_own_words_are_no_fact_that_the_warehouse_could_be_told(shop: Shop) -> None:
     order_id = await bought(shop, "2")
-    before = await shop.storefront.fetch_order(order_id, Priority.RELEASE)
+    before = await fetched(shop.storefront, order_id, Priority.RELEASE)
     await write(shop, order_id, f"{MARK}the warehouse refused")
-    after = await shop.storefront.fetch_order(order_id, Priority.RELEASE)
+    after = await fetched(shop.storefront, order_id, Priority.RELEASE)
     assert before is not None and after is not None
     assert after.fields == before.fields
 
