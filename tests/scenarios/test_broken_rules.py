@@ -57,7 +57,7 @@ COMES_BACK = [
 LOST_REFUNDS = [
     *(
         step
-        for n in range(1, 9)
+        for n in range(1, 17)
         for step in (
             {"at": "0.5s", "order": {"channel": "bc", "id": n, "lines": [{"sku": "A", "qty": 3}]}},
             {"at": "6s", "return": {"channel": "bc", "id": n, "lines": [{"sku": "A", "qty": 1}]}},
