@@ -4,7 +4,6 @@ What to do about a note is decided by `tables/deliveries/notes.py`. Here each or
 exception of the channel, because the order itself waits for nothing.
 """
 
-import asyncio
 from functools import partial
 from typing import Final
 
@@ -13,106 +12,22 @@ from app.connectors.contract import Priority, ShownNote, Storefront
 from app.connectors.errors import Malformed, OutcomeUnknown, PeerError, Refused
 from app.delivery.desk import Desk
 from app.delivery.gate import doing
-from app.delivery.queues import Queues
+from app.delivery.order_rounds import OrderRounds
 from app.engine.api import Context
 from tables.deliveries import notes as rules
 from tables.deliveries.notes import NoteRow, Placed, Wait, Write
-from tables.deliveries.peers import PeerKind
 
 ORDERS_AT_ONCE: Final = 4
-LONGEST_SLEEP: Final = 5.0
 NOTES: Final = Priority.DESPATCH
 
 
-class NoteDesk:
-    """Notes of one channel. A versioned storefront refuses what comes late, elsewhere a lost request may still land for `bounds.late_max`."""
+class NoteDesk(OrderRounds):
+    """Notes of one channel."""
 
     def __init__(self, desk: Desk, connector: Storefront) -> None:
-        self._desk, self._connector = desk, connector
-        self._late = 0 if connector.kind is PeerKind.VERSIONED else desk.settings.bounds.late_max
-        self._alarm = desk.alarm()
-        self._todo: dict[str, None] = {}
-        self._parked: dict[str, None] = {}
-        self._busy: set[str] = set()
-        self._again: set[str] = set()
-        self._since: dict[str, int] = {}
-        self._failures: dict[str, int] = {}
+        super().__init__(desk, connector, "note", ORDERS_AT_ONCE)
 
-    # ---- seen from outside ----
-
-    def changed(self, order_id: str) -> None:
-        """The order's note changed: look at it."""
-        if order_id in self._busy:
-            self._again.add(order_id)
-        self._todo.setdefault(order_id)
-        self._since.setdefault(order_id, self._desk.now())
-        self._alarm.ring()
-
-    def resumed(self) -> None:
-        """A pause ended: send what waited for it."""
-        parked, self._parked = self._parked, {}
-        self._todo.update(parked)
-        self._alarm.ring()
-
-    def pending(self) -> int:
-        """Notes that are not confirmed; in shadow what is held back does not count."""
-        return len(self._waiting())
-
-    def queues(self) -> Queues:
-        """The same, by age."""
-        found = Queues("notes")
-        for order_id in self._waiting():
-            found.add(NOTES, self._since.get(order_id))
-        return found
-
-    def _waiting(self) -> set[str]:
-        held = self._parked.keys() if self._desk.shadow else set()
-        return (self._since.keys() - held) | self._todo.keys() | self._busy
-
-    async def load(self) -> None:
-        """Take the rows over: an intent in them is an unknown outcome."""
-        desk = self._desk
-        due = await desk.commit(lambda context, _: desk.due(context, "note"))
-        for order_id, since in due.items():
-            self._todo.setdefault(order_id)
-            self._since[order_id] = since
-
-    async def run(self, group: asyncio.TaskGroup) -> None:
-        """Until cancelled: every note that is due, a few at a time."""
-        while True:
-            for order_id in self._alarm.due():
-                self._todo.setdefault(order_id)
-            for order_id in list(self._todo):
-                if len(self._busy) >= ORDERS_AT_ONCE or not self._desk.may_write or self._desk.gate.wait() > 0:
-                    break
-                if order_id not in self._busy:
-                    del self._todo[order_id]
-                    self._alarm.clear(order_id)
-                    self._busy.add(order_id)
-                    group.create_task(self._order(order_id))
-            await self._alarm.wait(min(LONGEST_SLEEP, self._desk.gate.wait() or LONGEST_SLEEP))
-
-    # ---- one order ----
-
-    async def _order(self, order_id: str) -> None:
-        desk = self._desk
-        try:
-            await self._bring(order_id)
-        except PeerError as error:
-            failures = self._failures[order_id] = self._failures.get(order_id, 0) + 1
-            self._alarm.set(order_id, desk.now() + desk.backoff(failures, error.retry_after))
-            await desk.failed(error)
-        else:
-            self._failures.pop(order_id, None)
-            await desk.worked()
-        finally:
-            self._busy.discard(order_id)
-            if order_id in self._again:
-                self._again.discard(order_id)
-                self._todo.setdefault(order_id)
-            self._alarm.ring()
-
-    async def _bring(self, order_id: str) -> None:
+    async def _bring_about(self, order_id: str) -> None:
         """Look and write until the note is there, waits, or is held back."""
         key = f"{self._desk.channel}/{order_id}"
         row = await self._desk.commit(lambda context, _: context.get(self._desk.tables.notes, key))

@@ -1,4 +1,4 @@
-"""What the desks of a storefront's owner share that bring something about for orders: which orders are due, under way, held back or late, and their answers.
+"""What the desks of parcels and refunds share: what is late, and answers that ORDERS is told. Their rounds are `app/delivery/order_rounds.py`'s.
 
 An order has parts, a row each: parcels, refunds. One order is worked on at a time: look, commit the intent, write, look again, and at the end tell ORDERS.
 What to look at, what to write and what is said of an order that is late, is the desk's own; what a part needs next is decided by its rules in
@@ -6,22 +6,20 @@ What to look at, what to write and what is said of an order that is late, is the
 """
 
 import asyncio
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from agents.emit import Emitter
-from app.connectors.contract import Priority, Storefront
+from app.connectors.contract import Storefront
 from app.connectors.errors import Malformed, OutcomeUnknown, PeerError, Refused
 from app.delivery.desk import Desk
-from app.delivery.queues import Queues
+from app.delivery.order_rounds import OrderRounds
 from app.engine.api import Context, Table
 from schemas import catalogue as topics
 from schemas.records import RefundOutcome, ShipmentOutcome
-from tables.deliveries.peers import PeerKind
 from tables.deliveries.work import Kind
 
-LONGEST_SLEEP: Final = 5.0
 CHECK_GAP: Final = 1.0
 """Seconds between two looks at what is late."""
 
@@ -57,8 +55,8 @@ class Rules(Protocol[RuledRow, Outcome]):
     def answer(self, row: RuledRow) -> Outcome: ...
 
 
-class OrderDesk(ABC, Generic[Row, Outcome]):
-    """Orders of one channel. A versioned storefront refuses what comes late, elsewhere a lost request may still land for `bounds.late_max`."""
+class OrderDesk(OrderRounds, Generic[Row, Outcome]):
+    """Orders of one channel whose parts are brought about and told to ORDERS."""
 
     def __init__(
         self,
@@ -70,24 +68,11 @@ class OrderDesk(ABC, Generic[Row, Outcome]):
         at_once: int,
         level: int,
     ) -> None:
-        """`at_once`: orders that are worked on side by side; `level`: milliseconds within which an order shall be done."""
-        self._desk, self._connector = desk, connector
-        self._kind, self._table, self._rules = kind, table, rules
-        self._at_once, self._level = at_once, level
-        self._late = 0 if connector.kind is PeerKind.VERSIONED else desk.settings.bounds.late_max
-        self._alarm = desk.alarm()
-        self._todo: dict[str, None] = {}
-        self._parked: dict[str, None] = {}
-        self._busy: set[str] = set()
-        self._again: set[str] = set()
-        self._since: dict[str, int] = {}
-        self._failures: dict[str, int] = {}
+        """`level`: milliseconds within which an order shall be done."""
+        super().__init__(desk, connector, kind, at_once)
+        self._table, self._rules, self._level = table, rules, level
 
     # ---- a desk's own ----
-
-    @abstractmethod
-    async def _bring_about(self, order_id: str) -> None:
-        """Whatever can be done for the order now. Raises `PeerError`: it is tried again."""
 
     @abstractmethod
     async def _is_late(self, order_id: str) -> None:
@@ -97,59 +82,7 @@ class OrderDesk(ABC, Generic[Row, Outcome]):
     def _is_over(self, context: Context, emit: Emitter, order_id: str, rows: Sequence[Row]) -> None:
         """Inside the commit that answers the order's last part: nothing of it is late any more."""
 
-    # ---- seen from outside ----
-
-    def changed(self, order_id: str) -> None:
-        """A part of the order changed: look at it."""
-        if order_id in self._busy:
-            self._again.add(order_id)
-        self._todo.setdefault(order_id)
-        self._since.setdefault(order_id, self._desk.now())
-        self._alarm.ring()
-
-    def resumed(self) -> None:
-        """A pause ended: send what waited for it."""
-        parked, self._parked = self._parked, {}
-        self._todo.update(parked)
-        self._alarm.ring()
-
-    def pending(self) -> int:
-        """Orders with a part that is not confirmed; in shadow what is held back does not count."""
-        return len(self._waiting())
-
-    def queues(self) -> Queues:
-        """The same, by age."""
-        found = Queues(f"{self._kind}s")
-        for order_id in self._waiting():
-            found.add(Priority.DESPATCH, self._since.get(order_id))
-        return found
-
-    def _waiting(self) -> set[str]:
-        held = self._parked.keys() if self._desk.shadow else set()
-        return (self._since.keys() - held) | self._todo.keys() | self._busy
-
-    async def load(self) -> None:
-        """Take the rows over: an intent in them is an unknown outcome."""
-        desk = self._desk
-        due = await desk.commit(lambda context, _: desk.due(context, self._kind))
-        for order_id, since in due.items():
-            self._todo.setdefault(order_id)
-            self._since[order_id] = since
-
-    async def run(self, group: asyncio.TaskGroup) -> None:
-        """Until cancelled: every order with something due, a few at a time."""
-        while True:
-            for order_id in self._alarm.due():
-                self._todo.setdefault(order_id)
-            for order_id in list(self._todo):
-                if len(self._busy) >= self._at_once or not self._desk.may_write or self._desk.gate.wait() > 0:
-                    break
-                if order_id not in self._busy:
-                    del self._todo[order_id]
-                    self._alarm.clear(order_id)
-                    self._busy.add(order_id)
-                    group.create_task(self._order(order_id))
-            await self._alarm.wait(min(LONGEST_SLEEP, self._desk.gate.wait() or LONGEST_SLEEP))
+    # ---- what is late ----
 
     async def run_checks(self) -> None:
         """Until cancelled: what is not confirmed within its service level is an exception."""
@@ -165,24 +98,6 @@ class OrderDesk(ABC, Generic[Row, Outcome]):
             await self._desk.commit(lambda context, emit: self._desk.open_trouble(context, emit, kind, entity, detail))
 
     # ---- one order ----
-
-    async def _order(self, order_id: str) -> None:
-        desk = self._desk
-        try:
-            await self._bring_about(order_id)
-        except PeerError as error:
-            failures = self._failures[order_id] = self._failures.get(order_id, 0) + 1
-            self._alarm.set(order_id, desk.now() + desk.backoff(failures, error.retry_after))
-            await desk.failed(error)
-        else:
-            self._failures.pop(order_id, None)
-            await desk.worked()
-        finally:
-            self._busy.discard(order_id)
-            if order_id in self._again:
-                self._again.discard(order_id)
-                self._todo.setdefault(order_id)
-            self._alarm.ring()
 
     def _all(self, context: Context, order_id: str) -> list[Row]:
         """The order's rows, in the order in which their commands came."""

@@ -11,12 +11,11 @@ from typing import Final
 import msgspec
 
 from schemas.records import NoteOrder
+from tables.deliveries.looks import look_wait
 
 MARK: Final = "[clarus-stream] "
 ENTITY: Final = "/note"
 """Behind channel:order id it names the exception of a note that its storefront does not take, beside those of the order itself."""
-_LOOK_FIRST: Final = 250
-_LOOK_LONGEST: Final = 15_000
 
 
 class NoteIntent(msgspec.Struct, array_like=True, frozen=True):
@@ -128,7 +127,7 @@ def next_step(row: NoteRow, shown: str, looked_at: int, late: int) -> Step:
     wanted = noted(shown, command)
     may_land = intent is not None and looked_at < intent.at + late
     if intent is not None and may_land and (intent.version < row.version or wanted != shown):
-        return Wait(min(looked_at + _look_wait(row), intent.at + late))
+        return Wait(min(looked_at + look_wait(row.looks), intent.at + late))
     return Placed() if wanted == shown else Write(wanted)
 
 
@@ -169,14 +168,10 @@ def not_sent(row: NoteRow, wait: int, now: int) -> None:
 
 def unknown(row: NoteRow, now: int) -> None:
     """It may have had its effect: the intent stays, looks follow."""
-    row.next_at = now + _look_wait(row)
+    row.next_at = now + look_wait(row.looks)
 
 
 def waited(row: NoteRow, until: int) -> None:
     """A look did not show it yet."""
     row.looks += 1
     row.next_at = until
-
-
-def _look_wait(row: NoteRow) -> int:
-    return int(min(_LOOK_LONGEST, _LOOK_FIRST * 2 ** min(row.looks, 6)))

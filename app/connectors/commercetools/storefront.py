@@ -74,7 +74,7 @@ class CommercetoolsStorefront:
             yield OrderPage(orders, started, last)
 
     async def fetch_orders(self, order_ids: Sequence[str], priority: Priority) -> Mapping[str, OrderSnapshot]:
-        """As `Storefront.fetch_orders`; by id, for a query may be behind (fact sheet 2.3)."""
+        """As `Storefront.fetch_orders`, one by one: new orders come whole with their message."""
         params = {"expand": expand} if (expand := self._expand()) else None
         found = {}
         for order_id in order_ids:
