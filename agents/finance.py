@@ -59,7 +59,7 @@ class Finance:
             return []
         known = context.get(self._tables.money, order.key)
         row = known or fold.new_row(order)
-        days, due, encoded, opened = set(row.days), row.due, _encode(row), exceptions(row)
+        days, due, encoded, opened = set(row.days), row.due, known and _encode(row), exceptions(row)
         effects = fold.command(row, body, now) if isinstance(body, ExceptionCommand) else []
         book = context.get(self._tables.returns, order.key)
         effects += fold.follow(row, order, book, body, catalogue, self._waits, now)

@@ -25,6 +25,8 @@ _LONG: Final = 1 << 62
 def text(value: Any, limit: int = TEXT) -> str:
     """Any JSON value as text: localised texts in English or their first language, lists with commas. Halves of surrogate pairs, which no UTF-8 can hold, are
     replaced."""
+    if type(value) is str and len(value) <= limit and value.isascii():
+        return value.strip()
     match value:
         case None | "":
             return ""

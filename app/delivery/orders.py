@@ -28,8 +28,8 @@ SHORTEST_GAP: Final = 1000
 CLOCK_GAP: Final = 1.0
 """Seconds after which the peer's clock is asked again: its bounds narrow with every answer."""
 FETCHES_AT_ONCE: Final = 4
-FETCH_GAP: Final = 0.1
-"""Seconds between two fetches where one request may bring many orders: what is asked for meanwhile comes with the next."""
+GATHER: Final = 100
+"""Milliseconds that an order waits for others to be fetched with it, and for further notifications of the same change."""
 LONGEST_SLEEP: Final = 5.0
 
 
@@ -90,15 +90,16 @@ class OrderIntake:
 
     def changed(self, key: str) -> None:
         """An order is to be fetched."""
+        now = self._desk.now()
+        self._since.setdefault(key, now)
         if key in self._fetching:
             self._again.add(key)
-        self._backlog.setdefault(key)
-        self._since.setdefault(key, self._desk.now())
-        self._alarm.ring()
+        if key not in self._backlog and key not in self._alarm:
+            self._alarm.set(key, now + GATHER)
 
     def pending(self) -> int:
         """Orders still to be fetched."""
-        return len(self._backlog.keys() | self._fetching)
+        return len(self._since.keys() | self._fetching)
 
     def queues(self) -> Queues:
         """Orders still to be fetched."""
@@ -211,13 +212,11 @@ class OrderIntake:
                 for key in keys:
                     del self._backlog[key]
                 group.create_task(self._fetch(keys))
-                if self._connector.max_fetch > 1:
-                    await asyncio.sleep(FETCH_GAP)
             await self._alarm.wait(min(LONGEST_SLEEP, self._desk.gate.wait() or LONGEST_SLEEP))
 
     def _next_fetch(self) -> list[str]:
         """As many as one request may bring; what failed is asked for alone, so that it keeps no other."""
-        ready = [key for key in self._backlog if key not in self._fetching and key not in self._alarm]
+        ready = [key for key in self._backlog if key not in self._fetching]
         if ready and ready[0] in self._fetch_failures:
             return ready[:1]
         return [key for key in ready if key not in self._fetch_failures][: self._connector.max_fetch]
