@@ -29,7 +29,8 @@ CLOCK_GAP: Final = 1.0
 """Seconds after which the peer's clock is asked again: its bounds narrow with every answer."""
 FETCHES_AT_ONCE: Final = 4
 GATHER: Final = 100
-"""Milliseconds that an order waits for others to be fetched with it, and for further notifications of the same change."""
+"""Milliseconds that an order waits at least, for others to be fetched with it and for further notifications of the same change; those named between two
+multiples of it are due together."""
 LONGEST_SLEEP: Final = 5.0
 
 
@@ -95,7 +96,7 @@ class OrderIntake:
         if key in self._fetching:
             self._again.add(key)
         if key not in self._backlog and key not in self._alarm:
-            self._alarm.set(key, now + GATHER)
+            self._alarm.set(key, (now // GATHER + 2) * GATHER)
 
     def pending(self) -> int:
         """Orders still to be fetched."""
