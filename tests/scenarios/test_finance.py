@@ -39,13 +39,15 @@ steps:
   - {at: 0.5s, order: {channel: bc, id: "2", shipping: drone, lines: [{sku: A, qty: 1}]}}
   - {at: 0.5s, order: {channel: bc, id: "3", shipping: standard, paid: false, lines: [{sku: A, qty: 1}]}}
   - {at: 0.5s, order: {channel: ct, id: C4, shipping: drone, lines: [{sku: A, qty: 1}]}}
+  - {at: 0.5s, order: {channel: bc, id: "4", shipping: drone, lines: [{sku: A, qty: 1}]}}
   - {at: 2.5s, cancel: {channel: ct, id: C4}}
+  - {at: 2.5s, cancel: {channel: bc, id: "4"}}
   - {at: 6s, return: {channel: bc, id: "1", lines: [{sku: A, qty: 1}]}}
   - {at: 7s, wms: {receive_return: {order: "bc:1"}}}
   - {at: 8s, wms: {inspect: {order: "bc:1"}}}
 expect:
   refunded: {"bc:1": "9.75"}
-  exceptions: {payment_mismatch: 2, unmapped_shipping_method: 2}
+  exceptions: {payment_mismatch: 3, unmapped_shipping_method: 3}
 """
 
 
@@ -90,11 +92,13 @@ def _look(outcome: Outcome, config: Path) -> None:
         "bc:2": "mismatched",
         "bc:3": "open",
         "ct:C4": "mismatched",
+        "bc:4": "mismatched",
     }
     assert sums["bc:1"]["returned"] == sums["bc:1"]["refunded"] == Decimal("9.75")
     assert sums["ct:C1"]["despatched"] == sums["ct:C1"]["ordered"] == Decimal("34.00")
     assert "not at the warehouse: HELD, unmapped_shipping_method" in status["bc:2"][1]
     assert "cancelled, and 15.00" in status["ct:C4"][1] and sums["ct:C4"]["ordered"] == 0
+    assert "cancelled, and 10.00" in status["bc:4"][1] and sums["bc:4"]["ordered"] == 0
     plain: Any = json.loads(ask(config, "finance", "--from", today, "--json").output)
     for day in plain["days"]:
         for kind in ("ordered", "captured", "refunded"):

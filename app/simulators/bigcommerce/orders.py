@@ -128,6 +128,13 @@ class Order:
     shipments: list[Shipment] = field(default_factory=list)
     discount: int = 0
     refunds: list[Refund] = field(default_factory=list)
+    charged: bool = False
+    """Its payment was captured. A cancel gives no money back (4.2), only a refund does."""
+
+    @property
+    def captured(self) -> int:
+        """What was taken from the customer, in minor units."""
+        return self.cost if self.charged else 0
 
     @property
     def cost(self) -> int:
@@ -178,7 +185,7 @@ class Order:
             refunded=f"{self.refunded / 100:.2f}",
             staff_note=self.staff_notes,
             discount=self.discount,
-            captured=self.cost if self.status_id in _PAID or self.refunds else 0,
+            captured=self.captured,
             refunds=[refund.amount for refund in self.refunds if not refund.by_hand],
             by_hand=[
                 (names[item["item_id"]], item["quantity"], refund.amount if n == 0 else 0)
@@ -233,6 +240,7 @@ class Orders:
             customer_message=new.note,
             form_fields=dict(new.fields),
             discount=new.discount,
+            charged=new.paid,
         )
         self.all[number] = order
         self._journal.note("order placed", order=str(number), lines={line.sku: line.quantity for line in order.lines})
@@ -300,6 +308,7 @@ class Orders:
     def touch(self, order: Order, before: int) -> None:
         """The order was modified now."""
         order.modified = max(order.modified, time.time())
+        order.charged = order.charged or order.status_id in _PAID
         self._changed(order, False, before)
 
     def _number(self, given: str) -> int:

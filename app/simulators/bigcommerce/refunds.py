@@ -80,7 +80,7 @@ class Refunds:
             payments = [dict(one) for one in body["payments"]]
             if sum(round(one["amount"] * 100) for one in payments) != amount:
                 raise ValueError("The payments do not come to the refund's amount.")
-            if amount > order.cost - order.refunded:
+            if amount > order.captured - order.refunded:
                 raise ValueError("The refund is more than what is left of the order's payment.")
         except (ValueError, KeyError, TypeError) as error:
             return _refused(str(error))

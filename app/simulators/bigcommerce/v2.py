@@ -82,7 +82,7 @@ def header(order: Order, base_url: str) -> dict[str, Any]:
 def _payment_status(order: Order) -> str:
     if order.refunds:
         return "refunded" if order.refunded >= order.cost else "partially refunded"
-    return "captured" if order.status_id in (2, 3, 8, 9, 10, 11) else ""
+    return "captured" if order.charged else ""
 
 
 def product(order: Order, line: Line) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from app.simulators.bigcommerce import limits
 from app.simulators.bigcommerce.inventory import MAX_QUANTITY, Adjustment, Inventory, Level, Unprocessable
 from app.simulators.bigcommerce.limits import Rate, Window
 from app.simulators.bigcommerce.orders import Orders
+from app.simulators.bigcommerce.v2 import header
 from app.simulators.contract import NewLine, NewOrder, StepRefused
 
 
@@ -170,6 +171,27 @@ class TestOrders:
         orders.edit(order, [NewLine("TEE", 5), NewLine("X", 1)], None)
         assert stock.items["TEE"].level(1).onhand == 0
         assert [(x.sku, x.qty, x.tracked) for x in order.truth().lines] == [("TEE", 5, True), ("X", 1, False)]
+
+    @pytest.mark.parametrize(("paid", "then", "captured"), [(True, "captured", 2000), (False, "", 0)])
+    def test_a_cancel_keeps_the_money_that_was_captured_until_it_is_refunded(
+        self,
+        shop: tuple[Inventory, Orders, list],  # type: ignore[type-arg]
+        paid: bool,
+        then: str,
+        captured: int,
+    ) -> None:
+        _, orders, _ = shop
+        order = orders.place(NewOrder("7", [NewLine("TEE", 2)], paid=paid))
+        orders.set_status(order, 5)
+        assert (order.truth().state, order.truth().captured) == ("cancelled", captured)
+        assert header(order, "")["payment_status"] == then
+
+    def test_a_payment_that_comes_later_is_captured_then(self, shop: tuple[Inventory, Orders, list]) -> None:  # type: ignore[type-arg]
+        _, orders, _ = shop
+        order = orders.place(NewOrder("7", [NewLine("TEE", 2)], paid=False))
+        orders.set_status(order, 11)
+        orders.set_status(order, 12)
+        assert (order.truth().paid, order.truth().captured) == (False, 2000)
 
     def test_parcels_move_the_status_by_themselves(self, shop: tuple[Inventory, Orders, list]) -> None:  # type: ignore[type-arg]
         _, orders, _ = shop
