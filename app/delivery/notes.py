@@ -39,8 +39,8 @@ class NoteDesk(OrderRounds):
                 break
             row = await self._write(key, order_id, write, shown)
         if row is not None and rules.pending(row):
-            if order_id not in self._parked:
-                self._alarm.set(order_id, row.next_at)
+            if order_id not in self._worklist.parked:
+                self._worklist.alarm.set(order_id, row.next_at)
         elif order_id not in self._again:
             self._since.pop(order_id, None)
 
@@ -61,7 +61,7 @@ class NoteDesk(OrderRounds):
                 case Wait(until):
                     rules.waited(row, until)
                 case Write() if not self._desk.may_change(context):
-                    self._parked.setdefault(row.order_id)
+                    self._worklist.park(row.order_id)
                 case Write() as write:
                     if row.attempts == 0:
                         self._desk.sent(row.caused_at)

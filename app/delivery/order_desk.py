@@ -147,8 +147,8 @@ class OrderDesk(OrderRounds, Generic[Row, Outcome]):
     def _wait(self, order_id: str, rows: Sequence[Row]) -> None:
         """What still waits is looked at again when it is due."""
         waiting = [row for row in rows if self._rules.pending(row)]
-        if waiting and order_id not in self._parked:
-            self._alarm.set(order_id, min(row.next_at for row in waiting))
+        if waiting and order_id not in self._worklist.parked:
+            self._worklist.alarm.set(order_id, min(row.next_at for row in waiting))
         elif not waiting and order_id not in self._again:
             self._forget(order_id)
 

@@ -5,16 +5,14 @@ What is done for an order is the desk's own (`_bring_about`).
 
 import asyncio
 from abc import ABC, abstractmethod
-from typing import Final
 
 from app.connectors.contract import Priority, Storefront
 from app.connectors.errors import PeerError
 from app.delivery.desk import Desk
 from app.delivery.queues import Queues
+from app.delivery.worklist import Worklist
 from tables.deliveries.peers import PeerKind
 from tables.deliveries.work import Kind
-
-LONGEST_SLEEP: Final = 5.0
 
 
 class OrderRounds(ABC):
@@ -25,9 +23,7 @@ class OrderRounds(ABC):
         self._desk, self._connector = desk, connector
         self._kind, self._at_once = kind, at_once
         self._late = 0 if connector.kind is PeerKind.VERSIONED else desk.settings.bounds.late_max
-        self._alarm = desk.alarm()
-        self._todo: dict[str, None] = {}
-        self._parked: dict[str, None] = {}
+        self._worklist = Worklist(desk)
         self._busy: set[str] = set()
         self._again: set[str] = set()
         self._since: dict[str, int] = {}
@@ -43,15 +39,12 @@ class OrderRounds(ABC):
         """Something of the order changed: look at it."""
         if order_id in self._busy:
             self._again.add(order_id)
-        self._todo.setdefault(order_id)
+        self._worklist.add(order_id)
         self._since.setdefault(order_id, self._desk.now())
-        self._alarm.ring()
 
     def resumed(self) -> None:
         """A pause ended: send what waited for it."""
-        parked, self._parked = self._parked, {}
-        self._todo.update(parked)
-        self._alarm.ring()
+        self._worklist.resumed()
 
     def pending(self) -> int:
         """Orders of which something is not confirmed; in shadow what is held back does not count."""
@@ -65,31 +58,29 @@ class OrderRounds(ABC):
         return found
 
     def _waiting(self) -> set[str]:
-        held = self._parked.keys() if self._desk.shadow else set()
-        return (self._since.keys() - held) | self._todo.keys() | self._busy
+        return (self._since.keys() - self._worklist.held()) | self._worklist.now.keys() | self._busy
 
     async def load(self) -> None:
         """Take the rows over: an intent in them is an unknown outcome."""
         desk = self._desk
         due = await desk.commit(lambda context, _: desk.due(context, self._kind))
         for order_id, since in due.items():
-            self._todo.setdefault(order_id)
+            self._worklist.add(order_id)
             self._since[order_id] = since
 
     async def run(self, group: asyncio.TaskGroup) -> None:
         """Until cancelled: every order with something due, a few at a time."""
         while True:
-            for order_id in self._alarm.due():
-                self._todo.setdefault(order_id)
-            for order_id in list(self._todo):
+            self._worklist.ripen()
+            for order_id in list(self._worklist.now):
                 if len(self._busy) >= self._at_once or not self._desk.may_write or self._desk.gate.wait() > 0:
                     break
                 if order_id not in self._busy:
-                    del self._todo[order_id]
-                    self._alarm.clear(order_id)
+                    del self._worklist.now[order_id]
+                    self._worklist.alarm.clear(order_id)
                     self._busy.add(order_id)
                     group.create_task(self._order(order_id))
-            await self._alarm.wait(min(LONGEST_SLEEP, self._desk.gate.wait() or LONGEST_SLEEP))
+            await self._worklist.rest()
 
     # ---- one order ----
 
@@ -99,7 +90,7 @@ class OrderRounds(ABC):
             await self._bring_about(order_id)
         except PeerError as error:
             failures = self._failures[order_id] = self._failures.get(order_id, 0) + 1
-            self._alarm.set(order_id, desk.now() + desk.backoff(failures, error.retry_after))
+            self._worklist.alarm.set(order_id, desk.now() + desk.backoff(failures, error.retry_after))
             await desk.failed(error)
         else:
             self._failures.pop(order_id, None)
@@ -108,5 +99,5 @@ class OrderRounds(ABC):
             self._busy.discard(order_id)
             if order_id in self._again:
                 self._again.discard(order_id)
-                self._todo.setdefault(order_id)
-            self._alarm.ring()
+                self._worklist.add(order_id)
+            self._worklist.alarm.ring()

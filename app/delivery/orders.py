@@ -17,6 +17,7 @@ from app.connectors.errors import Malformed, PeerError
 from app.delivery.desk import Desk
 from app.delivery.gate import doing
 from app.delivery.queues import Queues
+from app.delivery.worklist import Worklist
 from app.engine.api import Context
 from schemas import catalogue as topics
 from schemas.records import OrderSnapshot, OrderWatermark
@@ -31,7 +32,6 @@ FETCHES_AT_ONCE: Final = 4
 GATHER: Final = 100
 """Milliseconds that an order waits at least, for others to be fetched with it and for further notifications of the same change; those named between two
 multiples of it are due together."""
-LONGEST_SLEEP: Final = 5.0
 
 
 class SentOrders:
@@ -73,12 +73,11 @@ class OrderIntake:
         self._next_whole = 0
         self._last = 0
         self._failures = 0
-        self._alarm = desk.alarm()
+        self._worklist = Worklist(desk)
         self._fetches = 0
         self._fetching: set[str] = set()
         self._again: set[str] = set()
         self._fetch_failures: dict[str, int] = {}
-        self._backlog: dict[str, None] = {}
         self._since: dict[str, int] = {}
 
     # ---- seen from outside ----
@@ -95,8 +94,8 @@ class OrderIntake:
         self._since.setdefault(key, now)
         if key in self._fetching:
             self._again.add(key)
-        if key not in self._backlog and key not in self._alarm:
-            self._alarm.set(key, (now // GATHER + 2) * GATHER)
+        if key not in self._worklist.now and key not in self._worklist.alarm:
+            self._worklist.alarm.set(key, (now // GATHER + 2) * GATHER)
 
     def pending(self) -> int:
         """Orders still to be fetched."""
@@ -120,7 +119,7 @@ class OrderIntake:
         row, waiting = await desk.commit(read)
         self._row = msgspec.structs.replace(row)
         for key, asked_at in waiting.items():
-            self._backlog.setdefault(key)
+            self._worklist.add(key)
             self._since[key] = asked_at
 
     # ---- polls ----
@@ -205,19 +204,18 @@ class OrderIntake:
     async def run_fetches(self, group: asyncio.TaskGroup) -> None:
         """Until cancelled: every order that was asked for, a few requests at a time."""
         while True:
-            for key in self._alarm.due():
-                self._backlog.setdefault(key)
+            self._worklist.ripen()
             while self._fetches < FETCHES_AT_ONCE and self._desk.gate.wait() <= 0 and (keys := self._next_fetch()):
                 self._fetches += 1
                 self._fetching.update(keys)
                 for key in keys:
-                    del self._backlog[key]
+                    del self._worklist.now[key]
                 group.create_task(self._fetch(keys))
-            await self._alarm.wait(min(LONGEST_SLEEP, self._desk.gate.wait() or LONGEST_SLEEP))
+            await self._worklist.rest()
 
     def _next_fetch(self) -> list[str]:
         """As many as one request may bring; what failed is asked for alone, so that it keeps no other."""
-        ready = [key for key in self._backlog if key not in self._fetching]
+        ready = [key for key in self._worklist.now if key not in self._fetching]
         if ready and ready[0] in self._fetch_failures:
             return ready[:1]
         return [key for key in ready if key not in self._fetch_failures][: self._connector.max_fetch]
@@ -242,7 +240,7 @@ class OrderIntake:
             self._fetches -= 1
             self._fetching.difference_update(keys)
             self._again.difference_update(keys)
-            self._alarm.ring()
+            self._worklist.alarm.ring()
 
     def _fetched(self, context: Context, emit: Emitter, keys: Sequence[str], news: Sequence[OrderSnapshot]) -> None:
         """Hand the orders on; a row goes unless a notification came since the fetch began."""
@@ -258,7 +256,7 @@ class OrderIntake:
         desk, given_up = self._desk, list[str]()
         for key in keys:
             failures = self._fetch_failures[key] = self._fetch_failures.get(key, 0) + 1
-            self._alarm.set(key, desk.now() + desk.backoff(failures, error.retry_after))
+            self._worklist.alarm.set(key, desk.now() + desk.backoff(failures, error.retry_after))
             if failures >= desk.settings.delivery.attempts:
                 given_up.append(key)
         await desk.failed(error)

@@ -5,6 +5,7 @@ When to read and what a read means is decided by `tables/deliveries/parcels.py`.
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Final
 
 from agents.emit import Emitter
@@ -13,13 +14,13 @@ from app.connectors.errors import PeerError
 from app.delivery.desk import Desk
 from app.delivery.gate import doing
 from app.delivery.queues import Queues
+from app.delivery.worklist import Worklist
 from app.engine.api import Context
 from schemas import catalogue as topics
 from tables.deliveries import parcels as rules
 from tables.deliveries.parcels import SeenPackage
 
 READS_AT_ONCE: Final = 2
-LONGEST_SLEEP: Final = 5.0
 READS: Final = Priority.RELEASE
 """The class of the reads of stock that notice a despatch: in a lower one it would wait behind all of them in a sale."""
 PATIENT: Final = 3000
@@ -31,8 +32,7 @@ class ParcelReads:
 
     def __init__(self, desk: Desk, connector: Warehouse) -> None:
         self._desk, self._connector = desk, connector
-        self._alarm = desk.alarm()
-        self._todo: dict[str, None] = {}
+        self._worklist = Worklist(desk)
         self._busy: set[str] = set()
         self._waiting: set[str] = set()
         self._since: dict[str, int] = {}
@@ -52,19 +52,19 @@ class ParcelReads:
         self._waiting.discard(reference)
         if at:
             self._since.setdefault(reference, self._desk.now())
-            self._alarm.set(reference, at)
+            self._worklist.alarm.set(reference, at)
         else:
-            self._alarm.clear(reference)
+            self._worklist.alarm.clear(reference)
             self._since.pop(reference, None)
 
     def pending(self) -> int:
         """Goods outs whose packages are to be read; one that only waits for its tracking number does not count."""
-        return len((self._since.keys() | self._todo.keys() | self._busy) - self._waiting)
+        return len((self._since.keys() | self._worklist.now.keys() | self._busy) - self._waiting)
 
     def queues(self) -> Queues:
         """Goods outs whose packages are to be read, those that wait for a tracking number too."""
         found = Queues("parcels")
-        for reference in self._since.keys() | self._todo.keys() | self._busy:
+        for reference in self._since.keys() | self._worklist.now.keys() | self._busy:
             found.add(READS, self._since.get(reference))
         return found
 
@@ -80,25 +80,25 @@ class ParcelReads:
         )
         for key, (at, since) in due.items():
             self._since[key] = since
-            self._alarm.set(key, at)
+            self._worklist.alarm.set(key, at)
 
     async def run(self, group: asyncio.TaskGroup) -> None:
         """Until cancelled."""
         while True:
-            for reference in self._alarm.due():
-                self._todo.setdefault(reference)
-            while self._todo and self._tasks < READS_AT_ONCE:
+            self._worklist.ripen()
+            while self._worklist.now and self._tasks < READS_AT_ONCE:
                 if not self._desk.may_write or self._desk.gate.wait() > 0:
                     break
-                names = [name for name in self._todo if name not in self._busy][: self._connector.max_despatches]
+                free = (name for name in self._worklist.now if name not in self._busy)
+                names = list(islice(free, self._connector.max_despatches))
                 if not names:
                     break
                 for name in names:
-                    del self._todo[name]
+                    del self._worklist.now[name]
                 self._busy.update(names)
                 self._tasks += 1
                 group.create_task(self._read(names))
-            await self._alarm.wait(min(LONGEST_SLEEP, self._desk.gate.wait() or LONGEST_SLEEP))
+            await self._worklist.rest()
 
     async def _read(self, names: Sequence[str]) -> None:
         began = self._desk.now()
@@ -110,7 +110,7 @@ class ParcelReads:
             self._failures += 1
             wait = self._desk.backoff(self._failures, error.retry_after)
             for name in names:
-                self._alarm.set(name, self._desk.now() + wait)
+                self._worklist.alarm.set(name, self._desk.now() + wait)
             await self._desk.failed(error)
         else:
             self._failures = 0
@@ -122,7 +122,7 @@ class ParcelReads:
         finally:
             self._tasks -= 1
             self._busy.difference_update(names)
-            self._alarm.ring()
+            self._worklist.alarm.ring()
 
     def _fold(
         self, context: Context, emit: Emitter, names: Sequence[str], found: Mapping[str, Despatch], began: int

@@ -94,7 +94,7 @@ class RefundDesk(OrderDesk[RefundRow, RefundOutcome]):
                 case Refuse():
                     self._tell(context, emit, row, rules.refused(row, step.detail, step.failed))
                 case Refund() if not self._desk.may_change(context):
-                    self._parked.setdefault(order_id)
+                    self._worklist.park(order_id)
                 case Refund() if row.command is not None:
                     if row.attempts == 0:
                         self._desk.sent(row.caused_at)
@@ -119,7 +119,7 @@ class RefundDesk(OrderDesk[RefundRow, RefundOutcome]):
         """The items' states, then the answers; what still waits is looked at again when it is due."""
         ready = [row for row in rows if rules.pending(row) and row.settled == row.version]
         if ready and self._desk.shadow:
-            self._parked.setdefault(order_id)
+            self._worklist.park(order_id)
         elif ready:
             newest = {row.return_id: row.command for row in ready if row.command is not None}
             for command in newest.values():

@@ -18,12 +18,12 @@ from app.delivery.queues import Queues
 from app.delivery.release_answers import ReleaseAnswers, Settled
 from app.delivery.release_looks import ReleaseLooks
 from app.delivery.release_writes import ReleaseWrites, Writes
+from app.delivery.worklist import Worklist
 from app.engine.api import Context
 from tables.deliveries import releases as rules
 from tables.deliveries.release_row import Cancel, CancelTwin, Change, Create, Idle, LookUp, ProcessPicks, Report
 
 ROWS_AT_ONCE: Final = 500
-LONGEST_SLEEP: Final = 5.0
 
 
 @dataclass(slots=True)
@@ -45,31 +45,26 @@ class Releases:
         self, desk: Desk, connector: Warehouse, touched: Callable[[str], None], left: Callable[[GoodsOut, int], None]
     ) -> None:
         self._desk, self._connector, self._touched = desk, connector, touched
-        self._alarm = desk.alarm()
-        self._todo: dict[str, None] = {}
-        self._parked: dict[str, None] = {}  # would be sent were the warehouse neither paused nor in shadow
+        self._worklist = Worklist(desk)
         self._writable: dict[str, None] = {}  # looked up, waits for its turn to be written
         self._busy: set[str] = set()
         self._pending: dict[str, int] = {}  # since when
         self._at_work = AtWork(desk)
         self._answers = ReleaseAnswers(desk, connector, self._at_work)
-        self._writes = ReleaseWrites(desk, connector, self._answers, self._alarm, self._busy, self._settled)
+        self._writes = ReleaseWrites(desk, connector, self._answers, self._worklist.alarm, self._busy, self._settled)
         self._looks = ReleaseLooks(
-            desk, connector, self._answers, self._at_work, self._alarm, self._busy, self._settled, left
+            desk, connector, self._answers, self._at_work, self._worklist.alarm, self._busy, self._settled, left
         )
 
     # ---- seen from outside ----
 
     def changed(self, reference: str) -> None:
         """Its row changed: look at it."""
-        self._todo.setdefault(reference)
-        self._alarm.ring()
+        self._worklist.add(reference)
 
     def resumed(self) -> None:
         """A pause ended: send what waited for it."""
-        parked, self._parked = self._parked, {}
-        self._todo.update(parked)
-        self._alarm.ring()
+        self._worklist.resumed()
 
     def moved(self, references: Iterable[str], changed: Iterable[str]) -> None:
         """Lines of these orders changed at the warehouse: their status may have. Of the `changed` ones other figures left than ORDERS knows of."""
@@ -100,8 +95,7 @@ class Releases:
         return found
 
     def _waiting(self) -> set[str]:
-        held = self._parked.keys() if self._desk.shadow else set()
-        return (self._pending.keys() - held) | self._todo.keys() | self._busy
+        return (self._pending.keys() - self._worklist.held()) | self._worklist.now.keys() | self._busy
 
     async def load(self) -> None:
         """Take the rows over: intents found in them are unknown outcomes."""
@@ -116,17 +110,17 @@ class Releases:
                     context.put(desk.tables.releases, key, row)
             return todo
 
-        self._todo.update(dict.fromkeys(await desk.commit(take_over)))
+        for key in await desk.commit(take_over):
+            self._worklist.add(key)
 
     async def run(self, group: asyncio.TaskGroup) -> None:
         """Until cancelled."""
         while True:
-            for key in self._alarm.due():
-                self._todo.setdefault(key)
+            self._worklist.ripen()
             if self._desk.may_write and self._desk.gate.wait() == 0:
                 await self._round(group)
                 self._looks.start(group)
-            await self._alarm.wait(min(LONGEST_SLEEP, self._desk.gate.wait() or LONGEST_SLEEP))
+            await self._worklist.rest()
 
     async def run_checks(self) -> None:
         """Until cancelled: the status of orders whose lines moved, and of all that are at the warehouse within the stock sweep."""
@@ -137,13 +131,13 @@ class Releases:
     async def _round(self, group: asyncio.TaskGroup) -> None:
         slots = self._writes.free
         turn = list(islice(self._writable, slots))
-        ready = turn + list(islice((key for key in self._todo if key not in self._busy), ROWS_AT_ONCE))
+        ready = turn + list(islice((key for key in self._worklist.now if key not in self._busy), ROWS_AT_ONCE))
         if not ready:
             return
         for key in ready:
-            self._todo.pop(key, None)
+            self._worklist.now.pop(key, None)
             self._writable.pop(key, None)
-            self._alarm.clear(key)
+            self._worklist.alarm.clear(key)
         ready = list(dict.fromkeys(ready))
         found = await self._desk.commit(lambda context, emit: self._look(context, emit, ready, slots))
         for key, since in found.pending.items():
@@ -151,13 +145,14 @@ class Releases:
             if since is not None:
                 self._pending[key] = since
         for key, at in found.waits.items():
-            self._alarm.set(key, at)
-        self._parked.update(dict.fromkeys(found.parked))
+            self._worklist.alarm.set(key, at)
+        for key in found.parked:
+            self._worklist.park(key)
         self._looks.want(found.looks)
         self._writable.update(dict.fromkeys(found.later))
         self._writes.start(group, found.writes)
-        if self._todo or (self._writable and self._writes.free > 0):
-            self._alarm.ring()
+        if self._worklist.now or (self._writable and self._writes.free > 0):
+            self._worklist.alarm.ring()
 
     def _look(self, context: Context, emit: Emitter, keys: Sequence[str], slots: int) -> Round:
         found = Round()

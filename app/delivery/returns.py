@@ -16,6 +16,7 @@ from app.connectors.errors import Malformed, OutcomeUnknown, PeerError, Refused
 from app.delivery.desk import Desk
 from app.delivery.gate import doing
 from app.delivery.queues import Queues
+from app.delivery.worklist import Worklist
 from app.engine.api import Context
 from schemas import catalogue as topics
 from schemas.records import AnnounceReturn, WarehouseReturn
@@ -23,7 +24,6 @@ from tables.deliveries import receipts as rules
 from tables.deliveries.receipts import ReceiptRow, SeenReceipt
 
 AT_ONCE: Final = 100
-LONGEST_SLEEP: Final = 5.0
 RETURNS: Final = Priority.DESPATCH
 
 
@@ -40,9 +40,7 @@ class ReturnDesk:
 
     def __init__(self, desk: Desk, connector: Warehouse) -> None:
         self._desk, self._connector = desk, connector
-        self._alarm = desk.alarm()
-        self._todo: dict[str, None] = {}
-        self._parked: dict[str, None] = {}
+        self._worklist = Worklist(desk)
         self._pending: dict[str, int] = {}  # since when
         self._failures = 0
         bounds = desk.settings.bounds
@@ -52,29 +50,23 @@ class ReturnDesk:
 
     def changed(self, reference: str) -> None:
         """Its row changed: look at it."""
-        self._todo.setdefault(reference)
+        self._worklist.add(reference)
         self._pending.setdefault(reference, self._desk.now())
-        self._alarm.ring()
 
     def resumed(self) -> None:
         """A pause ended: send what waited for it."""
-        parked, self._parked = self._parked, {}
-        self._todo.update(parked)
-        self._alarm.ring()
+        self._worklist.resumed()
 
     def pending(self) -> int:
         """Returns that are not announced; in shadow what is held back does not count."""
-        return len(self._pending.keys() - self._held())
+        return len(self._pending.keys() - self._worklist.held())
 
     def queues(self) -> Queues:
         """The same, by age."""
         found = Queues("returns")
-        for reference in self._pending.keys() - self._held():
+        for reference in self._pending.keys() - self._worklist.held():
             found.add(RETURNS, self._pending[reference])
         return found
-
-    def _held(self) -> set[str]:
-        return set(self._parked) if self._desk.shadow else set()
 
     async def load(self) -> None:
         """Take the rows over: an intent in them is an unknown outcome."""
@@ -91,22 +83,21 @@ class ReturnDesk:
             return found
 
         for reference, (at, since) in (await desk.commit(read)).items():
-            self._alarm.set(reference, at)
+            self._worklist.alarm.set(reference, at)
             if since is not None:
                 self._pending[reference] = since
 
     async def run(self) -> None:
         """Until cancelled: whatever is due is looked up, and announced where it is certainly not there."""
         while True:
-            for reference in self._alarm.due():
-                self._todo.setdefault(reference)
-            names = list(islice(self._todo, AT_ONCE))
+            self._worklist.ripen()
+            names = list(islice(self._worklist.now, AT_ONCE))
             if names and self._desk.may_write and self._desk.gate.wait() == 0:
                 for name in names:
-                    del self._todo[name]
+                    del self._worklist.now[name]
                 await self._round(names)
             else:
-                await self._alarm.wait(min(LONGEST_SLEEP, self._desk.gate.wait() or LONGEST_SLEEP))
+                await self._worklist.rest()
 
     # ---- one round ----
 
@@ -120,7 +111,7 @@ class ReturnDesk:
         except PeerError as error:
             self._failures += 1
             for name in names:
-                self._alarm.set(name, desk.now() + desk.backoff(self._failures, error.retry_after))
+                self._worklist.alarm.set(name, desk.now() + desk.backoff(self._failures, error.retry_after))
             await desk.failed(error)
         else:
             self._failures = 0
@@ -151,8 +142,8 @@ class ReturnDesk:
             if not rules.may_announce(row, context.now_ms):
                 continue
             if not desk.may_change(context):
-                self._parked.setdefault(name)
-                self._alarm.clear(name)
+                self._worklist.park(name)
+                self._worklist.alarm.clear(name)
                 continue
             rules.begin(row, context.now_ms)
             context.put(desk.tables.receipts, name, row)
@@ -207,6 +198,6 @@ class ReturnDesk:
                 refused = row.told is not None and row.told.state == "REFUSED"
                 self._desk.ended("receipt", "failed" if refused else "done")
         if rules.is_open(row):
-            self._alarm.set(row.reference, row.next_at)
+            self._worklist.alarm.set(row.reference, row.next_at)
         else:
             self._desk.is_done(context, "return", row.reference)

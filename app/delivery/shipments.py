@@ -109,7 +109,7 @@ class ShipmentDesk(OrderDesk[ShipmentRow, ShipmentOutcome]):
                     rules.waited(row, step.until)
                     context.put(table, row.key, row)
                 case _ if not self._desk.may_change(context):
-                    self._parked.setdefault(order_id)
+                    self._worklist.park(order_id)
                 case Ship() | Amend() | Remove():
                     if row.attempts == 0:
                         self._desk.sent(row.caused_at)
