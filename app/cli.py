@@ -109,6 +109,17 @@ def config_option(function: Function) -> Function:
     )(function)
 
 
+def workers_option(function: Function) -> Function:
+    """`--worker URL`, any number."""
+    return click.option(
+        "--worker",
+        "workers",
+        metavar="URL",
+        multiple=True,
+        help="Operators' address of a worker; name all of them. Default: ops.host and ops.port of the configuration.",
+    )(function)
+
+
 def json_option(function: Function) -> Function:
     """`--json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)

@@ -19,6 +19,7 @@ from app.config import load
 from app.drill.processes import clean_environment
 from app.settings import Settings
 from bench.order_peers import WAREHOUSE, sku_of
+from bench.runners import stop
 from tests.brokers import free_ports
 
 SOURCE = "from-commercetools"
@@ -131,9 +132,4 @@ class Rig:
         """End all of them."""
         self._client.close()
         for process in reversed(self._running):
-            process.terminate()
-            try:
-                process.wait(15)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            stop(process)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench import job
 
@@ -90,7 +91,7 @@ def _children_cpu() -> float:
     return times.children_user + times.children_system
 
 
-def stop(process: "subprocess.Popen[str]") -> None:
+def stop(process: "subprocess.Popen[Any]") -> None:
     """In order; at once where that does not help."""
     process.terminate()
     try:

@@ -15,6 +15,7 @@ _KINDS = {
     "decimal": "a number",
     "bool": "true or false",
     "list": "a list",
+    "tuple": "a list of two",
     "dict": "a mapping",
     "model": "a mapping",
     "finite": "a finite number",
@@ -87,6 +88,12 @@ def _allowed(detail: Detail, path: Path_, model: type[BaseModel], data: Any) -> 
         return f"allowed: {context['expected']}"
     if kind in _NO_SYSTEM:
         return f"allowed: {context.get('expected_tags', 'commercetools or bigcommerce')}"
+    return allowed_value(detail)
+
+
+def allowed_value(detail: Detail) -> str:
+    """What the value itself has to be, whatever file it stands in."""
+    kind, context = detail["type"], detail.get("ctx", {})
     if kind in _BOUNDS:
         key, words = _BOUNDS[kind]
         return f"allowed: {words} {context[key]}"

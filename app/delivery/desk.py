@@ -149,15 +149,23 @@ class Desk:
 
     # ---- operators ----
 
-    def retry(self) -> None:
+    def told(self, kind: str, key: str) -> None:
+        """Something changed that concerns the channel and none of its parts."""
+        match kind:
+            case "pause":
+                self._pauses_changed.set()
+            case "retry":
+                self._retry()
+            case "resolved":
+                self._open.discard(key)  # it is opened anew where its cause is met again
+            case _:
+                self.log.warning("command_for_another_kind_of_channel", kind=kind)
+
+    def _retry(self) -> None:
         """Whatever waits for another attempt is looked at now; the rows still decide what may be sent. The start check is made again too."""
         for alarm in self._alarms:
             alarm.hasten()
         self.mode_changed.set()
-
-    def resolved_by_hand(self, key: str) -> None:
-        """An operator resolved the exception: it is opened anew where its cause is met again."""
-        self._open.discard(key)
 
     def paused(self, context: Context, sku: str = pauses.WHOLE) -> PauseRow | None:
         """The pause that the SKU at this channel (without `sku`: the channel) falls under, as this cycle sees it."""
@@ -194,10 +202,6 @@ class Desk:
             self.mode = row
             self.mode_changed.set()
         self.gate.read_only = self.shadow
-
-    def pauses_changed(self) -> None:
-        """A pause began or ended: look when it is committed."""
-        self._pauses_changed.set()
 
     async def run_pauses(self, resumed: Callable[[], None]) -> None:
         """Until cancelled: keep `pauses` (by target, for the status page) and the mode up to date; `resumed` is called whenever writes may go on."""

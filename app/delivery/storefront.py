@@ -44,14 +44,8 @@ class StorefrontOwner:
                 self._refunds.changed(key)
             case "note":
                 self._notes.changed(key)
-            case "pause":
-                self.desk.pauses_changed()
-            case "retry":
-                self.desk.retry()
-            case "resolved":
-                self.desk.resolved_by_hand(key)
             case _:
-                self.desk.log.warning("command_for_another_kind_of_channel", kind=kind)
+                self.desk.told(kind, key)
 
     def backlog(self) -> dict[str, int]:
         """As `Owner.backlog`."""

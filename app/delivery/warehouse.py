@@ -37,14 +37,8 @@ class WarehouseOwner:
                 self._releases.changed(key)
             case "receipt":
                 self._returns.changed(key)
-            case "pause":
-                self.desk.pauses_changed()
-            case "retry":
-                self.desk.retry()
-            case "resolved":
-                self.desk.resolved_by_hand(key)
             case _:
-                self.desk.log.warning("command_for_another_kind_of_channel", kind=kind)
+                self.desk.told(kind, key)
 
     def backlog(self) -> dict[str, int]:
         """As `Owner.backlog`."""

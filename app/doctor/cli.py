@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from app import kafka
-from app.cli import config_option, json_option
+from app.cli import config_option, json_option, workers_option
 from app.doctor import cluster, configuration, exceptions, group, guarantees, peers, workers
 from app.doctor.checks import Check, Report, Result, run
 from app.doctor.show import show
@@ -47,17 +47,11 @@ async def _cluster(settings: Settings) -> list[Result]:
 
 
 @click.command()
-@click.option(
-    "--worker",
-    "urls",
-    metavar="URL",
-    multiple=True,
-    help="Operators' address of a worker; may be repeated. Default: ops.host and ops.port of the configuration.",
-)
+@workers_option
 @click.option("--no-peers", is_flag=True, help="Send no request to storefronts and warehouse.")
 @config_option
 @json_option
-def doctor(urls: tuple[str, ...], no_peers: bool, config_file: Path | None, as_json: bool) -> None:
+def doctor(workers: tuple[str, ...], no_peers: bool, config_file: Path | None, as_json: bool) -> None:
     """Look at everything that must be well: configuration, cluster, peers, workers, listings, open exceptions. Changes nothing.
 
     Each line says what is wrong and what to do. A peer is asked a few reads, within its budget. Exit status 0 where nothing failed, 1 otherwise.
@@ -69,7 +63,7 @@ def doctor(urls: tuple[str, ...], no_peers: bool, config_file: Path | None, as_j
       clarus-stream doctor --config shop.yaml --json | jq '.checks[] | select(.result != "ok")'
     """
     kafka.LOGGER.addHandler(logging.NullHandler())  # what librdkafka has to say stands in the table
-    report = diagnose(config_file, os.environ, urls, ask_peers=not no_peers)
+    report = diagnose(config_file, os.environ, workers, ask_peers=not no_peers)
     if as_json:
         click.echo(json.dumps(report.as_dict(), indent=2, ensure_ascii=False))
     else:

@@ -33,6 +33,15 @@ Exit status: 0 all checks hold; 2 the file is wrong; 3 not settled in time; 1 a 
 """
 
 
+_report = click.option(
+    "--json", "report", type=click.Path(path_type=Path, dir_okay=False), help="Write the report there (- prints it)."
+)
+_broker = click.option(
+    "--broker", metavar="HOST:PORT", help="A running Kafka, plaintext; default: the bundled broker, in memory."
+)
+_quiet = click.option("--quiet", is_flag=True, help="Print nothing but faults.")
+
+
 class Stopped(Exception):
     """Somebody asked the drill to end; `status` is the exit status."""
 
@@ -43,13 +52,9 @@ class Stopped(Exception):
 
 @click.command(epilog=_DRILL_HELP)
 @click.argument("file", required=False, type=click.Path(path_type=Path))
-@click.option(
-    "--json", "report", type=click.Path(path_type=Path, dir_okay=False), help="Write the report there (- prints it)."
-)
-@click.option(
-    "--broker", metavar="HOST:PORT", help="A running Kafka, plaintext; default: the bundled broker, in memory."
-)
-@click.option("--quiet", is_flag=True, help="Print nothing but faults.")
+@_report
+@_broker
+@_quiet
 @click.option(
     "--logs", type=click.Path(path_type=Path, file_okay=False), help="Keep the logs of all processes in this folder."
 )
@@ -68,13 +73,9 @@ def drill(
 
 
 @click.command()
-@click.option(
-    "--json", "report", type=click.Path(path_type=Path, dir_okay=False), help="Write the report there (- prints it)."
-)
-@click.option(
-    "--broker", metavar="HOST:PORT", help="A running Kafka, plaintext; default: the bundled broker, in memory."
-)
-@click.option("--quiet", is_flag=True, help="Print nothing but faults.")
+@_report
+@_broker
+@_quiet
 @click.option(
     "--hold/--no-hold",
     default=None,

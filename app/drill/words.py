@@ -7,26 +7,8 @@ from pydantic import ValidationError
 
 from app.config.document import Document, dotted
 from app.config.document import Path_ as Path
+from app.config.words import Detail, allowed_value
 from app.drill.schema import allowed_fields, branches
-
-Detail = dict[str, Any]
-_BOUNDS = {
-    "greater_than_equal": ("ge", "at least"),
-    "greater_than": ("gt", "more than"),
-    "less_than_equal": ("le", "at most"),
-    "less_than": ("lt", "less than"),
-}
-_TYPES = {
-    "string": "text, in quotes where it looks like a number",
-    "int": "a whole number",
-    "float": "a number",
-    "decimal": "a number",
-    "bool": "true or false",
-    "list": "a list",
-    "tuple": "a list of two",
-    "dict": "a mapping",
-    "model": "a mapping",
-}
 
 
 def form_faults(error: ValidationError, document: Document) -> dict[Path, str]:
@@ -110,20 +92,10 @@ def _words(detail: Detail, path: Path, data: Any) -> str:
         return f"allowed: {context['expected']}" + (f" or a mapping of {', '.join(fields)}" if fields else "")
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         return "allowed: system: commercetools or bigcommerce"
-    if kind in _BOUNDS:
-        key, words = _BOUNDS[kind]
-        return f"allowed: {words} {context[key]}"
-    if kind == "value_error":
-        return f"allowed: {context['error']}"
     if kind in ("too_short", "too_long"):
         bound = context.get("min_length", context.get("max_length"))
         return f"allowed: {'at least' if kind == 'too_short' else 'at most'} {bound}"
-    if kind == "string_too_short":
-        return "allowed: text that is not empty"
-    for prefix, words in _TYPES.items():
-        if kind.startswith(prefix):
-            return f"allowed: {words}"
-    return f"allowed: {detail['msg'][:1].lower()}{detail['msg'][1:]}"
+    return allowed_value(detail)
 
 
 def _expected(path: Path, data: Any) -> str:

@@ -14,7 +14,7 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from app.cli import config_option, json_option
+from app.cli import config_option, json_option, workers_option
 from app.config import load
 from app.errors import Problem
 from app.finance.ask import Ledger
@@ -42,13 +42,7 @@ _DAYS_AT_MOST: Final = 400
 @click.option(
     "--csv", "csv_file", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Write every line."
 )
-@click.option(
-    "--worker",
-    "workers",
-    metavar="URL",
-    multiple=True,
-    help="Operators' address of a worker; name all of them. Default: ops.host and ops.port of the configuration.",
-)
+@workers_option
 @config_option
 @json_option
 def finance(

@@ -13,7 +13,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from app.cli import config_option, json_option
+from app.cli import config_option, json_option, workers_option
 from app.config import load
 from app.connectors import CLARUS
 from app.errors import Problem
@@ -39,13 +39,7 @@ class Asked:
 
 @click.command()
 @click.argument("channel", required=False)
-@click.option(
-    "--worker",
-    "workers",
-    metavar="URL",
-    multiple=True,
-    help="Operators' address of a worker; name all of them. Default: ops.host and ops.port of the configuration.",
-)
+@workers_option
 @config_option
 @json_option
 def reconciliation(channel: str | None, workers: tuple[str, ...], config_file: Path | None, as_json: bool) -> None:

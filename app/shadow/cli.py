@@ -10,7 +10,7 @@ import msgspec
 from rich import box
 from rich.table import Table
 
-from app.cli import config_option, json_option
+from app.cli import config_option, json_option, workers_option
 from app.config import load
 from app.connectors import CLARUS
 from app.errors import Problem
@@ -26,13 +26,6 @@ from tables.explain.shadow import Compared, ShadowAnswer, Summary, summary
 SHOWN = 20
 EXPLAINED = 5
 
-_workers = click.option(
-    "--worker",
-    "workers",
-    metavar="URL",
-    multiple=True,
-    help="Operators' address of a worker; may be repeated. Default: ops.host and ops.port of the configuration.",
-)
 _reason = click.option("--reason", required=True, help="Why; kept with the command and shown to others.")
 _yes = click.option("--yes", is_flag=True, help="Do not ask.")
 
@@ -46,7 +39,7 @@ _yes = click.option("--yes", is_flag=True, help="Do not ask.")
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write every listing there.",
 )
-@_workers
+@workers_option
 @config_option
 @json_option
 def shadow(
@@ -75,7 +68,7 @@ def shadow(
 @click.argument("channel")
 @_reason
 @_yes
-@_workers
+@workers_option
 @config_option
 def go_live(channel: str, reason: str, yes: bool, workers: tuple[str, ...], config_file: Path | None) -> None:
     """Let CHANNEL be written to: every listing is read anew, then brought to its figure. Prints first what that changes, and asks.
@@ -98,7 +91,7 @@ def go_live(channel: str, reason: str, yes: bool, workers: tuple[str, ...], conf
 @click.argument("channel")
 @_reason
 @_yes
-@_workers
+@workers_option
 @config_option
 def go_shadow(channel: str, reason: str, yes: bool, workers: tuple[str, ...], config_file: Path | None) -> None:
     """Write nothing more to CHANNEL until it goes live again. What has left is finished; reads, polls and comparing go on.

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from app.cli import config_option, json_option
+from app.cli import config_option, json_option, workers_option
 from app.config import load
 from app.errors import Problem
 from app.screen import screen
@@ -24,13 +24,7 @@ INPUTS_OF_ORDER = 100
 
 @click.command()
 @click.argument("target", metavar="SKU|ORDER")
-@click.option(
-    "--worker",
-    "workers",
-    metavar="URL",
-    multiple=True,
-    help="Operators' address of a worker; may be repeated. Default: ops.host and ops.port of the configuration.",
-)
+@workers_option
 @click.option(
     "--inputs",
     "count",

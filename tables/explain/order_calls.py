@@ -44,6 +44,30 @@ def held_back(channel: str, breaker: str, failures: int, may_write: bool, findin
     return found
 
 
+def _call(
+    row: ReleaseRow | ShipmentRow | ReceiptRow | RefundRow | NoteRow,
+    peer: str,
+    what: str,
+    request: str,
+    pending: bool,
+    shown: str,
+) -> Call:
+    """`request`: what is under way where an intent is."""
+    return Call(
+        peer,
+        what,
+        row.version,
+        row.answered,
+        row.attempts,
+        row.looks,
+        request if row.intent is not None else "",
+        row.intent.at if row.intent is not None else 0,
+        row.next_at if pending else 0,
+        shown,
+        row.since,
+    )
+
+
 def release_call(row: ReleaseRow, peer: str) -> Call:
     """The goods out."""
     where = f" in {row.warehouse}" if row.warehouse else ""
@@ -51,19 +75,9 @@ def release_call(row: ReleaseRow, peer: str) -> Call:
     shown = "nothing there" if known else "not known yet"
     if row.status or row.wms_id:
         shown = f"goods out {row.wms_id or '-'} {row.status}{where}"
-    return Call(
-        peer,
-        "no goods out" if row.cancel else "one goods out",
-        row.version,
-        row.answered,
-        row.attempts,
-        row.looks,
-        row.intent.kind if row.intent is not None else "",
-        row.intent.at if row.intent is not None else 0,
-        row.next_at if releases.pending(row) else 0,
-        shown,
-        row.since,
-    )
+    what = "no goods out" if row.cancel else "one goods out"
+    request = row.intent.kind if row.intent is not None else ""
+    return _call(row, peer, what, request, releases.pending(row), shown)
 
 
 def release_awaits(row: ReleaseRow, create_unknown: int, now: int) -> list[Waiting]:
@@ -93,19 +107,10 @@ def release_awaits(row: ReleaseRow, create_unknown: int, now: int) -> list[Waiti
 def shipment_call(row: ShipmentRow) -> Call:
     """One parcel at the storefront."""
     wanted = row.command is not None and row.command.wanted
-    return Call(
-        row.channel,
-        f"{'' if wanted else 'no '}shipment of parcel {row.parcel_id}",
-        row.version,
-        row.answered,
-        row.attempts,
-        row.looks,
-        row.intent.kind if row.intent is not None else "",
-        row.intent.at if row.intent is not None else 0,
-        row.next_at if shipments.pending(row) else 0,
-        f"shipment {row.peer_id}" if row.peer_id else "nothing there" if row.attempts else "not known yet",
-        row.since,
-    )
+    what = f"{'' if wanted else 'no '}shipment of parcel {row.parcel_id}"
+    request = row.intent.kind if row.intent is not None else ""
+    shown = f"shipment {row.peer_id}" if row.peer_id else "nothing there" if row.attempts else "not known yet"
+    return _call(row, row.channel, what, request, shipments.pending(row), shown)
 
 
 def shipment_awaits(rows: Iterable[ShipmentRow], level: int) -> list[Waiting]:
@@ -126,55 +131,22 @@ def shipment_awaits(rows: Iterable[ShipmentRow], level: int) -> list[Waiting]:
 def receipt_call(row: ReceiptRow, peer: str) -> Call:
     """The goods-in receipt of a return."""
     state = f"receipt {row.wms_id or '-'} {row.told.state}" if row.told is not None else "nothing there"
-    return Call(
-        peer,
-        f"one receipt of return {row.return_id}",
-        row.version,
-        row.answered,
-        row.attempts,
-        row.looks,
-        "create" if row.intent is not None else "",
-        row.intent.at if row.intent is not None else 0,
-        row.next_at if receipts.pending(row) else 0,
-        state,
-        row.since,
-    )
+    return _call(row, peer, f"one receipt of return {row.return_id}", "create", receipts.pending(row), state)
 
 
 def refund_call(row: RefundRow) -> Call:
     """One refund at the storefront."""
-    return Call(
-        row.channel,
-        f"refund {row.part} of return {row.return_id}",
-        row.version,
-        row.answered,
-        row.attempts,
-        row.looks,
-        "refund" if row.intent is not None else "",
-        row.intent.at if row.intent is not None else 0,
-        row.next_at if refunds.pending(row) else 0,
-        f"refund {row.refund_id}" if row.refund_id else "nothing there",
-        row.since,
-    )
+    shown = f"refund {row.refund_id}" if row.refund_id else "nothing there"
+    what = f"refund {row.part} of return {row.return_id}"
+    return _call(row, row.channel, what, "refund", refunds.pending(row), shown)
 
 
 def note_call(row: NoteRow) -> Call:
     """What the order says to the storefront's people."""
     wanted = "is open" if row.command is not None and row.command.open else "is over"
     shown = "as wanted" if row.answered == row.version else "not known yet"
-    return Call(
-        row.channel,
-        f"note that a late change {wanted}",
-        row.version,
-        row.answered,
-        row.attempts,
-        row.looks,
-        "write" if row.intent is not None else "",
-        row.intent.at if row.intent is not None else 0,
-        row.next_at if notes.pending(row) else 0,
-        f"refused: {row.refused}" if row.refused else shown,
-        row.since,
-    )
+    shown = f"refused: {row.refused}" if row.refused else shown
+    return _call(row, row.channel, f"note that a late change {wanted}", "write", notes.pending(row), shown)
 
 
 def note_awaits(row: NoteRow, now: int) -> list[Waiting]:

@@ -5,11 +5,13 @@ Rows are kept encoded, so a row that was changed but not put stays as it was. A 
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import msgspec
 
 from app.engine.api import PartitionFunction, PartitionLost, Table
+
+Group = TypeVar("Group")
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,12 @@ class MemoryTable:
 
     name: str
     row: Any
+
+
+def memory_tables(kind: type[Group]) -> Group:
+    """All tables of a group (a dataclass of `Table[Row]`), each under the name of its field."""
+    rows = {name: get_args(hint)[0] for name, hint in get_type_hints(kind).items()}
+    return kind(**{name: MemoryTable(name, row) for name, row in rows.items()})
 
 
 @dataclass(frozen=True)

@@ -13,23 +13,10 @@ from app.delivery.runtime import Connectors, DeliveryRuntime
 from app.engine.murmur import partition_of
 from app.settings import Settings, from_mapping
 from schemas.codec import Codecs
-from schemas.records import Correction, Event, Record, StockTarget
-from tables.deliveries.fetches import FetchRow
+from schemas.records import Event, Record, StockTarget
 from tables.deliveries.listing import ListingRow
-from tables.deliveries.modes import ModeRow
-from tables.deliveries.notes import NoteRow
-from tables.deliveries.pauses import PauseRow
 from tables.deliveries.peers import PeerKind
-from tables.deliveries.polls import PollRow
-from tables.deliveries.reads import ReadRow
-from tables.deliveries.receipts import ReceiptRow
-from tables.deliveries.refunds import RefundRow
-from tables.deliveries.release_row import ReleaseRow
-from tables.deliveries.shipments import ShipmentRow
-from tables.deliveries.troubles import TroubleRow
-from tables.deliveries.work import AtWorkRow, DueRow
-from tables.reconciliation import DifferenceRow, SweepRow
-from tests.support.engine import MemoryEngine, MemoryRecord, MemoryTable
+from tests.support.engine import MemoryEngine, MemoryRecord, memory_tables
 from tests.unit.delivery.peers import ScriptedStorefront, ScriptedWarehouse
 
 Body = TypeVar("Body", bound=Record)
@@ -67,25 +54,7 @@ class Rig:
         self.catalogue = self.settings.catalogue()
         self.codecs = Codecs()
         self.engine = MemoryEngine(now_ms=now_ms)
-        self.tables = DeliveryTables(
-            MemoryTable("listings", ListingRow),
-            MemoryTable("corrections", Correction),
-            MemoryTable("reads", ReadRow),
-            MemoryTable("releases", ReleaseRow),
-            MemoryTable("fetches", FetchRow),
-            MemoryTable("shipments", ShipmentRow),
-            MemoryTable("receipts", ReceiptRow),
-            MemoryTable("refunds", RefundRow),
-            MemoryTable("notes", NoteRow),
-            MemoryTable("polls", PollRow),
-            MemoryTable("troubles", TroubleRow),
-            MemoryTable("pauses", PauseRow),
-            MemoryTable("modes", ModeRow),
-            MemoryTable("sweeps", SweepRow),
-            MemoryTable("differences", DifferenceRow),
-            MemoryTable("due", DueRow),
-            MemoryTable("at_work", AtWorkRow),
-        )
+        self.tables = memory_tables(DeliveryTables)
         self.storefront = ScriptedStorefront(kind, {f"shop//c{n}": 10 for n in range(skus)}, now_ms)
         self.warehouse = ScriptedWarehouse()
         self.warehouse.balances = {f"S{n}": {"MAIN": 10} for n in range(skus)}

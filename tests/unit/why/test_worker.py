@@ -18,26 +18,14 @@ from app.settings import OpsSettings
 from app.why.ask import NotThereError, ask, default_worker
 from app.why.names import near, product_of
 from app.why.worker import ExplainedTables, Explainer
-from schemas.records import Correction
 from tables.catalogue import Catalogue, Listing, Product
-from tables.deliveries.fetches import FetchRow
 from tables.deliveries.listing import ListingRow
-from tables.deliveries.modes import ModeRow
-from tables.deliveries.notes import NoteRow
 from tables.deliveries.pauses import PauseRow
 from tables.deliveries.peers import Bounds, PeerKind
-from tables.deliveries.polls import PollRow
 from tables.deliveries.reads import ReadRow
-from tables.deliveries.receipts import ReceiptRow
-from tables.deliveries.refunds import RefundRow
-from tables.deliveries.release_row import ReleaseRow
-from tables.deliveries.shipments import ShipmentRow
-from tables.deliveries.troubles import TroubleRow
-from tables.deliveries.work import AtWorkRow, DueRow
 from tables.explain.report import Answer
-from tables.reconciliation import DifferenceRow, SweepRow
-from tables.stock.rows import Line, ListingState, OrderLines, Rules, SkuRow, WatermarkRow
-from tests.support.engine import MemoryEngine, MemoryTable
+from tables.stock.rows import Line, ListingState, OrderLines, Rules, SkuRow
+from tests.support.engine import MemoryEngine, memory_tables
 
 PARTITIONS = 4
 CATALOGUE = Catalogue(
@@ -48,34 +36,7 @@ CATALOGUE = Catalogue(
     [],
     ["MAIN"],
 )
-TABLES = ExplainedTables(
-    StockTables(
-        MemoryTable("stock", SkuRow),
-        MemoryTable("stock_lines", OrderLines),
-        MemoryTable("watermarks", WatermarkRow),
-        MemoryTable("sweeps", SweepRow),
-        MemoryTable("differences", DifferenceRow),
-    ),
-    DeliveryTables(
-        MemoryTable("listings", ListingRow),
-        MemoryTable("corrections", Correction),
-        MemoryTable("reads", ReadRow),
-        MemoryTable("releases", ReleaseRow),
-        MemoryTable("fetches", FetchRow),
-        MemoryTable("shipments", ShipmentRow),
-        MemoryTable("receipts", ReceiptRow),
-        MemoryTable("refunds", RefundRow),
-        MemoryTable("notes", NoteRow),
-        MemoryTable("polls", PollRow),
-        MemoryTable("troubles", TroubleRow),
-        MemoryTable("pauses", PauseRow),
-        MemoryTable("modes", ModeRow),
-        MemoryTable("sweeps", SweepRow),
-        MemoryTable("differences", DifferenceRow),
-        MemoryTable("due", DueRow),
-        MemoryTable("at_work", AtWorkRow),
-    ),
-)
+TABLES = ExplainedTables(memory_tables(StockTables), memory_tables(DeliveryTables))
 BOUNDS: Mapping[str, Bounds] = MappingProxyType({"ct": Bounds(0, 0, 0, 0), "bc": Bounds(0, 0, 0, 0)})
 
 
