@@ -34,6 +34,7 @@ class ParcelReads:
         self._desk, self._connector = desk, connector
         self._worklist = Worklist(desk)
         self._busy: set[str] = set()
+        self._again: set[str] = set()  # something else left since their read began
         self._waiting: set[str] = set()
         self._since: dict[str, int] = {}
         self._known: dict[str, GoodsOut] = {}  # looked up a moment ago
@@ -45,9 +46,11 @@ class ParcelReads:
     def left(self, order: GoodsOut, at: int) -> None:
         """A look-up showed that something left: only its packages are to be read, then."""
         self._known[order.reference] = order
-        self.due(order.reference, at)
+        if order.reference in self._busy:
+            self._again.add(order.reference)
+        self._due(order.reference, at)
 
-    def due(self, reference: str, at: int) -> None:
+    def _due(self, reference: str, at: int) -> None:
         """Its packages are to be read then; at 0: not any more."""
         self._waiting.discard(reference)
         if at:
@@ -115,21 +118,26 @@ class ParcelReads:
         else:
             self._failures = 0
             for name in names:
-                self.due(name, due.get(name, 0))
+                if name in self._again:
+                    continue
+                self._due(name, due.get(name, 0))
                 if due.get(name, 0) > self._desk.now() + PATIENT:
                     self._waiting.add(name)
             await self._desk.worked()
         finally:
             self._tasks -= 1
             self._busy.difference_update(names)
+            self._again.difference_update(names)
             self._worklist.alarm.ring()
 
     def _fold(
         self, context: Context, emit: Emitter, names: Sequence[str], found: Mapping[str, Despatch], began: int
     ) -> dict[str, int]:
-        """Tell ORDERS what is new; returns when each is to be read again, 0 for not."""
+        """Tell ORDERS what is new; returns when each is to be read again, 0 for not. What a look-up overtook is left to the next read."""
         due: dict[str, int] = {}
         for name in names:
+            if name in self._again:
+                continue
             row, there = context.get(self._desk.tables.releases, name), found.get(name)
             if row is None:
                 continue

@@ -1,10 +1,12 @@
 """Parcels through a storefront's owner: intents before requests, lost answers looked for, refusals and delays said, pauses kept."""
 
+import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
-from app.connectors.contract import Package
+from app.connectors.contract import GoodsOut, Package, Priority
 from app.connectors.errors import OutcomeUnknown, Refused, Unavailable
 from schemas.records import (
     ExceptionState,
@@ -149,21 +151,24 @@ async def test_nothing_is_shipped_while_the_channel_is_paused() -> None:
         await until(lambda: outcomes(rig) == [("p", "SHIPPED")])
 
 
+RELEASE = ReleaseOrder(
+    channel="clarus",
+    order_key="shop:7",
+    reference="shop:7",
+    number="A7",
+    version=1,
+    lines=[ReleaseLine(sku="S0", eaches=2)],
+)
+HINT = ReadStock(channel="clarus", sku="S0", reason="webhook")
+
+
 async def test_what_left_the_warehouse_is_told_with_its_packages_when_they_come() -> None:
     rig = Rig()
-    release = ReleaseOrder(
-        channel="clarus",
-        order_key="shop:7",
-        reference="shop:7",
-        number="A7",
-        version=1,
-        lines=[ReleaseLine(sku="S0", eaches=2)],
-    )
     async with rig.running("clarus"):
-        rig.tell(release, channel="clarus")
+        rig.tell(RELEASE, channel="clarus")
         await until(lambda: rig.warehouse.orders.get("shop:7"))
         rig.warehouse.become("shop:7", "COMPLETED", {"S0": (2, 2)}, {"S0": 2})
-        rig.tell(ReadStock(channel="clarus", sku="S0", reason="webhook"), channel="clarus")
+        rig.tell(HINT, channel="clarus")
         await until(lambda: rig.row(rig.tables.releases, "shop:7", "clarus").parcel_reads)
         rig.warehouse.packages["shop:7"] = [Package("31", "RM1", "RM", "48", {"S0": 2})]
         await until(lambda: any(one.parcels for one in rig.sent(WarehouseDespatch)), 10)
@@ -172,3 +177,38 @@ async def test_what_left_the_warehouse_is_told_with_its_packages_when_they_come(
         assert told.complete and [(one.parcel_id, one.tracking, one.lines) for one in told.parcels] == [
             ("31", "RM1", {"S0": 2})
         ]
+
+
+async def test_what_leaves_while_packages_are_read_is_told_even_if_the_worker_dies_after_that_read() -> None:
+    rig = Rig()
+    warehouse, packages = rig.warehouse, [Package(n, f"RM{n}", "RM", "48", {"S0": 1}) for n in ("31", "32")]
+    answer, reads = warehouse.read_despatches, list[Sequence[str]]()
+
+    def despatched() -> dict[str, int]:
+        found: dict[str, int] = rig.row(rig.tables.releases, "shop:7", "clarus").despatched
+        return found
+
+    async def slow(references: Sequence[str], priority: Priority, known: Mapping[str, GoodsOut]) -> Any:
+        found = await answer(references, priority, known)
+        reads.append(references)
+        if len(reads) == 1:
+            warehouse.become("shop:7", "COMPLETED", {"S0": (2, 2)}, {"S0": 2})
+            warehouse.packages["shop:7"] = packages
+            rig.tell(HINT, channel="clarus")
+            await until(lambda: despatched() == {"S0": 2})
+        elif len(reads) == 2:
+            await asyncio.Event().wait()
+        return found
+
+    warehouse.read_despatches = slow  # type: ignore[method-assign]
+    async with rig.running("clarus"):
+        rig.tell(RELEASE, channel="clarus")
+        await until(lambda: warehouse.orders.get("shop:7"))
+        warehouse.become("shop:7", "PICK", {"S0": (2, 2)}, {"S0": 1})
+        warehouse.packages["shop:7"] = packages[:1]
+        rig.tell(HINT, channel="clarus")
+        await until(lambda: len(reads) == 2)
+        await rig.crash()
+        rig.engine.give(rig.place("clarus"))
+        await until(lambda: [len(one.parcels) for one in rig.sent(WarehouseDespatch)][-1:] == [2])
+        assert rig.sent(WarehouseDespatch)[-1].complete and despatched() == {"S0": 2}
