@@ -267,7 +267,7 @@ class WarehouseStock:
 
     def _was_deleted(self, context: Context, reference: str) -> bool:
         row = context.get(self._desk.tables.releases, reference)
-        return row is not None and row.deleting
+        return row is not None and (row.deleting or row.status == "DELETED")
 
     def _remember(self, told: Told, began: int) -> None:
         """The to-do list after a read was committed."""

@@ -224,7 +224,8 @@ def found(
             return []
         row.intent, row.looked, row.next_at = None, True, now
         return report(row, "") if row.cancel else []
-    missing = looked_at >= row.since + create_unknown and (row.intent is not None or owes_change(row))
+    asked = row.intent is not None or row.cancel or owes_change(row)
+    missing = asked and looked_at >= row.since + create_unknown  # else it may be a slip
     if (row.intent is not None and row.intent.kind == "cancel") or (row.cancel and row.deleting) or missing:
         row.intent, row.status, row.order = None, "DELETED", None
         return report(row, "")

@@ -318,6 +318,15 @@ def test_a_change_of_an_order_that_vanished_is_answered_once_it_cannot_be_a_slip
     assert not rules.pending(row)
 
 
+def test_a_cancel_of_an_order_that_vanished_is_answered_once_it_cannot_be_a_slip() -> None:
+    row = made()
+    rules.found(row, [at("ALLOCATED", 2)], 5, UNKNOWN, 5)
+    rules.want_cancel(row, cancel(), 10)
+    assert rules.found(row, [], 20, UNKNOWN, 20) == [] and rules.pending(row)
+    assert [one.status for one in rules.found(row, [], 10 + UNKNOWN, UNKNOWN, 10 + UNKNOWN)] == ["DELETED"]
+    assert not rules.pending(row)
+
+
 def test_a_change_of_unknown_outcome_that_shows_in_the_lines_is_done() -> None:
     row = changing()
     rules.unknown(row, 20)

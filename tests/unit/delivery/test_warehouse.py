@@ -292,6 +292,26 @@ async def test_a_crash_after_the_intent_is_an_unknown_create() -> None:
         assert len(rig.warehouse.creates) == 1
 
 
+async def test_a_cancel_of_an_order_that_somebody_deleted_at_the_warehouse_ends_and_so_do_the_reads_of_its_skus() -> (
+    None
+):
+    rig = Rig()
+    async with rig.running("clarus"):
+        await started(rig)
+        rig.tell(release(), channel="clarus")
+        await until(lambda: statuses(rig) == ["PENDING"])
+        rig.warehouse.become(REFERENCE, "ALLOCATED", {"S0": (2, 2)})
+        rig.warehouse.lines["S0"] = {REFERENCE: LineRead(2, "MAIN")}
+        rig.tell(dirty(), channel="clarus")
+        await until(lambda: statuses(rig) == ["PENDING", "ALLOCATED"])
+        rig.warehouse.orders.clear()
+        rig.warehouse.lines["S0"] = {}
+        rig.tell(cancel(), dirty(), channel="clarus")
+        await until(lambda: statuses(rig) == ["PENDING", "ALLOCATED", "DELETED"])
+        await until(lambda: rig.runtime.pending() == {"clarus": 0})
+        assert not rig.warehouse.cancels
+
+
 async def test_a_despatched_order_is_told_when_its_line_is_gone() -> None:
     rig = Rig()
     async with rig.running("clarus"):
