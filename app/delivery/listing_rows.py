@@ -113,8 +113,14 @@ class ListingRows:
                 rules.rebaseline(row)
             context.put(desk.tables.listings, listing.id, row)
 
-    def evaluate(self, context: Context, emit: Emitter, key: str, sweep: bool, found: Round) -> Due | None:
-        """What a listing needs now; judgements are applied and outcomes told on the way. A wait goes into `found`."""
+    def evaluate(
+        self, context: Context, emit: Emitter, key: str, sweep: bool, writing: bool, found: Round
+    ) -> Due | None:
+        """What a listing needs now; judgements are applied and outcomes told on the way. A wait goes into `found`.
+
+        `writing`: its request is under way. An intent without one was begun in a cycle of which nobody could tell whether it was committed, so it was
+        repeated, found the intent and sent nothing: as with another owner's, its outcome counts as unknown.
+        """
         tables, now, at = self._desk.tables, context.now_ms, self._desk.gate.peer_time()[1]
         row = context.get(tables.listings, key)
         if row is None or key not in self._desk.catalogue.listings:
@@ -127,13 +133,16 @@ class ListingRows:
             self._emit(emit, row, rules.corrected(row, correction, self._kind, self._bounds, now, at), high)
             if correction.drift and row.pver != pver:
                 self._desk.healed()
+        orphaned = row.intent is not None and not writing
+        if orphaned:
+            rules.foreign(row, self._kind, self._bounds, now)
         free = self._desk.may_change(context, row.sku)
         step = rules.next_step(row, self._kind, self._bounds, now, sweep, free)
         told = False
         while isinstance(step, Tell):
             self._emit(emit, row, [rules.tell(row, at, now)], row.high)
             step, told = rules.next_step(row, self._kind, self._bounds, now, sweep, free), True
-        if correction is not None or told:
+        if correction is not None or orphaned or told:
             context.put(tables.listings, key, row)
         due = None if isinstance(step, Wait) else _due(row, step, now)
         priority = due.priority if due is not None else Priority.INCREASE

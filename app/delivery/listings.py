@@ -237,7 +237,7 @@ class Listings:
     ) -> Round:
         found, due = Round(), list(waiting)
         for key, sweep in looking.items():
-            one = self._rows.evaluate(context, emit, key, sweep, found)
+            one = self._rows.evaluate(context, emit, key, sweep, key in self._writing, found)
             if one is not None and key not in (self._reading if one.purpose else self._writing):
                 due.append(replace(one, since=min(one.since, waited.get(key, one.since))))
         due.sort(key=lambda one: one.deadline)

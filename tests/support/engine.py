@@ -124,7 +124,10 @@ class MemoryBatch(MemoryContext):
 
 
 class MemoryEngine:
-    """Implements `app.engine.api.Engine`. `abort_next` cycles are thrown away and run again, as after a failed commit."""
+    """Implements `app.engine.api.Engine`. `abort_next` cycles are thrown away and run again, as after a failed commit.
+
+    `doubt_next` cycles are committed and run again, as where nobody could tell whether the commit took place.
+    """
 
     def __init__(self, partitions: int = 4, now_ms: Callable[[], int] = lambda: 1_700_000_000_000) -> None:
         self.partitions, self.now_ms = partitions, now_ms
@@ -132,6 +135,7 @@ class MemoryEngine:
         self.sent: list[Sent] = []
         self.lost: set[int] = set()
         self.abort_next = 0
+        self.doubt_next = 0
         self.submitted = 0
         self.periodic: list[tuple[float, PartitionFunction]] = []
         self.ready: list[Callable[[int], None]] = []
@@ -150,9 +154,10 @@ class MemoryEngine:
         while self.abort_next > 0:
             self.abort_next -= 1
             function(MemoryContext(self, partition))
-        context = MemoryContext(self, partition)
-        function(context)
-        context.commit()
+        self.run(partition, function)
+        if self.doubt_next > 0:
+            self.doubt_next -= 1
+            self.run(partition, function)
 
     def run(self, partition: int, function: Callable[[MemoryContext], Any]) -> Any:
         """A cycle without waiting, for a test's own looks; returns what the function returns."""

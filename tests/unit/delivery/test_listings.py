@@ -2,6 +2,8 @@
 
 from collections import deque
 
+import pytest
+
 from app.connectors.contract import AnswerKind, Finding, Priority
 from app.connectors.errors import Unavailable
 from app.delivery.listing_rows import Due
@@ -64,6 +66,36 @@ async def test_an_intent_is_committed_before_its_request_leaves() -> None:
         rig.tell(rig.target(1, 4))
         await until(lambda: rig.sent(StockOutcome))
     assert seen and all(intent is not None for intent in seen)
+
+
+@pytest.mark.parametrize("kind", PeerKind)
+@pytest.mark.parametrize("units", [4, 15])
+async def test_a_target_is_written_once_though_nobody_could_tell_whether_its_intent_was_committed(
+    kind: PeerKind, units: int
+) -> None:
+    rig = Rig(kind)
+
+    def written_or_verified() -> bool:
+        """Where no marker tells, a raise counts as if it were there until the ledger has judged a read-back."""
+        return rig.storefront.quantities["shop//c0"] == units or any(one.verify for one in rig.sent(ReadBack))
+
+    async with rig.running():
+        await rig.adopted()
+        rig.engine.doubt_next = 2
+        rig.tell(rig.target(1, units))
+        await until(written_or_verified)
+        for back in [one for one in rig.sent(ReadBack) if one.quantity != one.published]:
+            rig.tell(correction(back))
+        await until(lambda: rig.storefront.quantities["shop//c0"] == units)
+        assert [one.delta for _, requests in rig.storefront.writes for one in requests] == [units - 10]
+
+
+def correction(back: ReadBack) -> Correction:
+    """The listing shows exactly what it shows."""
+    drift = back.quantity - back.published
+    return Correction(
+        channel="shop", sku="S0", listing="shop//c0", epoch=back.epoch, pver=back.pver, drift=drift, final=True
+    )
 
 
 async def test_a_crash_between_intent_and_answer_does_not_write_twice_where_the_marker_tells() -> None:
@@ -179,11 +211,7 @@ async def test_an_asynchronous_write_is_read_back_and_the_judgement_ends_it() ->
         back = rig.sent(ReadBack)[-1]
         assert (back.quantity, back.published) == (4, 4)
         assert not rig.sent(StockOutcome)
-        rig.tell(
-            Correction(
-                channel="shop", sku="S0", listing="shop//c0", epoch=back.epoch, pver=back.pver, drift=0, final=True
-            )
-        )
+        rig.tell(correction(back))
         await until(lambda: [(one.version, one.bound) for one in rig.sent(StockOutcome)] == [(1, 4)])
         await until(lambda: rig.runtime.pending() == {"shop": 0})
         assert rig.row(rig.tables.corrections, "shop//c0") is None
