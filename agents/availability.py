@@ -14,6 +14,7 @@ from schemas import catalogue as topics
 from schemas.codec import Codecs, UndecodableRecord
 from schemas.records import (
     AvailableToSell,
+    Baseline,
     BundleHold,
     ComponentStock,
     Correction,
@@ -140,7 +141,7 @@ class Availability:
                 moved.update(effect.sku for effect in folded.effects if isinstance(effect, Correction))
             for channel, found in folded.judged:
                 self._watch.judged(channel, found)
-            if isinstance(event.body, StockOutcome):
+            if isinstance(event.body, StockOutcome | Baseline):  # what waits for a watermark is a sum, too
                 moved.add(event.body.sku)
             elif isinstance(event.body, Watermark):
                 self._watch.watermark(batch.partition, event.body.channel, state.watermark(event.body.channel).reached)

@@ -1,5 +1,6 @@
 """Avro values to bytes and back: Confluent wire format where a registry gives ids, single-object encoding where there is none.
 
+What our own schemas say is compiled (`compiled`); the library reads what older ones wrote, and says what is wrong with a value.
 It knows no network: the ids of a registry are handed in as a mapping (`app.registry` fetches them).
 
 Sources: Confluent wire format (magic 0, four-byte big-endian schema id); Avro 1.11 specification, "Single-object encoding" (C3 01 and the
@@ -19,10 +20,14 @@ from fastavro.schema import fingerprint, parse_schema, to_parsing_canonical_form
 
 from schemas import records
 from schemas.catalogue import BY_NAME, Topic
+from schemas.compiled import compiled
 from schemas.records import Event, Record
 
 SINGLE_OBJECT = b"\xc3\x01"
 _CONFLUENT_HEADER = struct.Struct(">bI")
+_RECORDS = {
+    name: found for name, found in vars(records).items() if isinstance(found, type) and issubclass(found, Record)
+}
 
 
 class UndecodableRecord(ValueError):
@@ -57,9 +62,16 @@ class TopicCodec:
         self._classes: dict[str, type[Record]] = {f"{namespace}.{b['name']}": getattr(records, b["name"]) for b in body}
         self._names = {cls: name for name, cls in self._classes.items()}
         self._single = next(iter(self._classes.values())) if len(self._classes) == 1 else None
+        self._write, self._read = compiled(self.raw, _RECORDS)
 
     def encode(self, event: Event[Any]) -> bytes:
         """The event as bytes. TypeError where its body does not belong to this topic; ValueError where a field does not fit."""
+        try:
+            return self._head + self._write(event)
+        except Exception:  # noqa: BLE001 - the library says what does not fit
+            return self._encode(event)
+
+    def _encode(self, event: Event[Any]) -> bytes:
         try:
             name = self._names[type(event.body)]
         except KeyError:
@@ -97,6 +109,14 @@ class TopicCodec:
             writer, start = known, 5
         else:
             raise UndecodableRecord(f"{self.topic.name}: neither single-object nor Confluent wire format")
+        if writer is not self.schema:
+            return self._decode(value, writer, start)
+        try:
+            return self._read(value, start)
+        except Exception:  # noqa: BLE001 - the library says what is wrong
+            return self._decode(value, writer, start)
+
+    def _decode(self, value: bytes, writer: Any, start: int) -> Event[Any]:
         try:
             datum: Any = fastavro.schemaless_reader(
                 io.BytesIO(value[start:]),

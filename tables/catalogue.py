@@ -93,6 +93,7 @@ class Catalogue:
         self._by_channel: dict[str, list[Listing]] = {}
         for listing in self.listings.values():
             self._by_channel.setdefault(listing.channel, []).append(listing)
+        self.bundles: dict[str, Mapping[str, int]] = {p.sku: p.bundle for p in self.products.values() if p.bundle}
         self._bundles: dict[str, list[Product]] = {}
         for product in self.products.values():
             for component in product.bundle:

@@ -92,4 +92,6 @@ def spread(amount: int, weights: Sequence[int]) -> list[int]:
 def settle(prices: Sequence[int], rest: int, total: int) -> list[int]:
     """Prices of lines such that they and the `rest` (shipping and the like) are no more than the order's total: a discount on the whole is shared out."""
     beyond = min(sum(prices), max(0, sum(prices) + rest - total))
+    if not beyond:
+        return list(prices)
     return [price - off for price, off in zip(prices, spread(beyond, prices), strict=True)]

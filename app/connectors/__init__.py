@@ -1,10 +1,11 @@
 """Which connector belongs to which channel. Connectors are imported when they are asked for, so that a process loads what it uses."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from app.connectors.bigcommerce.settings import BigCommerceSettings
 from app.connectors.commercetools.settings import CommercetoolsSettings
+from tables.catalogue import Catalogue
 from tables.deliveries.peers import UNGUARDED
 
 if TYPE_CHECKING:
@@ -64,9 +65,8 @@ def storefront_for(
     return make(name, settings, transport)
 
 
-def warehouse_for(settings: "Settings", transport: "Transport", warehouses: Sequence[str]) -> "Warehouse":
-    """The connected WMS, for the warehouses of the configuration."""
+def warehouse_for(settings: "Settings", transport: "Transport", catalogue: Catalogue) -> "Warehouse":
+    """The connected WMS, for the warehouses and bundles of the catalogue; its content may become another one at any time."""
     from app.connectors.clarus import ClarusWarehouse
 
-    bundles = {product.sku: product.bundle for product in settings.products if product.bundle}
-    return ClarusWarehouse(settings.clarus, transport, warehouses, bundles)
+    return ClarusWarehouse(settings.clarus, transport, catalogue.warehouses, lambda: catalogue.bundles)

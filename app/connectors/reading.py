@@ -27,8 +27,10 @@ def text(value: Any, limit: int = TEXT) -> str:
     replaced."""
     if type(value) is str and len(value) <= limit and value.isascii():
         return value.strip()
+    if value is None:
+        return ""
     match value:
-        case None | "":
+        case "":
             return ""
         case str():
             found = value

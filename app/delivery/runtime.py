@@ -59,11 +59,11 @@ class Connectors:
     warehouse: Callable[[Transport], Warehouse]
 
 
-def configured(settings: Settings) -> Connectors:
-    """The connectors of this configuration."""
+def configured(settings: Settings, catalogue: Catalogue) -> Connectors:
+    """The connectors of this configuration, for what the catalogue holds at the time."""
     return Connectors(
         lambda channel, transport: storefront_for(channel, settings.channels[channel], transport),
-        lambda transport: warehouse_for(settings, transport, settings.warehouses),
+        lambda transport: warehouse_for(settings, transport, catalogue),
     )
 
 
@@ -85,7 +85,7 @@ class DeliveryRuntime:
     ) -> None:
         self._engine, self._catalogue, self._settings = engine, catalogue, settings
         self._codecs, self._tables, self._place = codecs, tables, place
-        self._connectors = connectors or configured(settings)
+        self._connectors = connectors or configured(settings, catalogue)
         self._clock, self._rng = clock, rng or random.Random()
         self._owners: dict[str, Owner] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}

@@ -102,7 +102,7 @@ async def examine(settings: Settings, name: str, transport: LookingTransport) ->
 
 async def _probe(settings: Settings, name: str, transport: LookingTransport) -> list[Finding]:
     if name == CLARUS:
-        warehouse = warehouse_for(settings, transport, settings.warehouses)
+        warehouse = warehouse_for(settings, transport, settings.catalogue())
         transport.rate_hint = warehouse.rate_hint
         return await warehouse.probe(Priority.SWEEP)
     storefront = storefront_for(name, settings.channels[name], transport)

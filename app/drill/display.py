@@ -153,6 +153,12 @@ def show_outcome(console: Console, outcome: Outcome, hints: list[str]) -> None:
     console.print(_sales(outcome))
     console.print(_traffic(outcome))
     console.print(_checks(outcome.checks))
+    for note in outcome.no_guarantee[:_FAILURES]:
+        console.print(Text(f"{note}; its last units can be sold twice", "yellow"))
+    if len(outcome.no_guarantee) > _FAILURES:
+        console.print(
+            Text(f"and {len(outcome.no_guarantee) - _FAILURES} more such products (see the JSON report)", "yellow")
+        )
     for result in outcome.script.results:
         if not result.ok:
             console.print(Text(f"step {result.index} ({result.what}) failed: {result.detail}", "red"))

@@ -36,6 +36,8 @@ class Outcome:
     expect: Expect = field(default_factory=Expect)
     waiting_for: str = ""
     """Where it did not settle: what was still to be done."""
+    no_guarantee: Sequence[str] = ()
+    """Products whose last units may be sold twice although their mode is not `shared`, each with its reason."""
 
     @property
     def ok(self) -> bool:
@@ -74,6 +76,7 @@ class Outcome:
             "orders": {"placed": self.script.placed, "turned_away": self.script.turned_away},
             "failures": self.failures,
             "waiting_for": self.waiting_for,
+            "no_guarantee": list(self.no_guarantee),
         }
 
     def _channel(self, name: str) -> dict[str, Any]:
@@ -180,6 +183,7 @@ def conclude(
     seconds: float,
     failures: list[str],
     waiting_for: str,
+    no_guarantee: Sequence[str],
 ) -> Outcome:
     """Run the checks and put the outcome together."""
     evidence = gather(peers, script, opening, exceptions)
@@ -213,6 +217,7 @@ def conclude(
         stock=peers.clarus.stock(),
         failures=failures,
         waiting_for=waiting_for,
+        no_guarantee=no_guarantee,
         expect=peers.file.expect,
     )
     if peers.file.expect.model_fields_set:

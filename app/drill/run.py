@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from confluent_kafka import KafkaException
 
+from app.connectors import unguarded
 from app.drill.file import DrillFile
 from app.drill.peers import PeerFactory, Peers
 from app.drill.processes import PROGRAM
@@ -21,6 +22,7 @@ from app.drill.settle import QUIET_SECONDS, Backlog, Settling
 from app.drill.steps import Player, Script
 from app.drill.topics import GroupLag, OpenedException, read_exceptions
 from app.drill.watch import Watch
+from tables.stock.policy import notes
 
 ZERO_SECONDS = 60.0
 _READ_SECONDS = 30.0
@@ -142,6 +144,7 @@ class DrillRun:
                 seconds=seconds,
                 failures=[*product.failures, *failures],
                 waiting_for=waiting_for,
+                no_guarantee=notes(product.settings.catalogue(), unguarded(product.settings.channels)),
             )
         finally:
             await watch.stop()

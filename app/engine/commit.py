@@ -1,6 +1,6 @@
 """Makes a cycle durable: one transaction (`exactly_once`), or outputs, rows and marker in this order (`at_least_once`). Runs on the Kafka thread.
 
-It writes; what happens to partitions and stores after a failure is the pump's business. A commit that has to wait for a broker says so to the heartbeat.
+It writes; what happens to partitions and stores after a failure is the pump's business. How long it waits for a broker is for `Patience` to say.
 """
 
 import math
@@ -15,9 +15,9 @@ from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from app.engine import clients, journal
 from app.engine.config import EngineConfig
 from app.engine.cycle import Output, OutputRun, Sealed
-from app.engine.errors import BrokerUnavailable, CycleAborted, Fenced, OutputRefused
+from app.engine.errors import BrokerUnavailable, CycleAborted, Fenced, OutputRefused, StoppedWaiting
 from app.engine.guard import GuardedCalls, HungCall
-from app.engine.heartbeat import Heartbeat
+from app.engine.patience import Patience
 from app.engine.store import Mark
 
 log = structlog.get_logger(__name__)
@@ -60,7 +60,7 @@ class Committer(Protocol):
         ...
 
     def commit(self, cycle: Sealed, marks: dict[int, Mark], membership: Any) -> dict[int, Mark]:
-        """Write the cycle and return the new marks of the partitions in it. Raises CycleAborted, OutputRefused or Fenced."""
+        """Write the cycle and return the new marks of the partitions in it. Raises CycleAborted, OutputRefused, Fenced or StoppedWaiting."""
         ...
 
     def close(self) -> None: ...
@@ -144,21 +144,21 @@ class _Sender:
 class TransactionalCommitter:
     """`exactly_once`: outputs, changelog rows and input positions in one transaction."""
 
-    def __init__(self, config: EngineConfig, heartbeat: Heartbeat) -> None:
+    def __init__(self, config: EngineConfig, patience: Patience) -> None:
         self._config = config
-        self._heartbeat = heartbeat
+        self._patience = patience
         self._producer: Any = None
         self._sender: _Sender
         self._inspecting = False
         self._undelivered: list[str] = []
         self._limit_s = config.transaction_timeout_ms / 1000
-        self._guard = GuardedCalls("transactions", self._waiting)
+        self._guard = GuardedCalls("transactions", patience.wait_on)
 
     def open(self) -> None:
         """Ends what a predecessor of the same name left open."""
         try:
             self._begin_session(self._config.broker_wait_ms / 1000)
-        except (KafkaException, HungCall) as error:
+        except (KafkaException, HungCall, StoppedWaiting) as error:
             raise BrokerUnavailable(f"transactions cannot be set up at {self._config.bootstrap}: {error}") from error
 
     def _begin_session(self, give_up_s: float) -> None:
@@ -173,7 +173,7 @@ class TransactionalCommitter:
                 again = isinstance(error, HungCall) or error.args[0].retriable()
                 if not again or time.monotonic() - began > give_up_s:
                     raise
-                self._waiting()
+                self._patience.wait_on()
         self._producer = producer
         self._sender = _Sender(producer)
 
@@ -249,16 +249,12 @@ class TransactionalCommitter:
                 except KafkaException as error:
                     if not error.args[0].retriable() or time.monotonic() - began > self._limit_s:
                         raise
-                    self._waiting()
+                    self._patience.wait_on()
                     time.sleep(_PAUSE_S)
         finally:
             took = time.monotonic() - began
             if took > _SLOW_S:
                 log.warning("the broker was slow or away", doing=doing, seconds=round(took, 1))
-
-    def _waiting(self) -> None:
-        self._heartbeat.beat()
-        self._heartbeat.broker_trouble()
 
     def _abort(self, error: Any, begun: float) -> Exception:
         """End the transaction and say what the failure means. Aborted for certain where the broker confirmed it."""
@@ -284,7 +280,7 @@ class TransactionalCommitter:
         return self._renewed(str(error))
 
     def _renewed(self, why: str) -> CycleAborted:
-        """A new producer session ends the old transaction at the broker, whatever became of it; waits for a broker that is away."""
+        """A new producer session ends the old transaction at the broker, whatever became of it."""
         log.warning("a transaction was open too long; a new producer session begins", error=why)
         self._begin_session(math.inf)
         return CycleAborted(f"transaction ended by the broker: {why}", certain=False)
@@ -297,9 +293,9 @@ class TransactionalCommitter:
 class JournalCommitter:
     """`at_least_once`: outputs, then rows and a marker per partition in the journal. Outputs of a cycle that fails may be seen twice."""
 
-    def __init__(self, config: EngineConfig, heartbeat: Heartbeat) -> None:
+    def __init__(self, config: EngineConfig, patience: Patience) -> None:
         self._config = config
-        self._heartbeat = heartbeat
+        self._patience = patience
         self._producer: Any = None
         self._sender: _Sender
         self._epochs: dict[int, bytes] = {}
@@ -367,8 +363,7 @@ class JournalCommitter:
 
     def _flush(self, errors: list[Any]) -> None:
         while self._producer.flush(1.0):
-            self._heartbeat.beat()
-            self._heartbeat.broker_trouble()
+            self._patience.wait_on()
         if errors:
             raise KafkaException(errors[0])
 
@@ -381,6 +376,6 @@ def _refused(error: Any, records: Sequence[str]) -> str:
     return f"the broker will never take this cycle: {detail}. Put it right at the broker (topic, permission, max.message.bytes) and start again"
 
 
-def committer(config: EngineConfig, heartbeat: Heartbeat) -> Committer:
+def committer(config: EngineConfig, patience: Patience) -> Committer:
     """The one that keeps the configured guarantee."""
-    return TransactionalCommitter(config, heartbeat) if config.transactional else JournalCommitter(config, heartbeat)
+    return TransactionalCommitter(config, patience) if config.transactional else JournalCommitter(config, patience)

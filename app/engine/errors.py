@@ -15,6 +15,10 @@ class BrokerUnavailable(EngineError):
     """No broker answered within the time allowed at start. A broker that goes away later is waited for."""
 
 
+class StoppedWaiting(EngineError):
+    """The worker was told to stop while a commit waited for a broker that is away. What was not committed is read again at the next start."""
+
+
 class Fenced(EngineError):
     """Another process runs under this worker's name, or the broker has shut this one out. It must not go on."""
 
@@ -54,4 +58,5 @@ __all__ = [
     "OutputRefused",
     "PartitionLost",
     "PoisonBatch",
+    "StoppedWaiting",
 ]

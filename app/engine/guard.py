@@ -14,7 +14,7 @@ class HungCall(Exception):
 
 
 class GuardedCalls:
-    """One thread, one call at a time. `waiting` is called about every second while a call runs."""
+    """One thread, one call at a time. `waiting` is called about every second while a call runs; where it raises, the call is given up as well."""
 
     def __init__(self, name: str, waiting: Callable[[], None]) -> None:
         self._name = name
@@ -24,31 +24,35 @@ class GuardedCalls:
         self._running = False
 
     def run(self, call: Callable[[], None], limit_s: float) -> None:
-        """Run it; raises what it raised, or HungCall after the limit."""
+        """Run it; raises what it or `waiting` raised, or HungCall after the limit."""
         if not self._running:
             self._running = True
             self._calls = queue.SimpleQueue()
             threading.Thread(target=_serve, args=(self._calls,), name=self._name, daemon=True).start()
         answer: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
         self._calls.put((call, answer))
+        try:
+            error = self._answered(answer, limit_s)
+        except BaseException:
+            self.close()
+            raise
+        if error is not None:
+            raise error
+
+    def _answered(self, answer: "queue.SimpleQueue[BaseException | None]", limit_s: float) -> BaseException | None:
         left = limit_s
         while True:
             step = min(1.0, left)
             try:
-                error = answer.get(timeout=step)
-                break
+                return answer.get(timeout=step)
             except queue.Empty:
                 left -= step
                 if left <= 0:
-                    self._running = False
-                    self._calls.put(None)
                     raise HungCall(f"a call of {self._name} did not return within {limit_s:g} s") from None
                 self._waiting()
-        if error is not None:
-            raise error
 
     def close(self) -> None:
-        """End the thread when it is idle."""
+        """End the thread as soon as it is idle."""
         if self._running:
             self._running = False
             self._calls.put(None)

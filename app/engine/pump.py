@@ -19,12 +19,13 @@ from app.engine.config import EngineConfig
 from app.engine.consumer import Change, GroupConsumer, Polled, Rebalance
 from app.engine.cycle import Cycle, EngineBatch, Naming, OutputRun, Sealed, Trial
 from app.engine.deadletters import DeadLetterLimits
-from app.engine.errors import CycleAborted, EngineError, Fenced, PoisonBatch
+from app.engine.errors import CycleAborted, EngineError, Fenced, PoisonBatch, StoppedWaiting
 from app.engine.health import EngineObserver, EngineStats, Unobserved
 from app.engine.heartbeat import Heartbeat
 from app.engine.memory import settle
 from app.engine.ownership import Ownership
 from app.engine.partition import OwnedPartition, Phase, Submission, Tick
+from app.engine.patience import Patience
 from app.engine.records import written_at
 from app.engine.store import Mark, StoreSet
 from app.engine.topics import prepare
@@ -35,6 +36,7 @@ _LAG_EVERY_S = 1.0
 _WATCH_S = 0.5
 _BACKOFF_S = 0.1
 _BACKOFF_MOST_S = 5.0
+_SHOWN = 20
 Result = TypeVar("Result")
 Deliver = Callable[[EngineBatch, str, int], Awaitable[None]]
 """Hands a batch to the agent of its topic (broker's name) and partition."""
@@ -54,7 +56,8 @@ class Pump:
         self._stores = StoreSet(config.store, config.directory)
         self._appetite = Appetite(config.poll_max, config.commit_interval_ms / 1000)
         self._limits = DeadLetterLimits(config.dead_letter_ratio, config.dead_letter_run)
-        self._committer: Committer = committer(config, self.heartbeat)
+        self._patience = Patience(self.heartbeat)
+        self._committer: Committer = committer(config, self._patience)
         self._thread = ThreadPoolExecutor(1, "kafka")
         self.ownership = Ownership(config, self._stores, self.stats, self._kafka)
         self._ticks: list[Tick] = []
@@ -133,8 +136,9 @@ class Pump:
             self.heartbeat.tick()
 
     def stop(self) -> None:
-        """Finish the running turn and leave `run`."""
+        """Finish the running turn and leave `run`. A turn that waits for a broker that is away is soon given up."""
         self._closing = True
+        self._patience.end_soon()
 
     async def close(self) -> None:
         """After `run`: leave the group and close the stores."""
@@ -203,6 +207,10 @@ class Pump:
         except CycleAborted as aborted:
             self._put_back(waiting)
             await self._commit_failed(aborted, {one for one, _ in sources})
+            return
+        except StoppedWaiting as stopped:
+            self._put_back(waiting)
+            self._tell_unconfirmed(cycle, stopped)
             return
         except BaseException:
             self._put_back(waiting)
@@ -362,6 +370,20 @@ class Pump:
             await self._kafka(self._consumer.hold, doubtful)
             self.ownership.read_again(doubtful)
         await asyncio.sleep(min(_BACKOFF_MOST_S, _BACKOFF_S * 2 ** (self._aborts_in_a_row - 1)))
+
+    def _tell_unconfirmed(self, cycle: Cycle, stopped: StoppedWaiting) -> None:
+        inputs = [
+            f"{self.config.logical(topic)}/{number} offsets {self.partitions[number].positions[topic]}-{after - 1}"
+            for number, scope in cycle.scopes.items()
+            for topic, after in scope.positions.items()
+        ]
+        log.warning(
+            "stopped without the broker; nothing is lost: what it has not committed is read again at the next start",
+            error=str(stopped),
+            not_confirmed=inputs[:_SHOWN],
+            records=sum(scope.records for scope in cycle.scopes.values()),
+            partitions=sorted(cycle.scopes),
+        )
 
     async def _measure_lag(self) -> None:
         now = time.monotonic()

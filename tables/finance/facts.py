@@ -74,9 +74,7 @@ def facts(
 ) -> Facts:
     """Everything that is known now."""
     lines = {line.line_id: line for line in seen.lines}
-    wanted = [lines[need.line_id] for need in needs_of(seen, read(seen, catalogue), catalogue)]
-    shipped = _value(wanted, shipped_units(order))
-    unsent = sum(line.price for line in wanted) - shipped if order.despatch_complete and shipped else 0
+    shipped, unsent = _shipped(order, seen, lines, catalogue)
     whole = seen.total - unsent
     despatched = (whole if order.despatch_complete else shipped) if shipped else 0
     cancelled, nothing_to_send = seen.state == "CANCELLED", order.state == "IGNORED"
@@ -125,6 +123,18 @@ def booked(seen: OrderSnapshot, found: Facts) -> list[Fact]:
     facts.append(Fact("despatched", "despatched", found.despatched))
     facts.append(Fact("returned", "returned", found.returned))
     return facts
+
+
+def _shipped(
+    order: OrderRow, seen: OrderSnapshot, lines: Mapping[str, OrderLine], catalogue: Catalogue
+) -> tuple[int, int]:
+    """What the parcels hold is worth, and what of the order the warehouse closed it without."""
+    units = shipped_units(order)
+    if not units:
+        return 0, 0
+    wanted = [lines[need.line_id] for need in needs_of(seen, read(seen, catalogue), catalogue)]
+    shipped = _value(wanted, units)
+    return shipped, sum(line.price for line in wanted) - shipped if order.despatch_complete and shipped else 0
 
 
 def _value(lines: Iterable[OrderLine], units: Mapping[str, int]) -> int:

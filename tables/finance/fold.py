@@ -5,6 +5,7 @@ the days of a kind always come to what is known of it.
 """
 
 from datetime import date
+from functools import lru_cache
 from typing import Final
 
 from schemas.records import (
@@ -71,7 +72,12 @@ def command(row: MoneyRow, given: ExceptionCommand, now: int) -> list[ExceptionS
 
 def day(at: int) -> str:
     """The UTC date of a time in milliseconds."""
-    return date.fromordinal(_EPOCH + at // _DAY_MS).isoformat()
+    return _date(at // _DAY_MS)
+
+
+@lru_cache(1024)
+def _date(number: int) -> str:
+    return date.fromordinal(_EPOCH + number).isoformat()
 
 
 def _time(body: OrderEventBody | None, now: int) -> int:

@@ -15,6 +15,7 @@ LINE: Final = 80
 POSTCODE: Final = 10
 EMAIL: Final = 254
 PHONE: Final = 50
+_NOT_OF_CODES: Final = re.compile(r"[^A-Z0-9]")
 _EMAIL_FORM: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _WORDS: Final = {"line1": "street", "line2": "second line", "extra": "further line"}
 
@@ -34,10 +35,13 @@ def fit(given: Address, *, name_limit: int = 0, phone: str = "", email: str = ""
     lost: dict[str, str] = {}
 
     def text(field: str, limit: int = 0) -> str:
-        whole, gone = one_line(getattr(given, field), emoji=False)
+        raw: str = getattr(given, field)
+        if not raw:
+            return ""
+        whole, gone = one_line(raw, emoji=False)
         kept = cut(whole, limit)
         if kept != whole or gone:
-            lost[_WORDS.get(field, field)] = one_line(getattr(given, field))[0]
+            lost[_WORDS.get(field, field)] = one_line(raw)[0]
         return kept
 
     country = text("country").upper()
@@ -59,13 +63,10 @@ def fit(given: Address, *, name_limit: int = 0, phone: str = "", email: str = ""
         phone=text("phone") or phone,
         email=text("email") or email,
     )
-    for field, bad in (
-        ("phone", len(address.phone) > PHONE),
-        ("email", len(address.email) > EMAIL or not _EMAIL_FORM.fullmatch(address.email)),
-    ):
-        if bad and (whole := getattr(address, field)):
-            lost[field] = whole
-            setattr(address, field, {"phone": phone, "email": email}[field])
+    if len(address.phone) > PHONE:
+        lost["phone"], address.phone = address.phone, phone
+    if address.email and (len(address.email) > EMAIL or not _EMAIL_FORM.fullmatch(address.email)):
+        lost["email"], address.email = address.email, email
     return Fitted(address, [*_missing(address), *wrong], lost)
 
 
@@ -75,24 +76,28 @@ def _postcode(country: str, given: str) -> tuple[str, list[str]]:
         return given, [f"its postcode is longer than {POSTCODE} characters"] if len(given) > POSTCODE else []
     if not given:
         return "", [] if form.optional else ["it has no postcode"]
-    plain = re.sub(r"[^A-Z0-9]", "", given)
+    plain = _NOT_OF_CODES.sub("", given)
     digits = plain.removeprefix(country).removeprefix(country[0])
-    for candidate in (plain, digits if digits.isdecimal() else plain, country + plain):
-        match = form.pattern.fullmatch(candidate)
-        if match:
-            return form.between.join(group for group in match.groups() if group), []
+    match = (
+        form.pattern.fullmatch(plain)
+        or (digits.isdecimal() and form.pattern.fullmatch(digits))
+        or form.pattern.fullmatch(country + plain)
+    )
+    if match:
+        return form.between.join(filter(None, match.groups())), []
     return given[:POSTCODE], [f"its postcode is none of {country} (such as {form.example})"]
 
 
 def _missing(address: Address) -> list[str]:
-    needed = {
-        "name or company": address.name,
-        "street": address.line1,
-        "town": address.city,
-        "country": address.country,
-    }
-    missing = [what for what, value in needed.items() if not value]
-    found = [f"it has no {' and no '.join(missing)}"] if missing else []
+    found: list[str] = []
+    if not (address.name and address.line1 and address.city and address.country):
+        needed = {
+            "name or company": address.name,
+            "street": address.line1,
+            "town": address.city,
+            "country": address.country,
+        }
+        found.append(f"it has no {' and no '.join(what for what, value in needed.items() if not value)}")
     if address.country and address.country not in CODES:
         found.append("its country is no ISO 3166 code of two letters")
     if address.country in REGION and not address.region:
@@ -103,6 +108,8 @@ def _missing(address: Address) -> list[str]:
 def _lines(given: list[str]) -> tuple[list[str], str]:
     """Three lines of at most 80 characters, and what fits on none: what is too long goes on, at a space, before the next line's own text."""
     first, second, third = given if given[0] else (given[1], "", given[2])
+    if len(first) <= LINE and len(second) <= LINE and len(third) <= LINE:
+        return [first, second, third], ""
     lines, carried = list[str](), ""
     for own in (first, second, third):
         line, carried = _wrapped(_joined(carried, own))

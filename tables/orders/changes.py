@@ -11,6 +11,7 @@ import msgspec
 
 from schemas.records import CancelOrder, LineState, OrderSnapshot, ReleaseLine, ReleaseOrder, WarehouseOrder
 from tables.goods_out import eaches_of
+from tables.orders.address import Fitted
 from tables.orders.demand import Reading, demands_of, read
 from tables.orders.differences import differences, in_words
 from tables.orders.effects import Effect, move
@@ -18,7 +19,7 @@ from tables.orders.exceptions import judge, resolve_all
 from tables.orders.following import follow
 from tables.orders.lifecycle import Event
 from tables.orders.lines import count, recount, tell
-from tables.orders.release import cut_of, hindrances, release_order
+from tables.orders.release import cut_of, fitted_of, hindrances, release_order
 from tables.orders.rows import Demand, OrderRow, most, with_eaches, with_state
 from tables.orders.rules import Rules
 
@@ -93,7 +94,13 @@ def answered(row: OrderRow, answer: WarehouseOrder, rules: Rules, now: int, *, c
     reading = read(row.snapshot, rules.catalogue)
     if answer.status == "CHANGE_REFUSED":
         row.asked = None
-        return _stop(row, _goods_out(row, row.snapshot, reading, rules), answer.detail, rules, now)
+        return _stop(
+            row,
+            _goods_out(row, row.snapshot, reading, rules, fitted_of(row.snapshot, rules)),
+            answer.detail,
+            rules,
+            now,
+        )
     if row.asked is not None:
         return []
     if could_change and changeable(row) and row.held == was and answer.status != "CANCEL_REFUSED":
@@ -135,8 +142,8 @@ def _differs(row: OrderRow, seen: OrderSnapshot, was: OrderSnapshot, reading: Re
     """Is a change open, or does one open with this? Both sides are read by the rules of now, so that a mapping that changed is no edit."""
     if row.held is not None:
         return True
-    before = _goods_out(row, was, read(was, rules.catalogue), rules)
-    if not differences(before, _goods_out(row, seen, reading, rules)):
+    before = _goods_out(row, was, read(was, rules.catalogue), rules, fitted_of(was, rules))
+    if not differences(before, _goods_out(row, seen, reading, rules, fitted_of(seen, rules))):
         return False
     row.held = _holding(before, _what_left(row) if row.despatch_complete else row.ordered or eaches_of(before))
     return True
@@ -145,12 +152,13 @@ def _differs(row: OrderRow, seen: OrderSnapshot, was: OrderSnapshot, reading: Re
 def _bring(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules, now: int) -> list[Effect]:
     """Bring the goods out to what the storefront wants: nothing to do, on its way, asked for, or a person's turn."""
     assert row.held is not None  # noqa: S101 - every caller found a difference
-    target = _goods_out(row, seen, reading, rules)
+    fitted = fitted_of(seen, rules)
+    target = _goods_out(row, seen, reading, rules, fitted)
     if not differences(row.asked or row.held, target):
         return [] if row.asked is not None else _settle(row, rules, now)
     if row.cancel_asked:
         return []
-    hindered = hindrances(seen, reading, rules)
+    hindered = hindrances(seen, reading, rules, fitted)
     if hindered:
         return _stop(row, target, "; ".join(hindered.values()), rules, now)
     if not target.lines:
@@ -159,7 +167,7 @@ def _bring(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules, n
         return _stop(row, target, f"the goods out is {row.wms_status}", rules, now)
     texts = dict.fromkeys(row.held.texts, "") | target.texts
     row.asked = msgspec.structs.replace(target, version=row.revision, amends=True, texts=texts)
-    row.cut = cut_of(seen, rules)
+    row.cut = cut_of(seen, rules, fitted)
     row.ordered = most(row.ordered or eaches_of(row.held), eaches_of(target))
     if row.state != "MANUAL_STOP":
         row.reason = ON_ITS_WAY
@@ -204,10 +212,12 @@ def _ask_cancel(row: OrderRow) -> CancelOrder:
     return CancelOrder(channel="clarus", order_key=row.key, reference=row.reference, version=row.revision)
 
 
-def _goods_out(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules) -> ReleaseOrder:
+def _goods_out(
+    row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules, fitted: Fitted | None
+) -> ReleaseOrder:
     """What the warehouse would be told were it released as this."""
     fresh = msgspec.structs.replace(row, demands=demands_of(seen, reading, rules.catalogue, "OPEN"))
-    return release_order(fresh, seen, reading, rules)
+    return release_order(fresh, seen, reading, rules, fitted)
 
 
 def _holding(order: ReleaseOrder, eaches: Mapping[str, int]) -> ReleaseOrder:

@@ -29,7 +29,10 @@ OWNERS: Final[dict[str, str]] = {
 
 def judge(row: OrderRow, kind: str, detail: str, now: int) -> list[Effect]:
     """Open the exception with this text, change its text, or resolve it where the text is empty."""
-    news = follow(row.exceptions.get(kind), kind, OWNERS[kind], row.entity, detail, now)
+    known = row.exceptions.get(kind)
+    if known is None and not detail:
+        return []
+    news = follow(known, kind, OWNERS[kind], row.entity, detail, now)
     if news is None:
         return []
     if detail:

@@ -7,7 +7,7 @@ from tables.orders.effects import Effect, move
 from tables.orders.exceptions import judge, resolve_all
 from tables.orders.lifecycle import Event
 from tables.orders.lines import tell
-from tables.orders.release import HINDRANCES, hindrances, release_order
+from tables.orders.release import HINDRANCES, fitted_of, hindrances, release_order
 from tables.orders.rows import OrderRow, most
 from tables.orders.rules import Rules
 
@@ -22,7 +22,8 @@ def before_release(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: 
         keep_ordered(wanted, row.demands, row.ordered)
     effects = tell(row, wanted)
     effects += judge(row, "delivery_failed", "", now)
-    found = hindrances(seen, reading, rules)
+    fitted = fitted_of(seen, rules)
+    found = hindrances(seen, reading, rules, fitted)
     for kind in HINDRANCES:
         effects += judge(row, kind, found.get(kind, ""), now)
     if row.exceptions:
@@ -35,7 +36,7 @@ def before_release(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: 
         move(row, Event.FIT)
         row.released = True
         move(row, Event.RELEASE)
-        release = release_order(row, seen, reading, rules)
+        release = release_order(row, seen, reading, rules, fitted)
         row.ordered = most(row.ordered, eaches_of(release))
         effects.append(release)
     return effects

@@ -6,7 +6,7 @@ What each field is made from and which limits apply is docs/release.md; how Clar
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from schemas.records import Address, OrderLine, OrderSnapshot, ReleaseLine, ReleaseOrder
+from schemas.records import OrderLine, OrderSnapshot, ReleaseLine, ReleaseOrder
 from tables.orders import notes
 from tables.orders.address import Fitted, fit
 from tables.orders.demand import Reading, components, release_lines
@@ -26,7 +26,7 @@ HINDRANCES = (
 """Exceptions that the judgement before a release opens and resolves."""
 
 
-def hindrances(seen: OrderSnapshot, reading: Reading, rules: Rules) -> dict[str, str]:
+def hindrances(seen: OrderSnapshot, reading: Reading, rules: Rules, fitted: Fitted | None) -> dict[str, str]:
     """Exception type to why the order cannot be released and what to do; one that is not there does not hinder it."""
     found: dict[str, list[str]] = {kind: [text] for kind, text in seen.faults.items() if text}
     for kind, text in (
@@ -34,7 +34,7 @@ def hindrances(seen: OrderSnapshot, reading: Reading, rules: Rules) -> dict[str,
         ("unmapped_shipping_method", _method(seen, rules)),
         ("unmapped_location", _location(seen, reading)),
         ("unmapped_status", _status(seen)),
-        ("invalid_address", _address(seen, reading, rules)),
+        ("invalid_address", _address(seen, reading, rules, fitted)),
         ("payment_hold", _payment(seen, rules.of_channel(seen.channel))),
     ):
         if text:
@@ -69,11 +69,11 @@ def _status(seen: OrderSnapshot) -> str:
     return f"{seen.channel} shows the order in status {shown(seen.status)!r}, which has no meaning here: tell it a known one"
 
 
-def _address(seen: OrderSnapshot, reading: Reading, rules: Rules) -> str:
+def _address(seen: OrderSnapshot, reading: Reading, rules: Rules, fitted: Fitted | None) -> str:
     leaves = reading.mapped or reading.unmapped
     if not leaves or seen.collected or not rules.of_channel(seen.channel).address_needed:
         return ""
-    wrong = _fitted(seen, rules).impossible if seen.address else ["it has none"]
+    wrong = fitted.impossible if fitted is not None else ["it has none"]
     return f"delivery address: {', '.join(wrong)}: correct it at {seen.channel} and the order goes on" if wrong else ""
 
 
@@ -87,16 +87,21 @@ def _payment(seen: OrderSnapshot, rules: ReleaseRules) -> str:
     return ""
 
 
-def _fitted(seen: OrderSnapshot, rules: Rules) -> Fitted:
+def fitted_of(seen: OrderSnapshot, rules: Rules) -> Fitted | None:
+    """The order's address as Clarus takes it; None where it has none. A judgement and the release that follows from it share it."""
+    if seen.address is None:
+        return None
     given = rules.of_channel(seen.channel)
-    return fit(seen.address or Address(), name_limit=rules.wording.short, phone=given.phone, email=given.email)
+    return fit(seen.address, name_limit=rules.wording.short, phone=given.phone, email=given.email)
 
 
-def release_order(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules) -> ReleaseOrder:
+def release_order(
+    row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules, fitted: Fitted | None
+) -> ReleaseOrder:
     """The goods out of the order as it is now. What had to be cut (`cut_of`) is kept in the row, for its public state."""
     given = rules.of_channel(seen.channel)
     carrier = rules.shipping.get(seen.shipping_method, CarrierService("", ""))
-    fitted, texts, row.cut = _written(seen, rules)
+    texts, row.cut = _written(seen, rules, fitted)
     return ReleaseOrder(
         channel="clarus",
         order_key=row.key,
@@ -116,17 +121,16 @@ def release_order(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: R
     )
 
 
-def cut_of(seen: OrderSnapshot, rules: Rules) -> str:
+def cut_of(seen: OrderSnapshot, rules: Rules, fitted: Fitted | None) -> str:
     """In words without personal data what a goods out of this order lacks; empty where nothing had to be cut."""
-    return _written(seen, rules)[2]
+    return _written(seen, rules, fitted)[1]
 
 
-def _written(seen: OrderSnapshot, rules: Rules) -> tuple[Fitted | None, dict[str, str], str]:
-    """Address and texts within Clarus' limits, and what was cut."""
-    fitted = _fitted(seen, rules) if seen.address else None
+def _written(seen: OrderSnapshot, rules: Rules, fitted: Fitted | None) -> tuple[dict[str, str], str]:
+    """Texts within Clarus' limits, and what was cut of them and of the address."""
     lost = fitted.cut if fitted else {}
     texts, told = notes.texts(seen, rules.of_channel(seen.channel), rules.wording, lost)
-    return fitted, texts, f"cut for the warehouse: {'; '.join(told)}" if told else ""
+    return texts, f"cut for the warehouse: {'; '.join(told)}" if told else ""
 
 
 def _named(rules: ReleaseRules, seen: OrderSnapshot) -> bool:

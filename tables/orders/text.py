@@ -24,6 +24,8 @@ def printable(text: str, *, emoji: bool = True) -> tuple[str, int]:
 
 def one_line(text: str, *, emoji: bool = True) -> tuple[str, int]:
     """The same on one line, with single spaces."""
+    if not text:
+        return "", 0
     spaced = " ".join(text.split())
     if spaced.isascii() and spaced.isprintable():
         return spaced, 0

@@ -24,9 +24,14 @@ def pool(free: Mapping[str, int], demand: Mapping[str, int], warehouses: Iterabl
     The cost depends on the number of different warehouse sets, never on the number of lines. Warehouses nobody has read hold nothing.
     """
     wanted = frozenset(warehouses)
+    promised = 0
+    for key, eaches in demand.items():
+        if eaches and not set_of(key) <= wanted:
+            break
+        promised += eaches
+    else:
+        return sum([free.get(w, 0) for w in wanted]) - promised
     sets = [(set_of(key), eaches) for key, eaches in demand.items() if eaches]
-    if all(members <= wanted for members, _ in sets):
-        return sum(free.get(w, 0) for w in wanted) - sum(eaches for _, eaches in sets)
     unions = {wanted}
     for members, _ in sets:
         unions |= {union | members for union in unions}

@@ -7,10 +7,13 @@ import httpx
 import msgspec
 import pytest
 
+from app.connectors import warehouse_for
 from app.connectors.contract import GoodsOut, Priority
 from app.connectors.errors import OutcomeUnknown, Refused
+from app.settings import Settings
 from app.simulators.base import now_ms
 from schemas.records import ReleaseLine
+from tables.catalogue import Catalogue, Product
 from tests.support.clarus import ADDRESS, Clarus, asked, clarus, fault, quieten, until
 
 
@@ -89,6 +92,26 @@ async def test_a_bundle_ordered_whole_is_told_as_its_components_from_allocation_
         despatch = (await tenant.connector.read_despatches([order.reference], Priority.SWEEP, {}))[order.reference]
         assert despatch.order.despatched == {"MUG": 4, "CARD": 3}
         assert [package.contents for package in despatch.packages] == [{"MUG": 4, "CARD": 3}]
+
+
+async def test_a_bundle_that_a_mapping_brings_while_the_connector_works_is_told_as_its_components() -> None:
+    catalogue = Catalogue([Product("MUG"), Product("CARD")], [], ["MAIN", "NORTH"])
+    async with clarus(stock={"MUG": 10, "CARD": 10}, settings={"bundles": "parent"}) as tenant:
+        given = Settings(clarus=tenant.settings)
+        tenant.connector = warehouse_for(given, tenant.transport, catalogue)  # type: ignore[assignment]
+        assert (await tenant.read("MUG")).lines == {}
+        parts = {"MUG": 2, "CARD": 1}
+        tenant.simulator.add_bundle("BOX", parts)
+        catalogue.become(Catalogue([*catalogue.products.values(), Product("BOX", bundle=parts)], [], ["MAIN", "NORTH"]))
+        order = await tenant.order(lines=[ReleaseLine(sku="BOX", eaches=3, parts=parts)])
+        tenant.simulator.allocate(order.reference)
+        found = await tenant.find(order)
+        assert found is not None and found.lines == {"MUG": (6, 6), "CARD": (3, 3)}
+        assert (await tenant.read("MUG")).lines[order.reference].out == 6
+        checked = [
+            one.detail for one in await tenant.connector.probe(Priority.SWEEP) if one.check == "bills of materials"
+        ]
+        assert checked == ["1 of 1 bundles are the same in Clarus"]
 
 
 async def test_a_bundle_of_which_a_component_is_short_waits_for_it() -> None:

@@ -1,4 +1,4 @@
-"""The broker goes away and comes back: the same worker process goes on by itself, and every record counts once. On a Kafka of this test's own."""
+"""The broker goes away and comes back: the same worker process, or the one after it, goes on, and every record counts once. On a Kafka of this test's own."""
 
 import time
 from collections.abc import Iterator
@@ -54,4 +54,22 @@ def test_the_broker_is_restarted_killed_and_frozen_under_a_worker(server: KafkaS
     sent = feed.stop()
     rig.until_caught_up(sent, 90)
     assert worker.terminate() == 0
+    rig.check(sent, once=True)
+
+
+def test_a_worker_told_to_stop_while_its_broker_is_away_stops_and_its_successor_loses_nothing(
+    server: KafkaServer, rig: Rig
+) -> None:
+    feed = Feed(rig.broker, rate=300).start()
+    worker = rig.worker()
+    rig.until(lambda: len(worker.owned) == PARTITIONS, "all partitions run")
+    server.kill()
+    rig.until(lambda: "a new producer session begins" in worker.log(), "a commit waits for the broker")
+    assert worker.terminate() == 0
+    assert "stopped without the broker" in worker.log()
+    server.start()
+    successor = rig.worker()
+    sent = feed.stop()
+    rig.until_caught_up(sent, 90)
+    assert successor.terminate() == 0
     rig.check(sent, once=True)

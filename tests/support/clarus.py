@@ -126,7 +126,7 @@ async def clarus(
             simulator.add_bundle(sku, materials)
         parent = {"bundles": "parent"} if bundles else {}
         given = ClarusSettings.model_validate({**simulator.connection(), **parent, **(settings or {})})
-        yield Clarus(simulator, ClarusWarehouse(given, transport, warehouses, bundles), transport, given)
+        yield Clarus(simulator, ClarusWarehouse(given, transport, warehouses, lambda: bundles or {}), transport, given)
     finally:
         await transport.close()
         await simulator.stop()

@@ -173,6 +173,49 @@ def test_every_value_survives_the_way_to_bytes_and_back(data: st.DataObject, top
         assert codec.decode(encoded) == event
 
 
+@pytest.mark.parametrize(("topic", "name"), BODIES, ids=[f"{t.name}-{n}" for t, n in BODIES])
+@settings(max_examples=20, deadline=None)
+@given(data=st.data())
+def test_the_bytes_are_those_that_the_library_writes_and_reads(data: st.DataObject, topic: Topic, name: str) -> None:
+    event, schema = data.draw(events(name)), fastavro.parse_schema(SCHEMAS[topic.name])
+    body = (f"clarus.stream.{name}", msgspec.to_builtins(event.body, builtin_types=(bytes,)))
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, schema, {**msgspec.structs.asdict(event), "body": body})
+    assert CODECS[topic].encode(event)[10:] == out.getvalue()
+    read = fastavro.schemaless_reader(io.BytesIO(CODECS[topic].encode(event)[10:]), schema, None)
+    assert read["body"] == body[1]
+
+
+def test_arrays_and_maps_may_come_in_blocks_with_their_size() -> None:
+    """As other writers may lay them out (Avro 1.11, "Arrays" and "Maps")."""
+    event = Event(
+        event_id="e",
+        occurred_at=1,
+        received_at=2,
+        source="ct",
+        body=records.WarehouseDespatch(reference="r", wms_id="w", read_at=3, complete=True, parcels=[]),
+    )
+    codec = CODECS["orders.events"]
+    one = b"\x02p\x00" + b"\x00" + b"\x00\x00" + b"\x01\x06\x02A\x02" + b"\x00"  # its lines are one item of three bytes
+    parcels = b"\x01" + bytes([2 * len(one)]) + one + b"\x00"
+    found = codec.decode(codec.encode(event)[:-1] + parcels).body
+    assert found.parcels == [records.WarehouseParcel(parcel_id="p", tracking="", lines={"A": 1})]
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [("number", None), ("number", 1), ("version", 2**63), ("state", "LOST"), ("body", object())],
+)
+def test_a_value_that_does_not_fit_its_field_is_refused(field: str, wrong: object) -> None:
+    body = records.NormalisedOrder(
+        channel="ct", order_id="o", number="1", reference="r", state="HELD", reason="", version=1
+    )
+    event = Event(event_id="e", occurred_at=1, received_at=2, source="orders", body=body)
+    setattr(event if field == "body" else body, field, wrong)
+    with pytest.raises((TypeError, ValueError, OverflowError)):
+        CODECS["orders.status"].encode(event)
+
+
 @pytest.mark.parametrize("topic", TOPICS, ids=lambda t: t.name)
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())

@@ -3,10 +3,12 @@
 So what is read of them is told in components, at this one place of the product.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 Bundles = Mapping[str, Mapping[str, int]]
 """Bundle code to component code to eaches in one."""
+InForce = Callable[[], Bundles]
+"""The bundles that are in force now: mappings may change at any time, so every read asks once."""
 
 
 def parts_of(code: str, bundles: Bundles) -> Mapping[str, int]:

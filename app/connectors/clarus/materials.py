@@ -1,10 +1,10 @@
-"""Bills of materials as Clarus shows them (fact sheet 4.4), beside the bundles of the configuration. It reads and compares; who is right is for people."""
+"""Bills of materials as Clarus shows them (fact sheet 4.4), beside the bundles of the mappings in force. It reads and compares; who is right is for people."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
-from app.connectors.clarus.bundles import Bundles
+from app.connectors.clarus.bundles import Bundles, InForce
 from app.connectors.clarus.client import PEER, ClarusClient, Listed
 from app.connectors.contract import Finding, Priority
 from app.connectors.errors import Malformed, Refused
@@ -21,23 +21,29 @@ Bill = Mapping[str, Decimal]
 class Materials:
     """The check. `needed`: bundles are ordered as products of their own, so each must be a bill of materials there."""
 
-    def __init__(self, client: ClarusClient, bundles: Bundles, *, needed: bool) -> None:
+    def __init__(self, client: ClarusClient, bundles: InForce, *, needed: bool) -> None:
         self._client, self._bundles, self._needed = client, bundles, needed
+
+    @property
+    def wanted(self) -> bool:
+        """Is there anything to compare?"""
+        return bool(self._bundles())
 
     async def check(self, priority: Priority) -> Finding:
         """One finding. A Clarus that does not show its bills of materials to us proves nothing, and that is said."""
-        codes = sorted(self._bundles)
+        bundles = self._bundles()
+        codes = sorted(bundles)
         compared = codes[:_MOST]
         try:
             shown = await self._read(compared, priority)
         except Refused as error:
             text = f"Clarus does not show them to this client, so the bundles were not compared: {error.detail}"
             return Finding(CHECK, True, text, blocking=False)
-        wrong = list(deviations({code: self._bundles[code] for code in compared}, shown, needed=self._needed))
+        wrong = list(deviations({code: bundles[code] for code in compared}, shown, needed=self._needed))
         left = f"; {len(codes) - len(compared)} more bundles were not compared" if len(codes) > len(compared) else ""
         if wrong:
             more = f"; {len(wrong) - _NAMED} more" if len(wrong) > _NAMED else ""
-            remedy = "make both the same: `products[].bundle` here, or the bill of materials in Clarus"
+            remedy = "make both the same: `products[].bundle` or the imported mapping here, or the bill of materials in Clarus"
             return Finding(CHECK, False, f"{'; '.join(wrong[:_NAMED])}{more}{left}", remedy, blocking=False)
         same = sum(code in shown for code in compared)
         rest = f", {len(compared) - same} are none in Clarus and need not be" if same < len(compared) else ""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.connectors.clarus.bundles import Bundles, parts_of
+from app.connectors.clarus.bundles import InForce, parts_of
 from app.connectors.clarus.client import PEER, ClarusClient, Listed
 from app.connectors.clarus.lookups import Lookups
 from app.connectors.clarus.quantities import eaches, out, status
@@ -30,7 +30,7 @@ class LineFigures:
 class Orders:
     """Orders of the configured account."""
 
-    def __init__(self, client: ClarusClient, lookups: Lookups, bundles: Bundles) -> None:
+    def __init__(self, client: ClarusClient, lookups: Lookups, bundles: InForce) -> None:
         self._client, self._lookups, self._bundles = client, lookups, bundles
 
     async def find(self, references: Sequence[str], priority: Priority) -> dict[str, list[GoodsOut]]:
@@ -99,12 +99,13 @@ class Orders:
             return found
         where = {"goods_out_id": {"in": list(order_ids)} if len(order_ids) > 1 else {"eq": order_ids[0]}}
         rows = await self._client.rows(Listed("goods_out_lines", _LINE, "GoodsOutLineFilterType", where), priority)
+        bundles = self._bundles()
         for row in rows:
             try:
                 lines, code = found.setdefault(str(row["goods_out"]["id"]), {}), str(row["product"]["code"])
             except (KeyError, TypeError) as error:
                 raise Malformed(PEER, "goods_out_lines", "a line without its order or product") from error
-            for part, n in parts_of(code, self._bundles).items():
+            for part, n in parts_of(code, bundles).items():
                 known = lines.get(part, LineFigures())
                 lines[part] = LineFigures(
                     known.ordered + n * eaches(row, "order_quantity"),

@@ -7,7 +7,7 @@ names the field of the tenant's schema that tells it.
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from app.connectors.clarus.bundles import Bundles, parts_of
+from app.connectors.clarus.bundles import InForce, parts_of
 from app.connectors.clarus.client import PEER, ClarusClient, Listed, Node
 from app.connectors.clarus.orders import Orders
 from app.connectors.clarus.quantities import eaches
@@ -23,7 +23,7 @@ _PACKAGE: Final = "id tracking_number shipment { id }"
 class Parcels:
     """Packages of goods outs."""
 
-    def __init__(self, client: ClarusClient, orders: Orders, bundles: Bundles) -> None:
+    def __init__(self, client: ClarusClient, orders: Orders, bundles: InForce) -> None:
         self._client, self._orders, self._bundles = client, orders, bundles
         contents = client.settings.package_contents
         self._node = f"{_PACKAGE} {contents} {{ quantity product {{ id code }} }}" if contents else _PACKAGE
@@ -89,11 +89,12 @@ class Parcels:
         if not isinstance(listed, list):
             raise Malformed(PEER, "packages", f"{name} is not a list; check clarus.package_contents")
         contents: dict[str, int] = {}
+        bundles = self._bundles()
         for one in listed:
             code = _code(one, "product") if isinstance(one, dict) else ""
             if not code:
                 raise Malformed(PEER, "packages", f"{name} without a product code; check clarus.package_contents")
-            for part, n in parts_of(code, self._bundles).items():
+            for part, n in parts_of(code, bundles).items():
                 contents[part] = contents.get(part, 0) + n * eaches(one, "quantity")
         return contents
 

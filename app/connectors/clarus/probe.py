@@ -74,7 +74,7 @@ def available_readings(balance: Balance) -> set[str]:
 class Probe:
     """The start-up checks."""
 
-    def __init__(self, client: ClarusClient, lookups: Lookups, materials: Materials | None = None) -> None:
+    def __init__(self, client: ClarusClient, lookups: Lookups, materials: Materials) -> None:
         self._client, self._lookups, self._materials = client, lookups, materials
 
     async def run(self, priority: Priority) -> list[Finding]:
@@ -89,7 +89,7 @@ class Probe:
                 ("automations", self._automations),
             ):
                 findings.append(await self._guarded(check, look, priority))
-            if self._materials is not None:
+            if self._materials.wanted:
                 findings.append(await self._guarded(CHECK, self._materials.check, priority))
         return findings
 

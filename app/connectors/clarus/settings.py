@@ -98,7 +98,7 @@ class ClarusSettings(BaseModel):
     bundles: Literal["components", "parent"] = Field(
         "components",
         description="How a bundle is ordered: as its components, or as a product of its own (parent), which is a bill of materials in Clarus, assembled on"
-        " pick, with the materials that `products[].bundle` names.",
+        " pick, with the materials that `products[].bundle` or an imported mapping names.",
     )
     goods_out_type: str = Field("sales_order", description="Type of the orders that are created.")
     dispatch_within_s: int = Field(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from app.connectors.clarus.bundles import Bundles, containing, parts_of
+from app.connectors.clarus.bundles import Bundles, InForce, containing, parts_of
 from app.connectors.clarus.client import PEER, ClarusClient, Listed, Node
 from app.connectors.clarus.lookups import Lookups
 from app.connectors.clarus.quantities import eaches, open_statuses, out
@@ -31,7 +31,7 @@ class _Levels:
 class StockReader:
     """Reads at most `max_read` SKUs at a time, so that all their balances lie on one page: pages are positions and may shift (finding 25)."""
 
-    def __init__(self, client: ClarusClient, lookups: Lookups, warehouses: int, bundles: Bundles) -> None:
+    def __init__(self, client: ClarusClient, lookups: Lookups, warehouses: int, bundles: InForce) -> None:
         self._client, self._lookups, self._bundles = client, lookups, bundles
         given = client.settings
         self.max_read = max(1, min(given.read_skus, given.page_size // max(1, warehouses)))
@@ -46,12 +46,13 @@ class StockReader:
             for sku in skus
             if sku not in ids
         }
-        pending, before = dict(ids), await self._lines(ids, priority) if ids else {}
+        bundles = self._bundles()
+        pending, before = dict(ids), await self._lines(ids, bundles, priority) if ids else {}
         for attempt in range(1 + REPEATS):
             if not pending:
                 break
             levels = await self._levels(pending, priority)
-            after = await self._lines(pending, priority)
+            after = await self._lines(pending, bundles, priority)
             for sku in list(pending):
                 moved = before[sku] != after[sku]
                 if not moved or attempt == REPEATS:
@@ -61,10 +62,10 @@ class StockReader:
             before = after
         return reads
 
-    async def _lines(self, ids: Mapping[str, str], priority: Priority) -> dict[str, Lines]:
+    async def _lines(self, ids: Mapping[str, str], bundles: Bundles, priority: Priority) -> dict[str, Lines]:
         """Open lines of the products, and of bundles that hold them, by our reference. One list a warehouse: the only way to know a line's warehouse."""
-        bundles = await self._lookups.products(containing(ids, self._bundles), priority)
-        codes = {product_id: code for code, product_id in {**ids, **bundles}.items()}
+        whole = await self._lookups.products(containing(ids, bundles), priority)
+        codes = {product_id: code for code, product_id in {**ids, **whole}.items()}
         account, warehouses = await self._lookups.account(priority), await self._lookups.warehouses(priority)
         lists = {
             f"w{warehouse_id}": Listed(
@@ -86,7 +87,7 @@ class StockReader:
         async for name, rows, _ in self._client.pages(lists, priority):
             for row in _new(rows, seen):
                 reference = _reference(row)
-                for sku, n in parts_of(_sku(row, codes), self._bundles).items():
+                for sku, n in parts_of(_sku(row, codes), bundles).items():
                     if sku in found:
                         self._count(found[sku], reference, names[name], row, n)
         return found

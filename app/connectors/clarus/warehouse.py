@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import httpx
 
-from app.connectors.clarus.bundles import Bundles
+from app.connectors.clarus.bundles import InForce
 from app.connectors.clarus.changes import Changes
 from app.connectors.clarus.client import ClarusClient
 from app.connectors.clarus.feed import Feed
@@ -22,13 +22,13 @@ from tables.deliveries.receipts import SeenReceipt
 
 
 class ClarusWarehouse:
-    """One Clarus tenant, account and set of warehouses (their codes), with the bundles of the configuration."""
+    """One Clarus tenant, account and set of warehouses (their codes). Bundles are those of the mappings in force."""
 
     def __init__(
-        self, settings: ClarusSettings, transport: Transport, warehouses: Sequence[str], bundles: Bundles | None = None
+        self, settings: ClarusSettings, transport: Transport, warehouses: Sequence[str], bundles: InForce = dict
     ) -> None:
         parent = settings.bundles == "parent"
-        whole = bundles if bundles and parent else {}
+        whole: InForce = bundles if parent else dict
         self._client = ClarusClient(settings, transport)
         lookups = Lookups(self._client, warehouses)
         self._stock = StockReader(self._client, lookups, len(warehouses), whole)
@@ -37,8 +37,7 @@ class ClarusWarehouse:
         self._returns = Returns(self._client, lookups)
         self._parcels = Parcels(self._client, self._orders, whole)
         self._feed = Feed(self._client, lookups)
-        materials = Materials(self._client, bundles, needed=parent) if bundles else None
-        self._probe = Probe(self._client, lookups, materials)
+        self._probe = Probe(self._client, lookups, Materials(self._client, bundles, needed=parent))
         self.max_read = self._stock.max_read
         self.max_despatches = AT_ONCE
         self.processes_picks = settings.process_picks == "adapter"

@@ -231,7 +231,10 @@ def _address(given: Doc, order: Doc) -> Address:
     """The delivery address; phone and e-mail of the billing address or the customer where it has none."""
 
     def said(*names: str) -> str:
-        return next(filter(None, (text(given.get(name), 1000) for name in names)), "")
+        for name in names:
+            if name in given and (found := text(given[name], 1000)):
+                return found
+        return ""
 
     def joined(*names: str) -> str:
         return ", ".join(filter(None, (said(name) for name in names)))

@@ -43,7 +43,15 @@ async def filled(*, ordered: bool = True) -> Peers:
 
 
 async def outcome(peers: Peers, exceptions: list[OpenedException], **more: Any) -> Outcome:
-    given = {"settled": True, "seconds": 4.25, "failures": [], "waiting_for": "", "script": Script(placed=1), **more}
+    given = {
+        "settled": True,
+        "seconds": 4.25,
+        "failures": [],
+        "waiting_for": "",
+        "script": Script(placed=1),
+        "no_guarantee": [],
+        **more,
+    }
     opening = {"A": 24, "B": 9}
     return conclude(peers, given.pop("script"), Watch(peers), opening, exceptions, **given)
 
@@ -85,8 +93,12 @@ async def test_a_person_reads_what_failed_with_both_sides() -> None:
     peers = await filled()
     await peers.storefronts["ct"].set_stock("B", 3)
     text = io.StringIO()
-    show_outcome(Console(file=text, width=200), await outcome(peers, []), ["What to try next:"])
+    weak = ["A: no guarantee, mode auto shares its pool: buffer must be the same"]
+    found = await outcome(peers, [], no_guarantee=weak)
+    show_outcome(Console(file=text, width=200), found, ["What to try next:"])
     shown = text.getvalue()
+    assert f"{weak[0]}; its last units can be sold twice" in shown
+    assert found.as_dict()["no_guarantee"] == weak
     assert "ct:B: product: B; storefront: 3; model: 9" in shown
     assert "ct:1: storefront: open, paid, A x 2; wms: no goods out" in shown
     assert "NOT as it should be" in shown

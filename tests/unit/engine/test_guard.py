@@ -30,6 +30,22 @@ def test_a_call_that_hangs_is_given_up_and_the_next_one_runs() -> None:
     assert done == [1]
 
 
+def test_a_call_is_given_up_where_nobody_will_wait_for_it_and_the_next_one_runs() -> None:
+    release = threading.Event()
+
+    def no_longer() -> None:
+        raise TimeoutError("no time left")
+
+    calls = GuardedCalls("test", no_longer)
+    with pytest.raises(TimeoutError, match="no time left"):
+        calls.run(lambda: bool(release.wait()) and None, 60)
+    done: list[int] = []
+    calls.run(lambda: done.append(1), 5)
+    release.set()
+    calls.close()
+    assert done == [1]
+
+
 def test_one_thread_serves_all_calls() -> None:
     calls = GuardedCalls("test", lambda: None)
     threads: set[int] = set()

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agents.availability import Availability, PartitionState, StockTables
+from agents.watch import Unwatched
 from schemas import catalogue as topics
 from schemas.codec import Codecs
 from schemas.records import Event, Record, StockTarget
+from tables.stock.figures import UNREADY, Parts
 from tables.stock.rows import OrderLines
 from tests.unit.stock.memory import MUG, baseline, level, line, read_back, rules, watermark
 
@@ -79,13 +81,24 @@ def tables() -> StockTables:
     return StockTables(*map(Table, ("stock", "stock_lines", "watermarks", "sweeps", "differences")))
 
 
+class Adds(Unwatched):
+    """What the rows last added to the sums."""
+
+    def __init__(self) -> None:
+        self.parts: dict[str, Parts] = {}
+
+    def adds(self, partition: int, key: str, parts: Parts) -> None:
+        self.parts[key] = parts
+
+
 class Worker:
     """Batches of one partition, one after the other."""
 
     def __init__(self) -> None:
         self.rows: dict[str, dict[str, Any]] = {}
         self.offset = 0
-        self.agent = Availability(rules(), CODECS, tables(), {"shop": 7}.__getitem__)
+        self.watch = Adds()
+        self.agent = Availability(rules(), CODECS, tables(), {"shop": 7}.__getitem__, self.watch)
 
     def __call__(self, *bodies: Record | bytes) -> OneBatch:
         records = []
@@ -130,6 +143,20 @@ def test_a_product_is_found_by_its_channels_watermark_only_while_it_waits() -> N
     worker(watermark(4000))
     assert waits not in worker.rows["watermarks"]
     assert worker.rows["stock"]["MUG"].waits == {}
+
+
+def test_a_listing_that_waits_for_the_watermark_of_a_new_baseline_is_counted() -> None:
+    """Nothing else shows that something is still to come: the channel has nothing pending until the ledger publishes."""
+    worker = started()
+
+    def unready() -> int:
+        return sum(amount for (name, _), amount in worker.watch.parts["stock/MUG"] if name == UNREADY)
+
+    never = unready()  # another listing of the product never had a baseline
+    worker(baseline(at=5000, epoch=2))
+    assert unready() == never + 1
+    worker(watermark(9000))
+    assert unready() == never
 
 
 def test_a_batch_sends_one_target_a_listing() -> None:
