@@ -11,6 +11,7 @@ from app.connectors.commercetools.statuses import ORDER_STATES, PAYMENT_STATES
 from tables.orders.lifecycle import AT_WAREHOUSE, Meaning
 from tests.support.openapi import vendor_file
 
+
 @pytest.mark.parametrize(("name", "meanings"), [("OrderState", ORDER_STATES), ("PaymentState", PAYMENT_STATES)])
 def test_every_state_of_commercetools_has_a_meaning(name: str, meanings: dict[str, Meaning]) -> None:
     text = vendor_file("commercetools.openapi.yaml").read_text(encoding="utf-8")
