@@ -179,7 +179,7 @@ def _cover(
 ) -> tuple[list[RefundLine], dict[str, int], int]:
     """The lines without the units that others refunded, which refunds those were, and what they counted for.
 
-    What others gave back for units counts in full: a unit refunded at its price may be worth less by its inspection, and the line's other units do not pay for it twice.
+    What others gave back for units counts in full: a unit refunded at its price may be worth less by its inspection, and the others do not pay for it twice.
     """
     lines: list[RefundLine] = []
     covered: dict[str, int] = {}
