@@ -5,6 +5,7 @@ import contextlib
 import importlib.metadata
 import signal
 from collections.abc import AsyncIterator, Callable, Set
+from functools import cache
 from typing import Any
 
 import structlog
@@ -82,6 +83,7 @@ class Worker:
         self._catalogue = catalogue = settings.catalogue()
         partitions = settings.settings.kafka.partitions
 
+        @cache
         def place(channel: str) -> int:
             return partition_of(channel, partitions)
 

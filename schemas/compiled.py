@@ -219,12 +219,13 @@ class _Compiler:
             case "string" | "bytes" as plain:
                 empty = '""' if plain == "string" else 'b""'
                 return [
-                    *_short("n", "size"),
-                    "if n:",
+                    "if buffer[at]:",
+                    *_indented(_short("n", "size")),
                     f"    {into} = buffer[at : at + n]{'.decode()' if plain == 'string' else ''}",
                     "    at += n",
                     "else:",
                     f"    {into} = {empty}",
+                    "    at += 1",
                 ]
             case "long":
                 return _short(into, "long")

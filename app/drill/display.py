@@ -177,7 +177,7 @@ def show_outcome(console: Console, outcome: Outcome, hints: list[str]) -> None:
     style = "bold green" if outcome.ok else "bold red"
     console.print(Text(f"{outcome.name}: {verdict} ({outcome.seconds:.0f} s)", style))
     for hint in hints:
-        console.print(Text(hint, "dim"))
+        console.print(Text(hint, "dim"), soft_wrap=True)
 
 
 def _sales(outcome: Outcome) -> Table:

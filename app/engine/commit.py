@@ -90,7 +90,15 @@ class _Sender:
             self._producer.poll(0.01)
 
     def outputs(self, outputs: Iterable[Output | OutputRun], **options: Any) -> None:
-        """In order per topic; runs without headers go out as batches."""
+        """In order per topic, one topic after the other: what agents send by turns goes out in runs as long as can be."""
+        by_topic: dict[str, list[Output | OutputRun]] = {}
+        for output in outputs:
+            by_topic.setdefault(output.topic, []).append(output)
+        for found in by_topic.values():
+            self._topic(found, **options)
+
+    def _topic(self, outputs: Iterable[Output | OutputRun], **options: Any) -> None:
+        """Runs without headers go out as batches."""
         run: list[dict[str, Any]] = []
         target: tuple[str, int | None] | None = None
         for output in outputs:
@@ -129,7 +137,12 @@ class _Sender:
         if output.partition is not None:
             options["partition"] = output.partition
         headers = list(output.headers)
-        self._wait(partial(self._producer.produce, output.topic, output.value, output.key, headers=headers, **options))
+        try:
+            self._producer.produce(output.topic, output.value, output.key, headers=headers, **options)
+        except BufferError:
+            self._wait(
+                partial(self._producer.produce, output.topic, output.value, output.key, headers=headers, **options)
+            )
 
     def _wait(self, produce: Callable[[], None]) -> None:
         """Until the queue takes it."""

@@ -187,7 +187,7 @@ class ScopeContext:
 
 
 def _encoded(headers: Mapping[str, str] | None) -> tuple[tuple[str, bytes], ...]:
-    return tuple((name, text.encode()) for name, text in headers.items()) if headers else ()
+    return tuple([(name, text.encode()) for name, text in headers.items()]) if headers else ()
 
 
 class Trial(ScopeContext):

@@ -177,12 +177,15 @@ def next_step(
 def _cover(
     command: SettleReturn, foreign: Sequence[Payment], siblings: Sequence[RefundRow]
 ) -> tuple[list[RefundLine], dict[str, int], int]:
-    """The lines without the units that others refunded, which refunds those were, and what they were worth."""
+    """The lines without the units that others refunded, which refunds those were, and what they counted for.
+
+    What others gave back for units counts in full: a unit refunded at its price may be worth less by its inspection, and the others do not pay for it twice.
+    """
     lines: list[RefundLine] = []
     covered: dict[str, int] = {}
     by_hand = 0
     for line in command.lines:
-        left = line.units
+        left, given = line.units, 0
         for one in foreign:
             name = f"{one.payment_id}/{line.line_id}"
             free = one.lines.get(line.line_id, 0) - sum(sibling.covered.get(name, 0) for sibling in siblings)
@@ -190,7 +193,8 @@ def _cover(
             if step > 0:
                 covered[name] = step
                 left -= step
-        amount = line.amount * left // line.units
+                given += one.amount * step // sum(one.lines.values())
+        amount = max(0, min(line.amount * left // line.units, line.amount - given))
         by_hand += line.amount - amount
         if left:
             lines.append(RefundLine(line_id=line.line_id, units=left, amount=amount))

@@ -1,8 +1,9 @@
 """What is known of an order's money and goods now, from its rows: the sums that rules judge, and the facts that are booked. Pure."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+import msgspec
 
 from schemas.records import OrderLine, OrderSnapshot
 from tables.catalogue import Catalogue
@@ -26,8 +27,7 @@ class Fact(NamedTuple):
     at: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True):
     """Minor units. `told`: the storefront tells amounts; `keeps`: the value of what the customer has or will have, if nothing comes back.
 
     `returned`: the price of the units that were inspected; `back`: what goes back for them.

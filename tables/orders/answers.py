@@ -19,7 +19,7 @@ _NO_STATUS: Final = frozenset({"REFUSED", "CANCEL_REFUSED", "CHANGE_REFUSED", "U
 
 def warehouse(row: OrderRow, answer: WarehouseOrder, rules: Rules, now: int) -> list[Effect]:
     """One answer. Before the order itself is known it is only remembered."""
-    could_change = changes.changeable(row)
+    could_change, status_before = changes.changeable(row), row.wms_status
     _remember(row, answer)
     if row.snapshot is None:
         row.revision += 1
@@ -37,7 +37,7 @@ def warehouse(row: OrderRow, answer: WarehouseOrder, rules: Rules, now: int) -> 
     elif AT_WAREHOUSE.get(answer.status) is Event.GONE:
         effects += gone_there(row, rules, now)
     elif answer.status != "CHANGE_REFUSED":
-        effects += follow(row, rules, now)
+        effects += [*follow(row, rules, now), *changes.stepped_back(row, status_before)]
     effects += [*changes.answered(row, answer, rules, now, could_change=could_change), *recount(row)]
     if (row.state, row.reason) != before:
         effects.append(status_of(row))

@@ -25,6 +25,7 @@ from tables.orders.rules import Rules
 
 ON_ITS_WAY: Final = "its change is on its way to the warehouse"
 _NOT_BEGUN: Final = frozenset({"", "DRAFT", "PENDING"})
+_PROGRESS: Final = {"DRAFT": 0, "PENDING": 0, "PART_ALLOCATED": 1, "ALLOCATED": 1, "PICK": 2, "COMPLETED": 3}
 
 
 def changeable(row: OrderRow) -> bool:
@@ -105,6 +106,13 @@ def answered(row: OrderRow, answer: WarehouseOrder, rules: Rules, now: int, *, c
     if could_change and changeable(row) and row.held == was and answer.status != "CANCEL_REFUSED":
         return []
     return _bring(row, row.snapshot, reading, rules, now)
+
+
+def stepped_back(row: OrderRow, was: str) -> list[Effect]:
+    """A cancel came too late, and the warehouse has taken back what stood in its way: it is asked once more. `was`: its status before."""
+    if row.state != "MANUAL_STOP" or not row.cancel_asked or _PROGRESS[row.wms_status] >= _PROGRESS.get(was, 0):
+        return []
+    return [_ask_cancel(row)] if move(row, Event.CANCEL) else []
 
 
 # ---- people ---------------------------------------------------------------------------------------------------------------------------------

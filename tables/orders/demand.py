@@ -1,22 +1,22 @@
 """From an order's lines to demand on the ledger and to the lines of a goods out: SKU and unit mapping, bundles, warehouses. Pure."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from schemas.records import LineState, OrderLine, OrderSnapshot, ReleaseLine
 from tables.catalogue import Catalogue, Listing, Product
 from tables.orders.rows import Demand
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """What the catalogue makes of an order: the listing of each mapped line, SKUs without one, and the warehouse the whole order is bound to."""
 
     mapped: dict[str, Listing]
     unmapped: list[str]
     warehouses: tuple[str, ...]
-    untouched: list[str] = field(default_factory=list)
-    lost: set[str] = field(default_factory=set)
+    untouched: list[str] = []
+    lost: set[str] = set()
     """Locations of the storefront that no mapping gives to a warehouse, where others are mapped."""
 
     @property

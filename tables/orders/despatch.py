@@ -203,8 +203,10 @@ def valid(parcel: ParcelRow, carriers: Mapping[str, Carriage]) -> bool:
 
 def delivered(row: OrderRow) -> bool:
     """Has the warehouse finished the order and does the storefront have every parcel?"""
+    if not row.despatch_complete:
+        return False
     told = [parcel for parcel in row.parcels.values() if parcel.units or not parcel.wanted]
-    return row.despatch_complete and bool(told) and all(p.state == "SHIPPED" and p.wanted for p in told)
+    return bool(told) and all(p.state == "SHIPPED" and p.wanted for p in told)
 
 
 # ---- what a person must look at -------------------------------------------------------------------------------------------------------------

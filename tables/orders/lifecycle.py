@@ -138,8 +138,10 @@ for _row in TABLE:
 
 def following(state: LifecycleState, event: Event, holds: Container[Guard]) -> LifecycleState | None:
     """The state that the event leads to, where the guards of `holds` hold; None where the table does not name the pair: it stays as it is."""
-    fitting = (row.to for row in _BY_PAIR.get((state, event), ()) if row.guard is None or row.guard in holds)
-    return next(fitting, None)
+    for row in _BY_PAIR.get((state, event), ()):
+        if row.guard is None or row.guard in holds:
+            return row.to
+    return None
 
 
 def page() -> str:

@@ -1,13 +1,13 @@
 """R4: from a pool and a policy to the gross figures of a listing. Exact decimals, one floor at the end. Pure."""
 
-from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
+
+import msgspec
 
 from tables.catalogue import Policy
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(msgspec.Struct, frozen=True):
     """`inc`: raise to this gross figure when below; `dec`: lower to it when above; `available`: units on offer to subscribers, never below 0."""
 
     inc: int

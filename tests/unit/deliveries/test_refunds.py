@@ -96,6 +96,14 @@ def test_a_refund_of_somebody_else_counts_for_its_units_or_where_it_names_none_f
     assert isinstance(step(row, refund(2000, state="FAILED")), Refund)
 
 
+def test_a_unit_refunded_by_hand_at_more_than_its_inspection_says_is_not_paid_for_by_the_others() -> None:
+    row = row_of(command(1000, units=3))  # one of three is sold again, two were thrown away and are worth nothing
+    assert step(row, refund(1000, _1=1)) == Settled(0, 1000, "", {"x/1": 1})
+    found = step(row, refund(1500, _1=1, _9=2))  # its third of what went back for three units
+    assert isinstance(found, Refund)
+    assert found.amount == 500
+
+
 def test_a_refund_of_somebody_else_counts_once_among_the_parts_of_an_order() -> None:
     other = RefundRow("shop", "7", "r", 2, covered={"x": 1000, "y/1": 1})
     row = row_of(command())

@@ -44,6 +44,7 @@ for _row in TABLE:
     for _state in _row.states:
         EDGES.setdefault(_state, set()).add(_row.to)
 STATUSES = ["DRAFT", "PENDING", "ALLOCATED", "PART_ALLOCATED", "PICK", "COMPLETED", "CANCELLED", "DELETED"]
+PROGRESS = {"DRAFT": 0, "PENDING": 0, "PART_ALLOCATED": 1, "ALLOCATED": 1, "PICK": 2, "COMPLETED": 3}
 REFUSALS = ["REFUSED", "CANCEL_REFUSED", "CHANGE_REFUSED", "UNMAPPED"]
 
 
@@ -149,6 +150,8 @@ class World:
             self.there = eaches_of(self.asked)
         self.own_will = self.own_will or bool(event.lines)
         gone = event.status in ("CANCELLED", "DELETED")
+        if PROGRESS.get(event.status, 9) < PROGRESS.get(row.wms_status, 0):
+            self.may_cancel += 1
         if (gone and not event.there) or (event.status == "REFUSED" and row.state in ("HELD", "RELEASING", "RECEIVED")):
             self.may_create, self.may_cancel = self.creates + 1, self.may_cancel + 1
         if gone or event.status == "REFUSED":

@@ -268,6 +268,23 @@ def test_a_cancel_that_crosses_the_despatch_is_a_persons_turn() -> None:
     assert late.type == "late_change" and "had left" in late.detail and row.state == "MANUAL_STOP"
 
 
+def test_a_despatch_that_is_taken_back_after_a_late_cancel_is_cancelled_without_a_person() -> None:
+    row = released(said("PICK"))
+    play(row, edited(state="CANCELLED"), said("COMPLETED"))
+    effects = play(row, said("PICK"), said("PICK"))
+    assert len(of(CancelOrder, effects)) == 1 and row.state == "CANCELLING"
+    effects = play(row, said("CANCELLED"))
+    assert row.state == "CANCELLED" and [one.state for one in of(ExceptionState, effects)] == ["RESOLVED"]
+    assert all(one.state == "CLOSED" for one in row.demands.values())
+
+
+def test_what_goes_on_at_the_warehouse_after_a_refused_cancel_asks_for_no_other() -> None:
+    row = released(said("ALLOCATED"))
+    play(row, edited(state="CANCELLED"), said("CANCEL_REFUSED", "no"))
+    assert not of(CancelOrder, play(row, said("PICK"), said("COMPLETED")))
+    assert row.state == "MANUAL_STOP"
+
+
 def test_a_refused_cancel_names_the_goods_out_and_whom_to_call_and_a_retry_asks_again() -> None:
     row = released(said("PICK"))
     effects = play(row, edited(state="CANCELLED"), said("CANCEL_REFUSED", "despatched in part"))
