@@ -6,6 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 from app.drill.checks import stock_failures
 from app.drill.file import BigCommerceChannel, CommercetoolsChannel, DrillFile, Floor
 from app.drill.model import Offers, Truth, truth_of
+from app.drill.split import state
 from app.simulators.base import now_ms
 from app.simulators.contract import (
     FloorSpeed,
@@ -133,6 +134,16 @@ class Peers:
         shadowed = {offer.name for offer in self.offers.all if offer.channel in self.in_shadow}
         failures = stock_failures(self.offers, self.truth(), self.shown())
         return [str(failure["entity"]) for failure in failures if failure["entity"] not in shadowed]
+
+    def ambiguous(self) -> bool:
+        """Does a bundle sell from a split pool? Nothing on offer is right there too, so figures alone do not say that the product has published."""
+        truth = self.truth()
+        return any(
+            state(self.offers, truth, code) != "shared"
+            for offer in self.offers.all
+            if offer.bundle
+            for code, _ in offer.parts
+        )
 
     def writes(self, channel: str) -> list[str]:
         """Requests to the storefront that may change something there; tokens are none."""

@@ -118,7 +118,7 @@ class DrillRun:
         opening = {sku: sum(s["available"] for s in by.values()) for sku, by in peers.clarus.stock().items()}
         try:
             progress.phase = "waiting for time 0: every listing shows what the policies give"
-            settled, waiting_for = await self._time_zero(peers), ""
+            settled, waiting_for = await self._time_zero(peers, settling), ""
             progress.zero = time.monotonic()
             if not settled:
                 wrong = ", ".join(peers.wrong())
@@ -162,9 +162,12 @@ class DrillRun:
         except (KafkaException, TimeoutError) as error:
             return [], [f"the exceptions could not be read from Kafka: {error}"]
 
-    async def _time_zero(self, peers: Peers) -> bool:
-        """Until every listing shows the right figure; bounded."""
-        deadline = time.monotonic() + max(ZERO_SECONDS, self._file.settle / 1000)
+    async def _time_zero(self, peers: Peers, settling: Settling) -> bool:
+        """Until every listing shows the right figure, and the product is quiet where that alone says too little; bounded."""
+        bound = max(ZERO_SECONDS, self._file.settle / 1000)
+        deadline = time.monotonic() + bound
+        if peers.ambiguous():
+            return await settling.wait(bound / 2, also=lambda: not peers.wrong()) or not peers.wrong()
         while time.monotonic() < deadline:
             if not peers.wrong() and all(peer.quiet() for peer in peers.storefronts.values()):
                 return True

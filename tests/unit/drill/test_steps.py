@@ -202,3 +202,14 @@ async def test_a_listing_in_shadow_need_not_show_the_right_figure_at_time_zero()
     assert {name.split(":")[0] for name in peers.wrong()} == {"ct"}
     peers.in_shadow.clear()
     assert "bc" in {name.split(":")[0] for name in peers.wrong()}
+
+
+async def test_figures_alone_say_too_little_where_a_bundle_sells_from_a_split_pool() -> None:
+    for mode, ambiguous in (("auto", True), ("shared", False)):
+        products = [
+            {"sku": "A", "channels": {"ct": "A", "bc": "A"}, "stock": {"MAIN": 5}},
+            {"sku": "SET", "bundle": {"A": 2}, "channels": {"ct": "SET"}},
+        ]
+        peers, _ = await play(drill_file(products=products, policies=[{"mode": mode}]), filled=False)
+        assert peers.ambiguous() is ambiguous
+        assert bool(peers.wrong()) is not ambiguous  # nothing is on offer yet
