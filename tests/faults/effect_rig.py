@@ -33,6 +33,7 @@ from app.simulators.contract import StorefrontSimulator
 from app.topics import engine_config
 from schemas.catalogue import CHANNEL_COMMANDS, INGRESS_WEBHOOKS
 from schemas.records import OperatorCommand
+from tables.deliveries import releases
 from tables.deliveries.listing_row import ListingRow
 from tables.deliveries.receipts import ReceiptRow
 from tables.deliveries.refunds import RefundRow
@@ -241,9 +242,16 @@ class EffectRig:
                     for worker in (await self._product.status()).values()
                     for channel, found in worker["channels"].items()
                 }
-                raise TimeoutError(f"{what}: not quiet after 120 s: {settling.backlog}; {open_now}\n{self._logs()}")
+                told = f"{what}: not quiet after 120 s: {settling.backlog}; {open_now}"
+                raise TimeoutError("\n".join([told, *self._pending_releases(), self._logs()]))
         finally:
             await asyncio.to_thread(lag.close)
+
+    def _pending_releases(self) -> list[str]:
+        decode = msgspec.msgpack.Decoder(ReleaseRow).decode
+        rows = [decode(value) for value in self._tails["rows"].newest("releases\x00")]
+        cases = {case.reference: case for case in self.cases if case.order is not None}
+        return [f"{cases.get(row.reference)}: {row}" for row in rows if releases.pending(row)]
 
     async def _until(self, holds: Callable[[], bool], what: str, seconds: float = 60, glance: float = 0.005) -> None:
         deadline = time.monotonic() + seconds

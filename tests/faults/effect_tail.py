@@ -7,7 +7,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 
 class Tail:
-    """Follows one topic in a thread, from its present end. Values stay by key until `forget`; None is a deletion."""
+    """Follows one topic in a thread, from its present end. Values stay by key until `forget`, the newest for ever; None is a deletion."""
 
     def __init__(self, bootstrap: str, topic: str, partitions: int, isolation: str = "read_committed") -> None:
         self._consumer = Consumer(
@@ -25,6 +25,7 @@ class Tail:
         self._consumer.assign(ends)
         self._lock, self._ended = threading.Lock(), threading.Event()
         self._seen: defaultdict[bytes, list[bytes | None]] = defaultdict(list)
+        self._newest: dict[bytes, bytes | None] = {}
         self._thread = threading.Thread(target=self._run, name=f"tail of {topic}", daemon=True)
         self._thread.start()
 
@@ -34,6 +35,7 @@ class Tail:
             with self._lock:
                 for message in messages:
                     self._seen[message.key() or b""].append(message.value())
+                    self._newest[message.key() or b""] = message.value()
 
     def of(self, key: str) -> list[bytes | None]:
         """Every value of the key since then, the oldest first."""
@@ -45,6 +47,12 @@ class Tail:
         begins = prefix.encode()
         with self._lock:
             return [list(values) for key, values in self._seen.items() if key.startswith(begins)]
+
+    def newest(self, prefix: str) -> list[bytes]:
+        """What every key that begins so holds now."""
+        begins = prefix.encode()
+        with self._lock:
+            return [value for key, value in self._newest.items() if value is not None and key.startswith(begins)]
 
     def forget(self) -> None:
         """Begin anew."""
