@@ -7,12 +7,14 @@ import asyncio
 from collections import Counter
 
 from bench.harness import Options, Report, Table, Target, kafka
-from tests.faults.effect_rig import MOMENTS, EffectRig, Verdict, plan
+from tests.faults.effect_rig import MOMENTS, Verdict, plan, run_cases
 from tests.faults.effect_sites import SITES, Case
 
 TITLE = "200 kills of the worker at its effects"
-KILLS, LATE = 200, 36
+KILLS = 200
 _LATE_SITES = [site for site in SITES if site.peer]
+LATE = 2 * len(_LATE_SITES)
+"""Each of them with either disk."""
 _LIMIT_SECONDS = 3_000
 
 
@@ -27,7 +29,7 @@ def run(options: Options) -> Report:
 
 async def _bounded(bootstrap: str, cases: list[Case]) -> Verdict:
     async with asyncio.timeout(_LIMIT_SECONDS):
-        verdict: Verdict = await EffectRig(bootstrap, cases).run(_tell)
+        verdict: Verdict = await run_cases(bootstrap, cases, _tell)
     return verdict
 
 

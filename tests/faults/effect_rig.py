@@ -35,11 +35,12 @@ from schemas.catalogue import CHANNEL_COMMANDS, INGRESS_WEBHOOKS
 from schemas.records import OperatorCommand
 from tables.deliveries import releases
 from tables.deliveries.listing_row import ListingRow
+from tables.deliveries.notes import NoteRow
 from tables.deliveries.receipts import ReceiptRow
 from tables.deliveries.refunds import RefundRow
 from tables.deliveries.release_row import ReleaseRow
 from tables.deliveries.shipments import ShipmentRow
-from tests.faults.effect_sites import OPENING, SITES, Case, Site
+from tests.faults.effect_sites import OPENING, SITES, Case, ProcessPicks, Site
 from tests.faults.effect_tail import Tail
 from tests.faults.effect_trap import Moment, Trap
 
@@ -52,6 +53,7 @@ _ROWS: dict[str, type[Any]] = {
     "shipments": ShipmentRow,
     "receipts": ReceiptRow,
     "refunds": RefundRow,
+    "notes": NoteRow,
 }
 _PARTITIONS = 4
 
@@ -63,6 +65,18 @@ class _Shops(RealPeers):
         if name == "bc":
             return BigCommerceSimulator(name, file.seed, plan="enterprise", order_lag=(0.0, 0.1), apply_max=1.0)
         return super().storefront(name, file)
+
+
+class _Peers(Peers):
+    """Somebody has picks processed: the product, or the warehouse by itself."""
+
+    def __init__(self, file: DrillFile, process_picks: ProcessPicks) -> None:
+        super().__init__(file, _Shops())
+        self._process_picks = process_picks
+
+    def connections(self) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+        clarus, channels = super().connections()
+        return clarus | {"process_picks": self._process_picks}, channels
 
 
 def plan(kills: int, sites: Sequence[Site] = SITES, moments: Sequence[Moment] = MOMENTS) -> list[Case]:
@@ -88,14 +102,37 @@ class Verdict:
         """Every kill came about, and every effect happened once."""
         return not (self.lost or self.doubled or self.missed or self.checks)
 
+    def add(self, other: "Verdict") -> None:
+        """What another run found."""
+        self.lost += other.lost
+        self.doubled += other.doubled
+        self.missed += other.missed
+        self.checks += other.checks
+
+
+Told = Callable[[Case, float], None]
+
+
+async def run_cases(bootstrap: str, cases: Sequence[Case], told: Told = lambda case, seconds: None) -> Verdict:
+    """All of them; those of another configuration have a product of their own, beside the others'. `told` as in `EffectRig.run`."""
+    by_setting: dict[ProcessPicks, list[Case]] = {}
+    for case in cases:
+        by_setting.setdefault(case.site.process_picks, []).append(case)
+    async with asyncio.TaskGroup() as group:
+        runs = [group.create_task(EffectRig(bootstrap, some, who).run(told)) for who, some in by_setting.items()]
+    whole = Verdict(list(cases))
+    for run in runs:
+        whole.add(run.result())
+    return whole
+
 
 class EffectRig:
-    """One run of a plan."""
+    """One run of cases that share a configuration."""
 
-    def __init__(self, bootstrap: str, cases: Sequence[Case]) -> None:
+    def __init__(self, bootstrap: str, cases: Sequence[Case], process_picks: ProcessPicks) -> None:
         self.cases = list(cases)
         drill = parse_drill(yaml.safe_dump(_file(self.cases)), "effect-kills.yaml")
-        self._peers = Peers(drill.file, _Shops())
+        self._peers = _Peers(drill.file, process_picks)
         self._traps = {peer.name: Trap(peer) for peer in self._peers.all()}  # type: ignore[arg-type]
         self._product = Product(self._peers, drill.raw, ForeignBroker(bootstrap), foreign=True, tell=lambda _: None)
         self._bootstrap = bootstrap
@@ -103,7 +140,7 @@ class EffectRig:
         self._tails: dict[str, Tail] = {}
         self._late: set[asyncio.Task[None]] = set()
 
-    async def run(self, told: Callable[[Case, float], None] = lambda case, seconds: None) -> Verdict:
+    async def run(self, told: Told) -> Verdict:
         """Start, prepare, kill, settle, judge, stop. `told` hears of every kill and how long it took until the next worker was ready."""
         try:
             await self._peers.start()
@@ -192,14 +229,14 @@ class EffectRig:
             await self._until(lambda: self._acknowledged(case), f"{case}: the answer is committed")
 
     def _acknowledged(self, case: Case) -> bool:
-        """Has the row, committed with an intent, been committed without one, or where it ends with the answer, been deleted?"""
+        """Has the row, committed while it owed the request, been committed without that, or where it ends with the answer, been deleted?"""
         decode = msgspec.msgpack.Decoder(_ROWS[case.site.table]).decode
         for values in self._tails["rows"].beginning(f"{case.site.table}\x00{case.site.row(self._peers, case)}"):
-            intents = [value is not None and decode(value).intent is not None for value in values]
+            owed = [value is not None and case.site.owes(decode(value)) for value in values]
             if case.site.row_ends:
                 if None in values:
                     return True
-            elif True in intents and False in intents[intents.index(True) :]:
+            elif True in owed and False in owed[owed.index(True) :]:
                 return True
         return False
 

@@ -9,13 +9,17 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from app.drill.peers import Peers
+from app.simulators.base import now_ms
 from app.simulators.contract import NewLine, NewOrder, StorefrontOrder
 from schemas.records import OperatorCommand
+from tables.deliveries.notes import MARK
+from tables.deliveries.release_row import ReleaseRow
 from tables.orders.references import reference_of
 from tests.faults.effect_trap import Call, Moment
 
 OPENING = 100
-TableName = Literal["releases", "listings", "shipments", "receipts", "refunds"]
+TableName = Literal["releases", "listings", "shipments", "receipts", "refunds", "notes"]
+ProcessPicks = Literal["adapter", "warehouse"]
 
 
 @dataclass(slots=True)
@@ -68,6 +72,10 @@ def _always(peers: Peers, case: Case) -> bool:
     return True
 
 
+def _with_intent(row: Any) -> bool:
+    return row.intent is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """`stages`: what is done, and what must be true before the next; `act` then leads to the effect. `count`: how often it happened; 1 is right."""
@@ -86,6 +94,10 @@ class Site:
     stages: tuple[tuple[Step, Ready], ...] = field(default=())
     row_ends: bool = False
     """The row is deleted with the answer, there is no intent of its own."""
+    owes: Callable[[Any], bool] = _with_intent
+    """Does the row say that the request leaves, and that its answer is not committed yet?"""
+    process_picks: ProcessPicks = "warehouse"
+    """`clarus.process_picks`. With `adapter` no order waits for its allocation, so that nothing can be changed, deleted or allocated by hand."""
 
 
 # ---- orders at the warehouse ----------------------------------------------------------------------------------------------------------------
@@ -138,6 +150,17 @@ def _is_create(peers: Peers, case: Case, call: Call) -> bool:
 def _is_cancel(peers: Peers, case: Case, call: Call) -> bool:
     found = peers.clarus.book.with_upstream(case.key)  # type: ignore[attr-defined]
     return found is not None and call.path.endswith(f"/goods_outs/{found.id}/cancel")
+
+
+def _is_picks(peers: Peers, case: Case, call: Call) -> bool:
+    if case.order is None or not call.path.endswith("/process_picks_async"):
+        return False
+    found = peers.clarus.book.with_upstream(case.key)  # type: ignore[attr-defined]
+    return found is not None and found.id in json.loads(call.body)["ids"]
+
+
+def _owes_picks(row: ReleaseRow) -> bool:
+    return row.picks_at is not None and row.picks_at <= now_ms()
 
 
 # ---- stock at the storefronts ---------------------------------------------------------------------------------------------------------------
@@ -226,14 +249,14 @@ def _reopened(peers: Peers, case: Case) -> float:
     return shop._orders.get(case.order.order_id).get("shipmentState") == "Pending"
 
 
-def _is_update(action: str) -> Callable[[Peers, Case, Call], bool]:
-    """commercetools: the update of the order whose first action it is."""
+def _is_update(*actions: str) -> Callable[[Peers, Case, Call], bool]:
+    """commercetools: the update of the order whose first action is one of these."""
 
     def hits(peers: Peers, case: Case, call: Call) -> bool:
         assert case.order is not None
         if call.method != "POST" or not call.path.endswith(f"/orders/{case.order.order_id}"):
             return False
-        return bool(json.loads(call.body)["actions"][0]["action"] == action)
+        return json.loads(call.body)["actions"][0]["action"] in actions
 
     return hits
 
@@ -243,7 +266,7 @@ def _is_shipment(method: str) -> Callable[[Peers, Case, Call], bool]:
     return lambda peers, case, call: call.method == method and f"/orders/{case.order.order_id}/ship" in call.path  # type: ignore[union-attr]
 
 
-def _is_status(peers: Peers, case: Case, call: Call) -> bool:
+def _is_put(peers: Peers, case: Case, call: Call) -> bool:
     assert case.order is not None
     return call.method == "PUT" and call.path.endswith(f"/orders/{case.order.order_id}")
 
@@ -251,6 +274,35 @@ def _is_status(peers: Peers, case: Case, call: Call) -> bool:
 def _of_order(peers: Peers, case: Case) -> str:
     assert case.order is not None
     return f"{case.site.channel}/{case.order.order_id}/"
+
+
+# ---- notes for the shop's people ------------------------------------------------------------------------------------------------------------
+
+_THEIRS = "Ring twice."
+
+
+async def _order_with_note(peers: Peers, case: Case) -> None:
+    """Somebody of the shop wrote something there, too."""
+    await _order(peers, case)
+    assert case.order is not None
+    shop: Any = peers.storefronts[case.site.channel]
+    shop._orders.get(case.order.number).staff_notes = _THEIRS
+
+
+def _is_note(peers: Peers, case: Case, call: Call) -> bool:
+    if case.site.channel == "bc":
+        return _is_put(peers, case, call) and b"staff_notes" in call.body
+    return _is_update("setCustomType", "setCustomField")(peers, case, call)
+
+
+def _noted(peers: Peers, case: Case) -> float:
+    """How many writes of it had an effect; none counts where the order does not say it once, after what others wrote there."""
+    assert case.order is not None
+    shop: Any = peers.storefronts[case.site.channel]
+    *theirs, ours = shop.orders()[case.order.number].staff_note.splitlines() or [""]
+    if not ours.startswith(MARK) or theirs != ([_THEIRS] if case.site.channel == "bc" else []):
+        return 0
+    return sum(_is_note(peers, case, call) for call in shop.app.sent)
 
 
 # ---- returns --------------------------------------------------------------------------------------------------------------------------------
@@ -320,6 +372,7 @@ _RELEASED = ((_order, _is_released),)
 _ALLOCATED = ((_order, _is_released), (_allocate, _always))
 _PART = ((_two, _is_released), (_allocate, _always), (_parcel(1), _is_shipped))
 _SENT = ((_order, _is_released), (_allocate, _always), (_parcel(1), _is_shipped))
+_ALLOCATED_WITH_NOTE = ((_order_with_note, _is_released), (_allocate, _always))
 
 
 def _shipments(channel: str, what: str, act: Step, hits: Any, count: Any, stages: Any, row_ends: bool = False) -> Site:
@@ -329,6 +382,13 @@ def _shipments(channel: str, what: str, act: Step, hits: Any, count: Any, stages
 def _refund(channel: str) -> Site:
     stages = (*_SENT, (_send_back, _announced), (_arrive, _always))
     return Site(f"refund, {channel}", channel, channel, _inspect, _is_refund, _refunds, "refunds", _of_order, stages)
+
+
+def _note(channel: str, act: Step, stages: Any) -> Site:
+    def row(peers: Peers, case: Case) -> str:
+        return _of_order(peers, case).removesuffix("/")
+
+    return Site(f"note, {channel}", channel, channel, act, _is_note, _noted, "notes", row, stages)
 
 
 def _stock(channel: str, what: str, by: int) -> Site:
@@ -349,6 +409,18 @@ SITES: tuple[Site, ...] = (
         _RELEASED,
     ),
     Site("goods out changed", "bc", "clarus", _more, _is_change, _twos, "releases", _reference, _RELEASED),
+    Site(
+        "picks processed",
+        "ct",
+        "clarus",
+        _order,
+        _is_picks,
+        lambda p, c: _entries(p, c, "allocated"),
+        "releases",
+        _reference,
+        owes=_owes_picks,
+        process_picks="adapter",
+    ),
     _stock("ct", "stock lowered", -5),
     _stock("ct", "stock raised", 7),
     _stock("bc", "stock lowered", -5),
@@ -361,7 +433,7 @@ SITES: tuple[Site, ...] = (
     _shipments("ct", "shipment removed", _take_back, _is_update("removeDelivery"), _gone, _SENT),
     _shipments("bc", "shipment removed", _take_back, _is_shipment("DELETE"), _gone, _SENT),
     _shipments("ct", "order reopened", _take_back, _is_update("changeShipmentState"), _reopened, _SENT, True),
-    _shipments("bc", "order reopened", _take_back, _is_status, _reopened, _SENT, True),
+    _shipments("bc", "order reopened", _take_back, _is_put, _reopened, _SENT, True),
     Site(
         "goods-in receipt created",
         "ct",
@@ -375,6 +447,8 @@ SITES: tuple[Site, ...] = (
     ),
     _refund("ct"),
     _refund("bc"),
+    _note("ct", _cancel, _SENT),
+    _note("bc", _more, _ALLOCATED_WITH_NOTE),
     Site(
         "release command, Kafka",
         "ct",
