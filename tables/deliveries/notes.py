@@ -23,6 +23,8 @@ class NoteIntent(msgspec.Struct, array_like=True, frozen=True):
 
     at: int
     version: int
+    given_up: int = 0
+    """When its answer was given up: from then on it may land for `late` more; 0: by nobody that lived to say so."""
 
 
 class NoteRow(msgspec.Struct, array_like=True):
@@ -125,9 +127,10 @@ def next_step(row: NoteRow, shown: str, looked_at: int, late: int) -> Step:
     command, intent = row.command, row.intent
     assert command is not None  # noqa: S101 - a row is made by its first command
     wanted = noted(shown, command)
-    may_land = intent is not None and looked_at < intent.at + late
-    if intent is not None and may_land and (intent.version < row.version or wanted != shown):
-        return Wait(min(looked_at + look_wait(row.looks), intent.at + late))
+    if intent is not None and (intent.version < row.version or wanted != shown):
+        over = (intent.given_up or intent.at) + late
+        if looked_at < over:
+            return Wait(min(looked_at + look_wait(row.looks), over))
     return Placed() if wanted == shown else Write(wanted)
 
 
@@ -168,6 +171,8 @@ def not_sent(row: NoteRow, wait: int, now: int) -> None:
 
 def unknown(row: NoteRow, now: int) -> None:
     """It may have had its effect: the intent stays, looks follow."""
+    if row.intent is not None:
+        row.intent = msgspec.structs.replace(row.intent, given_up=now)
     row.next_at = now + look_wait(row.looks)
 
 

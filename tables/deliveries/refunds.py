@@ -25,6 +25,8 @@ class RefundIntent(msgspec.Struct, array_like=True, frozen=True):
     at: int
     version: int
     ours: int
+    given_up: int = 0
+    """When its answer was given up: from then on it may land for `late` more; 0: by nobody that lived to say so."""
 
 
 class RefundRow(msgspec.Struct, array_like=True):
@@ -147,8 +149,10 @@ def next_step(
     ours, failed = sum(one.amount for one in gone), len(mine) - len(gone)
     intent = row.intent
     landed = intent is None or ours > intent.ours or failed > row.failed
-    if intent is not None and not landed and looked_at < intent.at + late:
-        return Wait(min(looked_at + look_wait(row.looks), intent.at + late))
+    if intent is not None and not landed:
+        over = (intent.given_up or intent.at) + late
+        if looked_at < over:
+            return Wait(min(looked_at + look_wait(row.looks), over))
     if failed > row.failed:
         return Refuse("the payment provider declined it", failed)
     if ours < row.sure:
@@ -261,6 +265,8 @@ def not_sent(row: RefundRow, wait: int, now: int) -> None:
 
 def unknown(row: RefundRow, now: int) -> None:
     """It may have had its effect: the intent stays, look-ups follow."""
+    if row.intent is not None:
+        row.intent = msgspec.structs.replace(row.intent, given_up=now)
     row.next_at = now + look_wait(row.looks)
 
 

@@ -24,6 +24,8 @@ class ShipIntent(msgspec.Struct, array_like=True, frozen=True):
     kind: Literal["ship", "amend", "remove"]
     at: int
     version: int
+    given_up: int = 0
+    """When its answer was given up: from then on it may land for `late` more; 0: by nobody that lived to say so."""
 
 
 class ShipmentRow(msgspec.Struct, array_like=True):
@@ -139,8 +141,10 @@ def next_step(
     command = row.command
     assert command is not None  # noqa: S101 - a row is made by its first command
     found = _find(row, command, shown, siblings)
-    if row.intent is not None and found is None and row.intent.kind == "ship" and looked_at < row.intent.at + late:
-        return Wait(min(looked_at + look_wait(row.looks), row.intent.at + late))
+    if row.intent is not None and found is None and row.intent.kind == "ship":
+        over = (row.intent.given_up or row.intent.at) + late
+        if looked_at < over:
+            return Wait(min(looked_at + look_wait(row.looks), over))
     if not command.wanted:
         return Placed("") if found is None else Remove(command, found.peer_id)
     if found is None:
@@ -213,6 +217,8 @@ def not_sent(row: ShipmentRow, wait: int, now: int) -> None:
 
 def unknown(row: ShipmentRow, now: int) -> None:
     """It may have had its effect: the intent stays, look-ups follow."""
+    if row.intent is not None:
+        row.intent = msgspec.structs.replace(row.intent, given_up=now)
     row.next_at = now + look_wait(row.looks)
 
 

@@ -64,10 +64,12 @@ def test_an_older_command_changes_nothing() -> None:
 def test_a_lost_request_is_not_repeated_before_it_cannot_land_any_more() -> None:
     row = row_of(command())
     notes.begin(row, 1000)
-    notes.unknown(row, 1010)
-    assert notes.next_step(row, "VIP", 1200, LATE) == Wait(1300)
-    assert notes.next_step(row, "VIP", 1300, LATE) == Write(f"VIP\n{MARK}refused")
-    assert notes.next_step(row, f"VIP\n{MARK}refused", 1100, LATE) == Placed()
+    assert notes.next_step(row, "VIP", 1200, LATE) == Wait(1300), "nobody lived to give it up"
+    notes.unknown(row, 1280)
+    assert notes.next_step(row, "VIP", 1300, LATE) == Wait(1550)
+    assert notes.next_step(row, "VIP", 1579, LATE) == Wait(1580)
+    assert notes.next_step(row, "VIP", 1580, LATE) == Write(f"VIP\n{MARK}refused")
+    assert notes.next_step(row, f"VIP\n{MARK}refused", 1300, LATE) == Placed()
 
 
 def test_a_newer_text_waits_for_an_older_request_that_may_still_land() -> None:

@@ -64,10 +64,11 @@ def test_a_lost_answer_is_looked_for_until_the_request_cannot_land_any_more() ->
     found = step(row)
     assert isinstance(found, Refund)
     rules.begin(row, found, 200)
-    rules.unknown(row, 250)
-    assert isinstance(step(row, at=300), Wait)
-    assert isinstance(step(row, at=200 + LATE - 1), Wait)
-    assert isinstance(step(row, at=200 + LATE), Refund)
+    assert step(row, at=200 + LATE - 1) == Wait(200 + LATE), "nobody lived to give it up"
+    rules.unknown(row, 700)
+    assert isinstance(step(row, at=800), Wait)
+    assert step(row, at=700 + LATE - 1) == Wait(700 + LATE)
+    assert isinstance(step(row, at=700 + LATE), Refund)
     assert isinstance(step(row, refund(key=f"{KEY}r-1"), at=300), Settled)
 
 

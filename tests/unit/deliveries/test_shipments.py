@@ -55,11 +55,13 @@ def test_an_older_command_changes_nothing() -> None:
 def test_a_lost_request_is_looked_for_until_it_cannot_land_any_more() -> None:
     one = row()
     shipments.begin(one, Ship(command()), 2000)
-    shipments.unknown(one, 2100)
-    waits = step(one, at=3000)
-    assert isinstance(waits, Wait) and 3000 < waits.until <= 2000 + LATE
+    waits = step(one, at=2000 + LATE - 1)
+    assert waits == Wait(2000 + LATE), "nobody lived to give it up"
+    shipments.unknown(one, 3000)
+    waits = step(one, at=2000 + LATE)
+    assert isinstance(waits, Wait) and 2000 + LATE < waits.until <= 3000 + LATE
     assert step(one, there(), at=3000) == Placed("9")
-    assert isinstance(step(one, at=2000 + LATE), Ship)
+    assert isinstance(step(one, at=3000 + LATE), Ship)
     assert isinstance(step(one, at=3000, late=0), Ship)
 
 

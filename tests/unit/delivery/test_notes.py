@@ -1,5 +1,7 @@
 """Notes through their owner: intents before requests, lost answers looked for, refusals said and retried, pauses and shadow kept."""
 
+import asyncio
+
 import pytest
 
 from app.connectors.errors import OutcomeUnknown, Refused, Unavailable
@@ -74,6 +76,22 @@ async def test_a_lost_answer_never_makes_a_second_line(kind: PeerKind, lands: bo
         await settled(rig)
     assert rig.storefront.notes["7"] == f"{MARK}refused"
     assert len(rig.storefront.written) == (1 if lands else 2)
+
+
+async def test_a_request_that_was_given_up_long_after_its_intent_is_not_repeated_while_it_may_land() -> None:
+    rig = Rig(PeerKind.RELATIVE, bounds={"late_max": "600ms"})
+    rig.storefront.lands = False
+    rig.storefront.note_fates.append(LOST)
+    rig.storefront.gate.clear()
+    async with rig.running():
+        rig.tell(command())
+        await until(lambda: rig.storefront.written)
+        await asyncio.sleep(0.65)
+        rig.storefront.gate.set()
+        await asyncio.sleep(0.4)
+        rig.storefront.notes["7"] = rig.storefront.written[0]
+        await settled(rig)
+    assert len(rig.storefront.written) == 1
 
 
 async def test_what_another_program_changed_meanwhile_is_read_again_first() -> None:
