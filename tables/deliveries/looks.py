@@ -1,9 +1,23 @@
-"""How long to wait before somebody looks again for what became of a request. Pure."""
+"""How long to wait before somebody looks again for what became of a request, and until when a lost one may land. Pure."""
 
-from typing import Final
+from typing import Final, Protocol
 
 _FIRST: Final = 250
 _LONGEST: Final = 15_000
+
+
+class Sent(Protocol):
+    """A request that was committed before it left, at `at`. `given_up`: when its answer was; 0: by nobody who lived to say so."""
+
+    @property
+    def at(self) -> int: ...
+    @property
+    def given_up(self) -> int: ...
+
+
+def lands_until(sent: Sent, late: int) -> int:
+    """From then on a lost request lands no more. `late` counts from when it was given up: it may have waited long for its turn, and for its answer."""
+    return (sent.given_up or sent.at) + late
 
 
 def look_wait(looks: int, longest: int = _LONGEST) -> int:

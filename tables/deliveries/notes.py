@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from schemas.records import NoteOrder
-from tables.deliveries.looks import look_wait
+from tables.deliveries.looks import lands_until, look_wait
 
 MARK: Final = "[clarus-stream] "
 ENTITY: Final = "/note"
@@ -24,7 +24,7 @@ class NoteIntent(msgspec.Struct, array_like=True, frozen=True):
     at: int
     version: int
     given_up: int = 0
-    """When its answer was given up: from then on it may land for `late` more; 0: by nobody that lived to say so."""
+    """As `looks.Sent`."""
 
 
 class NoteRow(msgspec.Struct, array_like=True):
@@ -128,7 +128,7 @@ def next_step(row: NoteRow, shown: str, looked_at: int, late: int) -> Step:
     assert command is not None  # noqa: S101 - a row is made by its first command
     wanted = noted(shown, command)
     if intent is not None and (intent.version < row.version or wanted != shown):
-        over = (intent.given_up or intent.at) + late
+        over = lands_until(intent, late)
         if looked_at < over:
             return Wait(min(looked_at + look_wait(row.looks), over))
     return Placed() if wanted == shown else Write(wanted)

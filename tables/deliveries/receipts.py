@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from schemas.records import AnnounceReturn, ReceiptState, WarehouseReturn
-from tables.deliveries.looks import look_wait
+from tables.deliveries.looks import lands_until, look_wait
 
 _OVER: Final = ("COMPLETED", "GONE", "REFUSED")
 
@@ -21,6 +21,8 @@ class ReceiptIntent(msgspec.Struct, array_like=True, frozen=True):
 
     at: int
     version: int
+    given_up: int = 0
+    """As `looks.Sent`."""
 
 
 class ReceiptRow(msgspec.Struct, array_like=True):
@@ -119,6 +121,8 @@ def not_sent(row: ReceiptRow, wait: int, now: int) -> None:
 
 def unknown(row: ReceiptRow, now: int) -> None:
     """It may have been made: the intent stays, look-ups follow."""
+    if row.intent is not None:
+        row.intent = msgspec.structs.replace(row.intent, given_up=now)
     row.next_at = now + look_wait(row.looks)
 
 
@@ -135,8 +139,9 @@ def found(
         row.intent, row.looked = None, True
         return _tell(row, _most(there), looked_at)
     if row.intent is not None:
-        if looked_at < row.intent.at + create_unknown:
-            row.next_at = min(now + look_wait(row.looks), row.intent.at + create_unknown)
+        over = lands_until(row.intent, create_unknown)
+        if looked_at < over:
+            row.next_at = min(now + look_wait(row.looks), over)
             return []
         row.intent, row.looked, row.next_at = None, True, now
         return []

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from schemas.records import Payment, RefundLine, RefundOutcome, RefundState, SettleReturn
-from tables.deliveries.looks import look_wait
+from tables.deliveries.looks import lands_until, look_wait
 from tables.money import words
 from tables.returns.fold import KEY
 
@@ -26,7 +26,7 @@ class RefundIntent(msgspec.Struct, array_like=True, frozen=True):
     version: int
     ours: int
     given_up: int = 0
-    """When its answer was given up: from then on it may land for `late` more; 0: by nobody that lived to say so."""
+    """As `looks.Sent`."""
 
 
 class RefundRow(msgspec.Struct, array_like=True):
@@ -150,7 +150,7 @@ def next_step(
     intent = row.intent
     landed = intent is None or ours > intent.ours or failed > row.failed
     if intent is not None and not landed:
-        over = (intent.given_up or intent.at) + late
+        over = lands_until(intent, late)
         if looked_at < over:
             return Wait(min(looked_at + look_wait(row.looks), over))
     if failed > row.failed:

@@ -22,6 +22,8 @@ class Intent(msgspec.Struct, array_like=True, frozen=True):
     at: int
     version: int
     lines: dict[str, int] | None = None
+    given_up: int = 0
+    """As `looks.Sent`."""
 
 
 class ReleaseRow(msgspec.Struct, array_like=True):

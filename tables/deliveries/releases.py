@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, cast, get_args
 
+import msgspec
+
 from schemas.records import CancelOrder, ReleaseOrder, WarehouseOrder, WarehouseStatus
 from tables.deliveries import twins
-from tables.deliveries.looks import look_wait
+from tables.deliveries.looks import lands_until, look_wait
 from tables.deliveries.release_row import (
     FINAL,
     GONE,
@@ -184,6 +186,8 @@ def not_sent(row: ReleaseRow, wait: int, now: int) -> None:
 def unknown(row: ReleaseRow, now: int) -> None:
     """It may have had its effect: the intent stays, look-ups follow."""
     _watch(row)
+    if row.intent is not None:
+        row.intent = msgspec.structs.replace(row.intent, given_up=now)
     row.next_at = now + look_wait(row.looks)
 
 
@@ -219,8 +223,9 @@ def found(
     if row.intent is None and row.answered >= row.version and row.status in FINAL:
         return []
     if row.intent is not None and row.intent.kind == "create":
-        if looked_at < row.intent.at + create_unknown:
-            row.next_at = min(now + look_wait(row.looks), row.intent.at + create_unknown)
+        over = lands_until(row.intent, create_unknown)
+        if looked_at < over:
+            row.next_at = min(now + look_wait(row.looks), over)
             return []
         row.intent, row.looked, row.next_at = None, True, now
         return report(row, "") if row.cancel else []
@@ -239,7 +244,7 @@ def found(
 def _there(row: ReleaseRow, one: AtWarehouse, looked_at: int, unknown_for: int, now: int) -> list[WarehouseOrder]:
     intent = row.intent
     if intent is not None and intent.kind == "change" and not _landed(intent, one):
-        over = intent.at + unknown_for
+        over = lands_until(intent, unknown_for)
         if looked_at < over and one.status not in FINAL and not row.cancel:
             row.next_at = min(now + look_wait(row.looks), over)
             return []

@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 
 from schemas.records import ShipmentOutcome, ShipParcel
-from tables.deliveries.looks import look_wait
+from tables.deliveries.looks import lands_until, look_wait
 
 Extent = Literal["none", "part", "whole"]
 """How much of an order is at the customer."""
@@ -25,7 +25,7 @@ class ShipIntent(msgspec.Struct, array_like=True, frozen=True):
     at: int
     version: int
     given_up: int = 0
-    """When its answer was given up: from then on it may land for `late` more; 0: by nobody that lived to say so."""
+    """As `looks.Sent`."""
 
 
 class ShipmentRow(msgspec.Struct, array_like=True):
@@ -142,7 +142,7 @@ def next_step(
     assert command is not None  # noqa: S101 - a row is made by its first command
     found = _find(row, command, shown, siblings)
     if row.intent is not None and found is None and row.intent.kind == "ship":
-        over = (row.intent.given_up or row.intent.at) + late
+        over = lands_until(row.intent, late)
         if looked_at < over:
             return Wait(min(looked_at + look_wait(row.looks), over))
     if not command.wanted:

@@ -6,6 +6,7 @@ Each function takes the rows of one partition, since they may lie with different
 from collections.abc import Iterable
 
 from tables.deliveries import notes, receipts, refunds, releases, shipments
+from tables.deliveries.looks import lands_until
 from tables.deliveries.notes import NoteRow
 from tables.deliveries.receipts import ReceiptRow
 from tables.deliveries.refunds import RefundRow
@@ -84,7 +85,7 @@ def release_awaits(row: ReleaseRow, create_unknown: int, now: int) -> list[Waiti
     """`create_unknown`: how long the warehouse may still be working on a create or change whose answer was lost."""
     found: list[Waiting] = []
     if row.intent is not None:
-        until = row.intent.at + create_unknown if row.intent.kind != "cancel" else 0
+        until = lands_until(row.intent, create_unknown) if row.intent.kind != "cancel" else 0
         text = (
             f"{row.intent.kind} number {row.attempts} was sent: its answer, or a look-up that shows what became of it"
         )

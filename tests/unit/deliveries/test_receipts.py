@@ -53,7 +53,9 @@ def test_a_lost_create_is_looked_for_until_clarus_cannot_be_working_on_it() -> N
     look(row, at=400)
     assert not rules.may_announce(row, row.next_at)
     look(row, at=300 + UNKNOWN)
-    assert rules.may_announce(row, 300 + UNKNOWN)
+    assert not rules.may_announce(row, 350 + UNKNOWN), "it was given up later"
+    look(row, at=350 + UNKNOWN)
+    assert rules.may_announce(row, 350 + UNKNOWN)
     assert look(row, SeenReceipt("9", "ANNOUNCED"), at=7000) == [("ANNOUNCED", {})]
 
 

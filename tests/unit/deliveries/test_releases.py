@@ -101,6 +101,17 @@ def test_a_look_up_that_began_before_the_time_was_over_does_not_count_as_the_las
     assert row.intent is not None
 
 
+@pytest.mark.parametrize("change", [False, True])
+def test_the_warehouse_may_work_on_a_request_until_so_long_after_it_was_given_up(change: bool) -> None:
+    row, there = (changing(), [PENDING]) if change else (creating(), [])
+    rules.unknown(row, 50_000)
+    over = 50_000 + UNKNOWN
+    rules.found(row, there, over - 1, UNKNOWN, over - 1)
+    assert row.intent is not None and row.next_at == over
+    rules.found(row, there, over, UNKNOWN, over)
+    assert row.intent is None
+
+
 def test_a_late_find_is_the_order() -> None:
     row = creating()
     rules.unknown(row, 0)
@@ -351,7 +362,7 @@ def test_a_change_of_unknown_outcome_that_shows_in_the_lines_is_done() -> None:
 def test_a_change_of_unknown_outcome_is_not_repeated_before_the_warehouse_must_be_done_with_it(eaches: int) -> None:
     row, now = changing(eaches=eaches), 20
     rules.unknown(row, now)
-    while now < 10 + UNKNOWN:
+    while now < 20 + UNKNOWN:
         step = rules.next_step(row, now)
         if isinstance(step, Idle):
             assert step.until is not None

@@ -136,7 +136,7 @@ def test_a_release_is_told_step_by_step() -> None:
     call = order_calls.release_call(row, "clarus")
     assert (call.intent, call.intent_at, call.attempts, call.shown) == ("create", 2000, 1, "not known yet")
     [wait] = order_calls.release_awaits(row, 120_000, 2500)
-    assert (wait.what, wait.until) == ("answer", 122_000)
+    assert (wait.what, wait.until) == ("answer", 122_500)
     releases.found(row, [AtWarehouse("77", "PENDING", "MAIN")], 3000, 120_000, 3000)
     call = order_calls.release_call(row, "clarus")
     assert (call.answered, call.wanted, call.shown) == (5, 5, "goods out 77 PENDING in MAIN")
