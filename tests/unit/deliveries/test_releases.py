@@ -325,10 +325,10 @@ def test_look_ups_of_others_do_not_put_a_change_off_that_is_to_be_tried_again() 
     """The stock sweep looks up every order at the warehouse, more often than the longest wait for a look."""
     row = changing()
     rules.unknown(row, 20)
-    assert rules.found(row, [PENDING], 10 + UNKNOWN, UNKNOWN, 10 + UNKNOWN) == []
+    assert rules.found(row, [PENDING], 20 + UNKNOWN, UNKNOWN, 20 + UNKNOWN) == []
     turn = row.next_at
-    assert turn > 10 + UNKNOWN and row.intent is None
-    for now in range(11 + UNKNOWN, turn, 100):
+    assert turn > 20 + UNKNOWN and row.intent is None
+    for now in range(21 + UNKNOWN, turn, 100):
         assert isinstance(rules.next_step(row, now), Idle)
         assert rules.found(row, [PENDING], now, UNKNOWN, now) == []
     assert isinstance(rules.next_step(row, turn), Change)
