@@ -92,7 +92,9 @@ def release_awaits(row: ReleaseRow, create_unknown: int, now: int) -> list[Waiti
     elif releases.pending(row):
         step = releases.next_step(row, now)
         if row.absent_from and row.answered >= row.version:
-            text = "look-ups do not show the goods out any more: it counts as deleted once they have not for long enough"
+            text = (
+                "look-ups do not show the goods out any more: it counts as deleted once they have not for long enough"
+            )
             return [*found, Waiting("answer", text, row.absent_from + create_unknown)]
         what = {
             LookUp: "the reference is looked up before anything is sent",
