@@ -260,8 +260,9 @@ class WarehouseStock:
     def _left_otherwise(
         self, context: Context, sku: str, reference: str, line: LineRead, before: Mapping[str, SeenLine]
     ) -> bool:
-        """Did other figures leave than were told, or does an order show that was taken for deleted? Only lines of which something left, and those that are (again)
-        new, are looked at.
+        """Did other figures leave than were told, or does an order show that was taken for deleted?
+
+        Only lines of which something left, and those that are (again) new, are looked at.
         """
         if not line.despatched and reference in before:
             return False

@@ -49,7 +49,7 @@ def gone_there(row: OrderRow, rules: Rules, now: int) -> list[Effect]:
         return effects
     how = "deleted" if row.wms_status == "DELETED" else "cancelled"
     again = (
-        f"goods out {row.reference} was {how} at the warehouse, but the storefront wants the order. One reference makes one goods out, so it is not sent again: "
-        "enter it by hand, or cancel it at the storefront"
+        f"goods out {row.reference} was {how} at the warehouse, but the storefront wants the order. One reference makes one goods out, "
+        "so it is not sent again: enter it by hand, or cancel it at the storefront"
     )
     return [*effects, *judge(row, "stuck_order", again if wanted else "", now)]
