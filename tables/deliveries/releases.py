@@ -265,20 +265,21 @@ def _there(row: ReleaseRow, one: AtWarehouse, looked_at: int, unknown_for: int, 
         if intent is not None:  # what others look up meanwhile does not put the next attempt off
             row.next_at = now + look_wait(row.looks)
         return []
-    row.next_at = now
-    return _seen(row, one, now)
+    turn = row.next_at if row.looked and intent is None else None
+    return _seen(row, one, now, turn)
 
 
 def _landed(intent: Intent, one: AtWarehouse) -> bool:
     return intent.lines is not None and intent.lines == dict(one.ordered)
 
 
-def _seen(row: ReleaseRow, one: AtWarehouse, now: int) -> list[WarehouseOrder]:
+def _seen(row: ReleaseRow, one: AtWarehouse, now: int, turn: int | None = None) -> list[WarehouseOrder]:
+    """`turn`: when a change that was looked at before is to be asked for."""
     news = (one.status, one.wms_id, one.ordered) != (row.status, row.wms_id, row.ordered) or row.answered < row.version
     _take(row, one)
     row.next_at = now
     if owes_change(row):
-        return _before_change(row, now)
+        return _before_change(row, now, turn)
     if row.status in FINAL:
         row.order = None
     if row.status != "PENDING" or row.cancel:
@@ -290,11 +291,11 @@ def _seen(row: ReleaseRow, one: AtWarehouse, now: int) -> list[WarehouseOrder]:
     return report(row, "") if news else []
 
 
-def _before_change(row: ReleaseRow, now: int) -> list[WarehouseOrder]:
-    """It was looked at for a change: that is asked for, or comes too late."""
+def _before_change(row: ReleaseRow, now: int, turn: int | None) -> list[WarehouseOrder]:
+    """It was looked at for a change: that is asked for, or comes too late. What others look up meanwhile does not put it off."""
     row.looked = True
     if row.status in NOT_BEGUN:
-        row.next_at = now + (look_wait(row.looks) if row.attempts else 0)
+        row.next_at = turn if turn is not None else now + (look_wait(row.looks) if row.attempts else 0)
         return []
     late = change_refused(row, f"the goods out is {row.status}")
     row.order = None if row.status in FINAL else row.order

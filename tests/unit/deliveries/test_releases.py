@@ -375,6 +375,19 @@ def test_a_change_of_an_order_that_somebody_cancelled_is_answered_by_that() -> N
     assert [one.status for one in rules.found(row, [at("CANCELLED", 2)], 10, UNKNOWN, 10)] == ["CANCELLED"]
 
 
+def test_look_ups_of_others_do_not_put_a_change_off_that_is_to_be_tried_again() -> None:
+    """The stock sweep looks up every order at the warehouse, more often than the longest wait for a look."""
+    row = changing()
+    rules.unknown(row, 20)
+    assert rules.found(row, [PENDING], 10 + UNKNOWN, UNKNOWN, 10 + UNKNOWN) == []
+    turn = row.next_at
+    assert turn > 10 + UNKNOWN and row.intent is None
+    for now in range(11 + UNKNOWN, turn, 100):
+        assert isinstance(rules.next_step(row, now), Idle)
+        assert rules.found(row, [PENDING], now, UNKNOWN, now) == []
+    assert isinstance(rules.next_step(row, turn), Change)
+
+
 def test_a_change_of_an_order_that_vanished_is_answered_once_it_cannot_be_a_slip() -> None:
     row = made()
     rules.want_release(row, release(2, 3, amends=True), 10)
