@@ -36,8 +36,8 @@ class ReleaseAnswers:
         """What is to be looked at again is found by the next owner, too."""
         if not rules.watched(row, picks=self._connector.processes_picks):
             self._desk.is_done(context, "order", row.reference)
-        elif not rules.pending(row):
-            self._desk.is_due(context, "order", row.reference, row.since)
+        elif row.absent_from or not rules.pending(row):
+            self._desk.is_due(context, "order", row.reference, row.absent_from or row.since)
 
     def tell_doubled(self, context: Context, emit: Emitter, row: ReleaseRow) -> None:
         """Goods outs of one order that the warehouse has begun with are for a person."""

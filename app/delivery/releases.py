@@ -161,7 +161,7 @@ class Releases:
             row = context.get(self._desk.tables.releases, key)
             if row is None:
                 continue
-            found.pending[key] = row.since if rules.pending(row) else None
+            found.pending[key] = rules.pending_since(row)
             step = rules.next_step(row, context.now_ms, picks=self._connector.processes_picks)
             match step:
                 case LookUp():

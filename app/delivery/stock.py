@@ -221,6 +221,7 @@ class WarehouseStock:
         """Fold the reads into their rows and tell the ledger."""
         desk = self._desk
         told = Told(touched=self._looked_up(context, emit, found, began) - joints.keys())
+        told.moved.update(name for name, orders in found.items() if not orders)
         deleted = [name for name in found if self._was_deleted(context, name)]
         for sku, joint in joints.items():
             if joint.missing:
@@ -259,11 +260,14 @@ class WarehouseStock:
     def _left_otherwise(
         self, context: Context, sku: str, reference: str, line: LineRead, before: Mapping[str, SeenLine]
     ) -> bool:
-        """Did other figures leave than were told? Only lines of which something left, and those that are (again) new, are looked at."""
+        """Did other figures leave than were told, or does an order show that was taken for deleted?
+
+        Only lines of which something left, and those that are (again) new, are looked at.
+        """
         if not line.despatched and reference in before:
             return False
         row = context.get(self._desk.tables.releases, reference)
-        return row is not None and row.despatched.get(sku, 0) != line.despatched
+        return row is not None and (row.status == "DELETED" or row.despatched.get(sku, 0) != line.despatched)
 
     def _was_deleted(self, context: Context, reference: str) -> bool:
         row = context.get(self._desk.tables.releases, reference)

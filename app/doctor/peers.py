@@ -12,7 +12,10 @@ from app.connectors.contract import Finding, Priority, RateHint
 from app.connectors.errors import PeerError, ReadOnly
 from app.connectors.http import DirectTransport, describe, is_read
 from app.doctor.checks import Check, Result
+from app.errors import Problem
+from app.mappings.importing import mapped
 from app.settings import Settings
+from tables.catalogue import Catalogue
 
 SECONDS: Final = 60.0
 SKEW_WARNS_MS: Final = 2_000
@@ -79,7 +82,8 @@ def _look(settings: Settings, name: str, requests: dict[str, int]) -> Callable[[
         per_second = max(0.5, min(PER_SECOND, chosen.rate_per_second / 4))
         transport = LookingTransport(name, settings.settings.delivery.timeout / 1000, per_second)
         try:
-            return await examine(settings, name, transport)
+            catalogue, said = await _in_force(settings) if name == CLARUS else (settings.catalogue(), [])
+            return [*said, *await examine(settings, name, transport, catalogue)]
         finally:
             requests[name] = transport.requests
             await transport.close()
@@ -87,10 +91,19 @@ def _look(settings: Settings, name: str, requests: dict[str, int]) -> Callable[[
     return look
 
 
-async def examine(settings: Settings, name: str, transport: LookingTransport) -> list[Result]:
+async def _in_force(settings: Settings) -> tuple[Catalogue, list[Result]]:
+    """The products as the workers have them; those of the configuration, and a word about it, where the imported mappings cannot be read."""
+    try:
+        return await asyncio.to_thread(mapped, settings), []
+    except Problem as problem:
+        text = f"imported mappings cannot be read, so the products of the configuration were compared: {problem}"
+        return settings.catalogue(), [Result(CLARUS, "mappings", "warn", text, "put the broker right, then again")]
+
+
+async def examine(settings: Settings, name: str, transport: LookingTransport, catalogue: Catalogue) -> list[Result]:
     """The connector's own start check, then what its answers said of clock and budget."""
     try:
-        findings = await _probe(settings, name, transport)
+        findings = await _probe(settings, name, transport, catalogue)
     except PeerError as error:
         results = [
             Result(name, "reachable", "fail", f"{error.request}: {error.detail}", "check address and credentials")
@@ -100,9 +113,9 @@ async def examine(settings: Settings, name: str, transport: LookingTransport) ->
     return [*results, *_clock(name, transport), *budget(name, transport.hint)]
 
 
-async def _probe(settings: Settings, name: str, transport: LookingTransport) -> list[Finding]:
+async def _probe(settings: Settings, name: str, transport: LookingTransport, catalogue: Catalogue) -> list[Finding]:
     if name == CLARUS:
-        warehouse = warehouse_for(settings, transport, settings.catalogue())
+        warehouse = warehouse_for(settings, transport, catalogue)
         transport.rate_hint = warehouse.rate_hint
         return await warehouse.probe(Priority.SWEEP)
     storefront = storefront_for(name, settings.channels[name], transport)

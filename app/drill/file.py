@@ -283,6 +283,7 @@ class WmsStep(Model):
         "short",
         "pick",
         "unallocate",
+        "cancel",
         "receive_return",
         "inspect",
     )
@@ -297,6 +298,9 @@ class WmsStep(Model):
     short: WmsOrder | None = None
     pick: WmsOrder | None = Field(None, description="All that is allocated of an order is picked.")
     unallocate: WmsOrder | None = Field(None, description="The pick list of an order is cancelled: it waits again.")
+    cancel: WmsOrder | None = Field(
+        None, description="Somebody cancels an order in Clarus by hand; one that waits is deleted by that."
+    )
     receive_return: ReceiveReturn | None = None
     inspect: Inspect | None = None
 

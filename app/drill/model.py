@@ -155,8 +155,7 @@ def truth_of(
     truth = Truth({sku: {w: s["available"] for w, s in by.items()} for sku, by in stock.items()})
     released: dict[str, list[WarehouseOrder]] = {}
     for goods_out in goods_outs:
-        if goods_out.status != "DELETED":
-            released.setdefault(goods_out.upstream, []).append(goods_out)
+        released.setdefault(goods_out.upstream, []).append(goods_out)
     for channel, placed in orders.items():
         for order in placed:
             if order.state != "cancelled":
@@ -167,11 +166,12 @@ def truth_of(
 def _add_open(
     truth: Truth, offers: Offers, channel: str, order: StorefrontOrder, goods_outs: list[WarehouseOrder]
 ) -> None:
-    if any(g.status in _CLOSED for g in goods_outs):
-        return
+    living = [g for g in goods_outs if g.status != "DELETED"]
+    if any(g.status in _CLOSED for g in living) or (goods_outs and not living):
+        return  # one that is gone from the warehouse is not made anew
     taken: dict[str, int] = {}
     bound: set[str] = set()
-    for goods_out in goods_outs:
+    for goods_out in living:
         for (sku, warehouse), units in goods_out.taken.items():
             taken[sku] = taken.get(sku, 0) + units
             if units:

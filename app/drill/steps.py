@@ -188,7 +188,7 @@ class Player:
                     clarus.inspect(upstream, inspected, wms.inspect.outcome)
                 else:
                     clarus.receive_return(upstream, [(line.sku, line.qty) for line in back.lines])
-        order = wms.allocate or wms.despatch or wms.undespatch or wms.short or wms.pick or wms.unallocate
+        order = wms.allocate or wms.despatch or wms.undespatch or wms.short or wms.pick or wms.unallocate or wms.cancel
         if order is not None:
             place = resolve(order.order, self._places)[0]
             async with self._turns[
@@ -203,6 +203,8 @@ class Player:
                     clarus.pick(upstream)
                 elif wms.unallocate is not None:
                     clarus.unallocate(upstream)
+                elif wms.cancel is not None:
+                    clarus.cancel(upstream)
                 elif wms.despatch is not None:
                     clarus.despatch(upstream, [parcel.model_dump() for parcel in wms.despatch.parcels])
                 else:

@@ -262,6 +262,10 @@ class WarehouseSimulator(Protocol):
         """Cancel the pick list of one order: it waits for its allocation again."""
         ...
 
+    def cancel(self, upstream: str) -> None:
+        """Somebody cancels one order at the warehouse itself; one that waits is deleted by that."""
+        ...
+
     def receive_return(self, upstream: str, lines: Sequence[tuple[str, int]]) -> None:
         """Goods of an announced return arrive: these, or all that are expected. StepRefused where none is announced."""
         ...

@@ -64,6 +64,8 @@ class ReleaseRow(msgspec.Struct, array_like=True):
     picks_at: int | None = None  # when its picks are to be processed, where that is our business
     holds: int = 0  # the version of `ReleaseOrder` that the goods out certainly is
     ordered: dict[str, int] = {}  # product code to eaches that the goods out asks for, as last seen
+    absent_from: int = 0  # when the first of the look-ups in a row began that did not show it; 0: it shows
+    absent_at: int = 0  # when the last of them began; `looks` counts them
 
 
 @dataclass(frozen=True, slots=True)

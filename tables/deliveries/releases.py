@@ -14,7 +14,7 @@ from typing import Final, cast, get_args
 import msgspec
 
 from schemas.records import CancelOrder, ReleaseOrder, WarehouseOrder, WarehouseStatus
-from tables.deliveries import twins
+from tables.deliveries import absence, twins
 from tables.deliveries.looks import lands_until, look_wait
 from tables.deliveries.release_row import (
     FINAL,
@@ -107,6 +107,8 @@ def next_step(row: ReleaseRow, now: int, *, picks: bool = False) -> Step:
 
 def _afterwards(row: ReleaseRow, now: int, picks_at: int | None) -> Step:
     """What is left to do for an order whose command is answered."""
+    if row.absent_from:
+        return LookUp() if now >= row.next_at else Idle(row.next_at)
     if row.twin:
         return CancelTwin(row.twin) if now >= row.next_at else Idle(row.next_at)
     turn = twins.due(row)
@@ -171,8 +173,7 @@ def cancelled(row: ReleaseRow, answer: str, detail: str, now: int) -> list[Wareh
     """Clarus' answer to a cancel: DELETED, CANCELLED or CANCEL_REFUSED. It decides."""
     row.intent, row.next_at, row.requested_at = None, now, now
     if answer in GONE:
-        row.status, row.order = answer, None
-        return report(row, detail)
+        return _gone(row, answer, detail)
     row.answered, row.deleting = row.version, False
     return [_answer(row, "CANCEL_REFUSED", detail)]
 
@@ -211,6 +212,7 @@ def found(
     row.looks += 1
     twins.looked(row, looked_at)
     if there:
+        row.absent_from = 0
         alive = [one for one in there if one.status not in GONE]
         if twins.is_late(row, alive):
             return []
@@ -221,6 +223,7 @@ def found(
         return _there(row, replace(kept, ordered=ordered), looked_at, create_unknown, now)
     row.twin, row.doubled = "", []
     if row.intent is None and row.answered >= row.version and row.status in FINAL:
+        row.absent_from = 0
         return []
     if row.intent is not None and row.intent.kind == "create":
         over = lands_until(row.intent, create_unknown)
@@ -229,16 +232,22 @@ def found(
             return []
         row.intent, row.looked, row.next_at = None, True, now
         return report(row, "") if row.cancel else []
-    asked = row.intent is not None or row.cancel or owes_change(row)
-    missing = asked and looked_at >= row.since + create_unknown  # else it may be a slip
-    if (row.intent is not None and row.intent.kind == "cancel") or (row.cancel and row.deleting) or missing:
-        row.intent, row.status, row.order = None, "DELETED", None
-        return report(row, "")
-    if row.wms_id:
+    if (row.intent is not None and row.intent.kind == "cancel") or (row.cancel and row.deleting):
+        return _gone(row)
+    if not row.wms_id:
+        row.looked = True
+        return report(row, "") if row.cancel else []
+    if not absence.is_over(row, looked_at, create_unknown):
         row.next_at = now + look_wait(row.looks)
         return []
-    row.looked = True
-    return report(row, "") if row.cancel else []
+    twins.watch(row, looked_at)  # should it show again, it counts again
+    return _gone(row)
+
+
+def _gone(row: ReleaseRow, status: str = "DELETED", detail: str = "") -> list[WarehouseOrder]:
+    row.intent, row.status, row.order = None, status, None
+    row.absent_from, row.picks_at = 0, None
+    return report(row, detail)
 
 
 def _there(row: ReleaseRow, one: AtWarehouse, looked_at: int, unknown_for: int, now: int) -> list[WarehouseOrder]:
@@ -362,8 +371,15 @@ def owes_change(row: ReleaseRow) -> bool:
 
 
 def pending(row: ReleaseRow) -> bool:
-    """Is an answer still owed, an outcome open or a twin to be cancelled?"""
-    return row.intent is not None or row.answered < row.version or bool(row.twin)
+    """Is an answer still owed, an outcome open, a twin to be cancelled, or is it looked for because it did not show?"""
+    return row.intent is not None or row.answered < row.version or bool(row.twin or row.absent_from)
+
+
+def pending_since(row: ReleaseRow) -> int | None:
+    """Since when it is pending; None where it is not."""
+    if not pending(row):
+        return None
+    return row.absent_from if row.absent_from and row.answered >= row.version else row.since
 
 
 def watched(row: ReleaseRow, *, picks: bool = False) -> bool:

@@ -90,6 +90,9 @@ def release_awaits(row: ReleaseRow, create_unknown: int, now: int) -> list[Waiti
             f"{row.intent.kind} number {row.attempts} was sent: its answer, or a look-up that shows what became of it"
         )
         found.append(Waiting("answer", text, until))
+    elif row.absent_from and row.answered >= row.version:
+        text = "look-ups do not show the goods out: it counts as deleted once none has for long enough"
+        found.append(Waiting("answer", text, row.absent_from + create_unknown))
     elif releases.pending(row):
         step = releases.next_step(row, now)
         what = {

@@ -47,5 +47,9 @@ def gone_there(row: OrderRow, rules: Rules, now: int) -> list[Effect]:
         if wanted:
             effects += before_release(row, row.snapshot, read(row.snapshot, rules.catalogue), rules, now)
         return effects
-    again = "cancelled at the warehouse, but the storefront wants it: enter it by hand, or cancel it at the storefront"
+    how = "deleted" if row.wms_status == "DELETED" else "cancelled"
+    again = (
+        f"goods out {row.reference} was {how} at the warehouse, but the storefront wants the order. One reference makes one goods out, "
+        "so it is not sent again: enter it by hand, or cancel it at the storefront"
+    )
     return [*effects, *judge(row, "stuck_order", again if wanted else "", now)]

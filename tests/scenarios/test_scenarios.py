@@ -106,6 +106,7 @@ def test_split_pools_of_several_warehouses_and_with_bundles_are_sold_once(tmp_pa
         "despatch-answers-lost",
         "edit-after-release",
         "edit-after-allocation",
+        "vanished-at-the-warehouse",
     ],
 )
 def test_a_file_ends_as_it_expects(name: str, tmp_path: Path) -> None:

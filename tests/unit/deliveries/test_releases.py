@@ -225,10 +225,75 @@ def test_what_somebody_amends_at_the_warehouse_is_told_with_all_goods_outs_of_th
     assert [one.ordered for one in rules.found(row, gone, 40, UNKNOWN, 40)] == [{"S": 1}]
 
 
-def test_an_order_that_vanished_without_our_asking_is_not_taken_for_deleted() -> None:
+def looked(row: ReleaseRow, start: int, end: int, step: int = 10_000) -> list[WarehouseOrder]:
+    """Look-ups that do not show it, one every `step` from `start` on, the last at `end`."""
+    told: list[WarehouseOrder] = []
+    for at_ms in [*range(start, end, step), end]:
+        told += rules.found(row, [], at_ms, UNKNOWN, at_ms)
+    return told
+
+
+def test_an_order_that_one_look_up_does_not_show_is_looked_for_and_nothing_is_told() -> None:
     row = made()
     assert rules.found(row, [], 10, UNKNOWN, 10) == []
-    assert rules.at_work(row)
+    assert rules.at_work(row) and rules.pending(row) and rules.pending_since(row) == 10
+    step = rules.next_step(row, 10)
+    assert isinstance(step, Idle) and step.until is not None
+    assert isinstance(rules.next_step(row, step.until), LookUp)
+    assert rules.found(row, [PENDING], 20, UNKNOWN, 20) == [] and not rules.pending(row)
+
+
+@pytest.mark.parametrize("status", ["PENDING", "ALLOCATED"])
+def test_an_order_that_vanished_counts_as_deleted_once_look_ups_did_not_show_it_for_long_enough(status: str) -> None:
+    row = made()
+    rules.found(row, [at(status, 2)], 5, UNKNOWN, 5)
+    assert looked(row, 10, 9 + UNKNOWN) == [] and rules.at_work(row)
+    assert [(one.status, one.wms_id) for one in looked(row, 10 + UNKNOWN, 10 + UNKNOWN)] == [("DELETED", "7")]
+    assert not rules.pending(row) and row.order is None and row.picks_at is None
+    assert looked(row, 20 + UNKNOWN, 500_000) == [], "it is told once"
+
+
+def test_a_vanished_order_that_shows_meanwhile_starts_anew() -> None:
+    row = made()
+    looked(row, 10, UNKNOWN)
+    rules.found(row, [PENDING], 1 + UNKNOWN, UNKNOWN, 1 + UNKNOWN)
+    assert looked(row, 2 + UNKNOWN, 1 + 2 * UNKNOWN) == [] and rules.at_work(row)
+
+
+def test_two_look_ups_with_an_outage_between_them_prove_nothing() -> None:
+    row = made()
+    assert looked(row, 10, 20_000) == []
+    assert looked(row, 3 * UNKNOWN, 3 * UNKNOWN + 60_000) == [] and rules.at_work(row)
+    assert [one.status for one in looked(row, 3 * UNKNOWN + 70_000, 4 * UNKNOWN)] == ["DELETED"]
+
+
+def test_few_look_ups_prove_nothing_however_short_the_time_is_that_clarus_may_need() -> None:
+    row = made()
+    assert rules.found(row, [], 10, 100, 10) == [] and rules.found(row, [], 500, 100, 500) == []
+    assert [one.status for one in rules.found(row, [], 600, 100, 600)] == ["DELETED"]
+
+
+def test_a_vanished_order_that_shows_again_later_counts_again() -> None:
+    row = made()
+    looked(row, 10, 10 + UNKNOWN)
+    assert row.status == "DELETED"
+    step = rules.next_step(row, 20 + UNKNOWN)
+    assert isinstance(step, Idle) and step.until is not None, "it is looked for again for a while"
+    assert isinstance(rules.next_step(row, step.until), LookUp)
+    told = rules.found(row, [PENDING], step.until, UNKNOWN, step.until)
+    assert [one.status for one in told] == ["PENDING"] and rules.at_work(row) and not row.twin
+
+
+def test_what_is_cancelled_while_it_is_looked_for_is_over() -> None:
+    row = made()
+    rules.found(row, [], 10, UNKNOWN, 10)
+    rules.want_cancel(row, cancel(), 20)
+    rules.found(row, [PENDING], 30, UNKNOWN, 30)
+    step = rules.next_step(row, row.next_at)
+    assert isinstance(step, Cancel)
+    rules.begin(row, step, 40_000)
+    rules.cancelled(row, "DELETED", "", 40_001)
+    assert not rules.pending(row) and not rules.watched(row, picks=True)
 
 
 def test_a_cancel_of_unknown_outcome_is_done_when_the_order_is_gone_and_repeated_when_it_is_not() -> None:
@@ -337,8 +402,8 @@ def test_look_ups_of_others_do_not_put_a_change_off_that_is_to_be_tried_again() 
 def test_a_change_of_an_order_that_vanished_is_answered_once_it_cannot_be_a_slip() -> None:
     row = made()
     rules.want_release(row, release(2, 3, amends=True), 10)
-    assert rules.found(row, [], 20, UNKNOWN, 20) == []
-    assert [one.status for one in rules.found(row, [], 10 + UNKNOWN, UNKNOWN, 10 + UNKNOWN)] == ["DELETED"]
+    assert looked(row, 20, 19 + UNKNOWN) == []
+    assert [one.status for one in looked(row, 20 + UNKNOWN, 20 + UNKNOWN)] == ["DELETED"]
     assert not rules.pending(row)
 
 
@@ -346,8 +411,8 @@ def test_a_cancel_of_an_order_that_vanished_is_answered_once_it_cannot_be_a_slip
     row = made()
     rules.found(row, [at("ALLOCATED", 2)], 5, UNKNOWN, 5)
     rules.want_cancel(row, cancel(), 10)
-    assert rules.found(row, [], 20, UNKNOWN, 20) == [] and rules.pending(row)
-    assert [one.status for one in rules.found(row, [], 10 + UNKNOWN, UNKNOWN, 10 + UNKNOWN)] == ["DELETED"]
+    assert looked(row, 20, 19 + UNKNOWN) == [] and rules.pending(row)
+    assert [one.status for one in looked(row, 20 + UNKNOWN, 20 + UNKNOWN)] == ["DELETED"]
     assert not rules.pending(row)
 
 

@@ -18,7 +18,7 @@ from schemas.records import (
     StockLevel,
     WarehouseOrder,
 )
-from tables.deliveries import twins
+from tables.deliveries import absence, twins
 from tests.unit.delivery.rig import Rig, until
 
 REFERENCE = "shop:1"
@@ -310,6 +310,49 @@ async def test_a_cancel_of_an_order_that_somebody_deleted_at_the_warehouse_ends_
         await until(lambda: statuses(rig) == ["PENDING", "ALLOCATED", "DELETED"])
         await until(lambda: rig.runtime.pending() == {"clarus": 0})
         assert not rig.warehouse.cancels
+
+
+async def test_an_order_that_vanished_at_the_warehouse_is_told_and_the_reads_of_its_skus_end() -> None:
+    rig = Rig()
+    async with rig.running("clarus"):
+        await started(rig)
+        rig.tell(release(), channel="clarus")
+        await until(lambda: statuses(rig) == ["PENDING"])
+        rig.warehouse.become(REFERENCE, "ALLOCATED", {"S0": (2, 2)})
+        rig.warehouse.lines["S0"] = {REFERENCE: LineRead(2, "MAIN")}
+        rig.tell(dirty(), channel="clarus")
+        await until(lambda: statuses(rig) == ["PENDING", "ALLOCATED"])
+        kept, looks = dict(rig.warehouse.orders), len(rig.warehouse.looks)
+        rig.warehouse.orders.clear()
+        rig.warehouse.lines["S0"] = {}
+        rig.tell(dirty(), channel="clarus")
+        await until(lambda: statuses(rig) == ["PENDING", "ALLOCATED", "DELETED"], 10)
+        assert sum(REFERENCE in names for names in rig.warehouse.looks[looks:]) >= absence.LOOKS
+        await until(lambda: rig.runtime.pending() == {"clarus": 0})
+        assert (REFERENCE, 0, True) in lines(rig)
+        assert not rig.warehouse.cancels and len(rig.warehouse.creates) == 1
+
+        rig.warehouse.orders.update(kept)
+        rig.warehouse.lines["S0"] = {REFERENCE: LineRead(2, "MAIN")}
+        rig.tell(dirty(), channel="clarus")
+        await until(lambda: statuses(rig)[3:] == ["ALLOCATED"])
+
+
+async def test_an_order_that_waits_and_vanished_is_told_but_not_while_the_warehouse_is_away() -> None:
+    rig = Rig()
+    async with rig.running("clarus"):
+        await started(rig)
+        rig.tell(release(), channel="clarus")
+        await until(lambda: statuses(rig) == ["PENDING"])
+        await until(lambda: rig.runtime.pending() == {"clarus": 0})
+        rig.warehouse.orders.clear()
+        rig.warehouse.away = Unavailable("clarus", "POST /graphql", "connection refused")
+        rig.tell(dirty(), channel="clarus")
+        await asyncio.sleep(0.8)
+        assert statuses(rig) == ["PENDING"]
+        rig.warehouse.away = None
+        await until(lambda: statuses(rig) == ["PENDING", "DELETED"], 10)
+        await until(lambda: rig.runtime.pending() == {"clarus": 0})
 
 
 async def test_a_despatched_order_is_told_when_its_line_is_gone() -> None:

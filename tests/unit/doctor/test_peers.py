@@ -5,10 +5,16 @@ import time
 import httpx
 import pytest
 
-from app.connectors.contract import Finding, Priority, RateHint
+from app.connectors.contract import Finding, Priority, RateHint, Transport
 from app.connectors.errors import ReadOnly
 from app.connectors.http import READ
+from app.doctor import peers
+from app.doctor.checks import run
 from app.doctor.peers import LookingTransport, budget, of_finding, skew
+from app.errors import Problem
+from app.settings import ProductSettings, Settings, from_mapping
+from tables.catalogue import Catalogue
+from tests.unit.delivery.peers import ScriptedWarehouse
 
 
 def transport(per_second: float = 1_000, most: int = 60) -> LookingTransport:
@@ -75,3 +81,28 @@ def test_a_budget_that_is_nearly_used_up_is_worth_a_look() -> None:
     )
     assert budget("bc", RateHint(remaining=14, quota=150))[0].state == "warn"
     assert budget("bc", RateHint(remaining=3))[0].state == "ok"
+
+
+@pytest.mark.parametrize("readable", [True, False])
+async def test_the_warehouse_is_compared_with_the_imported_mappings_or_says_that_it_was_not(
+    readable: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = from_mapping({"warehouses": ["MAIN"], "products": [{"sku": "A"}]})
+    imported = Catalogue([ProductSettings(sku="IMPORTED").to_product()], [], ["MAIN"])
+    asked: list[Catalogue] = []
+
+    def mapped(_: Settings) -> Catalogue:
+        if readable:
+            return imported
+        raise Problem("kafka: away")
+
+    def warehouse(_: Settings, __: Transport, catalogue: Catalogue) -> ScriptedWarehouse:
+        asked.append(catalogue)
+        return ScriptedWarehouse()
+
+    monkeypatch.setattr(peers, "mapped", mapped)
+    monkeypatch.setattr(peers, "warehouse_for", warehouse)
+    results = await run(peers.checks(settings, {}, {}))
+    assert [set(one.products) for one in asked] == [{"IMPORTED"} if readable else {"A"}]
+    warned = [one.detail for one in results if one.check == "mappings"]
+    assert [("kafka: away" in text) for text in warned] == ([] if readable else [True])

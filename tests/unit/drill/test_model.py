@@ -1,5 +1,6 @@
 """The drill's own formula: units, policies, bundles, several warehouses, open demand."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,10 +58,20 @@ def test_open_demand_is_what_is_sold_and_not_taken_out_yet() -> None:
         ],
         "bc": [sold("5", ("A-CASE", 1), ("UNKNOWN", 4))],
     }
-    outs = [goods_out("ct:1", {("A", "MAIN"): 1}, "PART_ALLOCATED"), goods_out("ct:2", status="DELETED")]
+    outs = [
+        goods_out("ct:1", {("A", "MAIN"): 1}, "PART_ALLOCATED"),
+        goods_out("ct:2", status="DELETED"),
+        goods_out("ct:2"),
+    ]
     truth = truth_of(offers, orders, outs, STOCK)
     assert truth.demand["A"] == {MAIN: 2, BOTH: 4 + 6}  # what is left of order 1 is bound to MAIN
     assert truth.demand["B"] == {BOTH: 2 + 1}
+
+
+@pytest.mark.parametrize("status", ["DELETED", "CANCELLED"])
+def test_an_order_that_is_gone_from_the_warehouse_demands_nothing_more(status: str) -> None:
+    orders = {"ct": [sold("1", ("A", 3))]}
+    assert truth_of(Offers(drill_file()), orders, [goods_out("ct:1", status=status)], STOCK).demand == {}
 
 
 def test_a_completed_order_demands_nothing_more() -> None:

@@ -141,6 +141,9 @@ def test_a_release_is_told_step_by_step() -> None:
     call = order_calls.release_call(row, "clarus")
     assert (call.answered, call.wanted, call.shown) == (5, 5, "goods out 77 PENDING in MAIN")
     assert order_calls.release_awaits(row, 120_000, 3000) == []
+    releases.found(row, [], 4000, 120_000, 4000)
+    [wait] = order_calls.release_awaits(row, 120_000, 4000)
+    assert (wait.what, wait.until) == ("answer", 124_000) and "do not show the goods out" in wait.detail
 
 
 def test_what_keeps_a_channel_back_is_said() -> None:
