@@ -7,7 +7,8 @@ from typing import Any
 from app.settings import KafkaSettings
 
 LOGGER = logging.getLogger("librdkafka")
-"""Where librdkafka's own lines go."""
+"""Where librdkafka's own lines go. Commands set no logging up: there errors are raised, and a line for every attempt beside them helps nobody."""
+LOGGER.addHandler(logging.NullHandler())
 
 PARTITIONER = "murmur2_random"
 """Of every producer: Java clients choose the same partition for the same key."""

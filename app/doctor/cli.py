@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -10,7 +9,6 @@ from pathlib import Path
 
 import click
 
-from app import kafka
 from app.cli import config_option, json_option, workers_option
 from app.doctor import cluster, configuration, exceptions, group, guarantees, peers, workers
 from app.doctor.checks import Check, Report, Result, run
@@ -62,7 +60,6 @@ def doctor(workers: tuple[str, ...], no_peers: bool, config_file: Path | None, a
       clarus-stream doctor --config shop.yaml --worker http://worker-1:9464 --worker http://worker-2:9464
       clarus-stream doctor --config shop.yaml --json | jq '.checks[] | select(.result != "ok")'
     """
-    kafka.LOGGER.addHandler(logging.NullHandler())  # what librdkafka has to say stands in the table
     report = diagnose(config_file, os.environ, workers, ask_peers=not no_peers)
     if as_json:
         click.echo(json.dumps(report.as_dict(), indent=2, ensure_ascii=False))

@@ -1,14 +1,12 @@
 """The command `replay`: options and exit status. The work is in the modules beside it."""
 
 import json
-import logging
 import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from app import kafka
 from app.cli import config_option, json_option
 from app.config import load
 from app.engine import partition_of
@@ -98,7 +96,6 @@ def replay(
       clarus-stream replay --base /var/lib/replay --config shop.yaml             go on from the last time
       clarus-stream replay --what-if new-policies.yaml --config shop.yaml        what would change
     """
-    kafka.LOGGER.addHandler(logging.NullHandler())  # errors are raised, the rest is of no use here
     settings = load(config_file, os.environ).settings
     rules_then = stock_rules(load(other, os.environ).settings) if other is not None else None
     if sku:
