@@ -292,18 +292,23 @@ async def test_a_crash_after_the_intent_is_an_unknown_create() -> None:
         assert len(rig.warehouse.creates) == 1
 
 
+async def allocated(rig: Rig) -> None:
+    """Its order is at the warehouse and allocated, and ORDERS was told."""
+    await started(rig)
+    rig.tell(release(), channel="clarus")
+    await until(lambda: statuses(rig) == ["PENDING"])
+    rig.warehouse.become(REFERENCE, "ALLOCATED", {"S0": (2, 2)})
+    rig.warehouse.lines["S0"] = {REFERENCE: LineRead(2, "MAIN")}
+    rig.tell(dirty(), channel="clarus")
+    await until(lambda: statuses(rig) == ["PENDING", "ALLOCATED"])
+
+
 async def test_a_cancel_of_an_order_that_somebody_deleted_at_the_warehouse_ends_and_so_do_the_reads_of_its_skus() -> (
     None
 ):
     rig = Rig()
     async with rig.running("clarus"):
-        await started(rig)
-        rig.tell(release(), channel="clarus")
-        await until(lambda: statuses(rig) == ["PENDING"])
-        rig.warehouse.become(REFERENCE, "ALLOCATED", {"S0": (2, 2)})
-        rig.warehouse.lines["S0"] = {REFERENCE: LineRead(2, "MAIN")}
-        rig.tell(dirty(), channel="clarus")
-        await until(lambda: statuses(rig) == ["PENDING", "ALLOCATED"])
+        await allocated(rig)
         rig.warehouse.orders.clear()
         rig.warehouse.lines["S0"] = {}
         rig.tell(cancel(), dirty(), channel="clarus")
@@ -315,13 +320,7 @@ async def test_a_cancel_of_an_order_that_somebody_deleted_at_the_warehouse_ends_
 async def test_an_order_that_vanished_at_the_warehouse_is_told_and_the_reads_of_its_skus_end() -> None:
     rig = Rig()
     async with rig.running("clarus"):
-        await started(rig)
-        rig.tell(release(), channel="clarus")
-        await until(lambda: statuses(rig) == ["PENDING"])
-        rig.warehouse.become(REFERENCE, "ALLOCATED", {"S0": (2, 2)})
-        rig.warehouse.lines["S0"] = {REFERENCE: LineRead(2, "MAIN")}
-        rig.tell(dirty(), channel="clarus")
-        await until(lambda: statuses(rig) == ["PENDING", "ALLOCATED"])
+        await allocated(rig)
         kept, looks = dict(rig.warehouse.orders), len(rig.warehouse.looks)
         rig.warehouse.orders.clear()
         rig.warehouse.lines["S0"] = {}
@@ -358,13 +357,7 @@ async def test_an_order_that_waits_and_vanished_is_told_but_not_while_the_wareho
 async def test_a_despatched_order_is_told_when_its_line_is_gone() -> None:
     rig = Rig()
     async with rig.running("clarus"):
-        await started(rig)
-        rig.tell(release(), channel="clarus")
-        await until(lambda: statuses(rig) == ["PENDING"])
-        rig.warehouse.become(REFERENCE, "ALLOCATED", {"S0": (2, 2)})
-        rig.warehouse.lines["S0"] = {REFERENCE: LineRead(2, "MAIN")}
-        rig.tell(dirty(), channel="clarus")
-        await until(lambda: statuses(rig) == ["PENDING", "ALLOCATED"])
+        await allocated(rig)
         rig.warehouse.become(REFERENCE, "COMPLETED")
         rig.warehouse.lines["S0"] = {}
         rig.tell(dirty(), channel="clarus")
