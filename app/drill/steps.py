@@ -252,7 +252,7 @@ class Player:
                 status=given.status,
                 retry_after=None if given.retry_after is None else given.retry_after / 1000,
                 after_effect=given.after_effect,
-                delay=(given.delay[0] / 1000, given.delay[1] / 1000),
+                delay=None if given.delay is None else (given.delay[0] / 1000, given.delay[1] / 1000),
                 duplicate=given.duplicate,
                 drop=given.drop,
                 reorder=given.reorder,
