@@ -174,7 +174,7 @@ class OrderStep(Model):
     entered: list[EnteredLine] | None = Field(
         None, description="Instead of `lines`: entered by another program, checked by nobody, taken from no stock."
     )
-    shipping: str = ""
+    shipping: str | None = Field(None, description="Absent: the file's first method, as orders of a load.")
     note: str = ""
     gift: str = ""
     address: dict[str, str] = Field(default_factory=dict)
