@@ -105,7 +105,15 @@ def test_names_that_the_file_does_not_have_are_refused() -> None:
     with pytest.raises(Problem) as names:
         parse_drill(drill_text(steps=[order], expect={k: v for k, v in expect.items() if k != "stocks"}), "x.yaml")
     assert "stocks is no field of a drill file here; did you mean stock?" in str(caught.value)
-    for words in ("expect.stock.ct.Q", "expect.stock.nowhere", "ct:2", "bc:1", "expect.failed_steps[0] is 1", "did you mean short_stock?", "late_changes"):
+    for words in (
+        "expect.stock.ct.Q",
+        "expect.stock.nowhere",
+        "ct:2",
+        "bc:1",
+        "expect.failed_steps[0] is 1",
+        "did you mean short_stock?",
+        "late_changes",
+    ):
         assert words in str(names.value)
 
 
