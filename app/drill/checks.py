@@ -63,6 +63,8 @@ class Evidence:
     returns: Mapping[str, list[WarehouseReturn]] = field(default_factory=dict)
     """Goods-in receipts of returns, by order key."""
     shares: refunds.Shares = field(default_factory=dict)
+    sent_back: Mapping[tuple[str, str], Mapping[str, int]] = field(default_factory=dict)
+    """(channel, order number) to selling units by channel SKU that customers sent back."""
     first: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """`channel:number` of orders with a refund of the product: when their first inspection was (0: never), and their first refund."""
 
@@ -279,7 +281,8 @@ def refund_once(evidence: Evidence) -> Check:
         if channel in evidence.in_shadow:
             continue
         returns = evidence.returns.get(f"{channel}:{order.order_id}", [])
-        checked, beyond, short = refunds.compare(evidence.offers, channel, order, returns, evidence.shares)
+        sent_back = evidence.sent_back.get((channel, order.number), {})
+        checked, beyond, short = refunds.compare(evidence.offers, channel, order, returns, evidence.shares, sent_back)
         check.checked += checked
         check.failed += beyond
         if short and not evidence.excepted(channel, order, (_MISMATCH,)):
