@@ -153,9 +153,10 @@ def stock_failures(offers: Offers, truth: Truth, shown: Mapping[str, int]) -> It
     shown = {name: max(0, units) for name, units in shown.items()}
     for offer in offers.all:
         states = {split.state(offers, truth, code) for code, _ in offer.parts}
-        more = shown[offer.name] > truth.figure(offer)
-        if states == {"shared"} or (offer.bundle and more):
+        if states == {"shared"}:
             yield from _shared(truth, shown, [offer])
+        elif offer.bundle and shown[offer.name] > (most := max(truth.figure(offer), truth.most(offer))):
+            yield _failure(truth, shown, offer, f"at most {most}")
     for code in offers.splittable:
         state = split.state(offers, truth, code)
         own = [offer for offer in offers.of_physical(code) if not offer.bundle]
@@ -167,13 +168,17 @@ def _shared(truth: Truth, shown: Mapping[str, int], offers: Iterable[Offer]) -> 
     for offer in offers:
         right = truth.figure(offer)
         if shown[offer.name] != right:
-            yield {
-                "entity": offer.name,
-                "product": offer.product,
-                "storefront": shown[offer.name],
-                "model": right,
-                "why": explain(truth, offer),
-            }
+            yield _failure(truth, shown, offer, right)
+
+
+def _failure(truth: Truth, shown: Mapping[str, int], offer: Offer, right: int | str) -> Failure:
+    return {
+        "entity": offer.name,
+        "product": offer.product,
+        "storefront": shown[offer.name],
+        "model": right,
+        "why": explain(truth, offer),
+    }
 
 
 def explain(truth: Truth, offer: Offer) -> str:

@@ -143,6 +143,15 @@ def test_escrow_counts_what_bundles_offer_of_their_components() -> None:
     ).ok  # kept for the bundle, which another component limits
 
 
+def test_under_escrow_a_buffer_is_kept_of_the_components_and_not_of_the_bundle_again() -> None:
+    file = drill_file(policies=[{"mode": "escrow", "buffer": 4}])
+    stock = {"A": {"MAIN": 20, "NORTH": 4}, "B": {"MAIN": 100}}
+    nothing_else = {"ct:A": 0, "bc:A-CASE": 0, "ct:B": 80}
+    assert stock_equals_model(evidence(file=file, stock=stock, shown={**nothing_else, "ct:BOX": 10})).ok  # (24 - 4) / 2
+    check = stock_equals_model(evidence(file=file, stock=stock, shown={**nothing_else, "ct:BOX": 11}))
+    assert ("ct:BOX", "at most 10") in [(one["entity"], one["model"]) for one in check.failed]
+
+
 def test_escrow_limits_listings_of_different_warehouses_where_they_meet() -> None:
     listed = {"sku": "A", "channels": {"ct": "A", "bc": "A"}}
     north = {"match": {"channel": "bc"}, "warehouses": ["NORTH"]}
