@@ -44,6 +44,8 @@ def after_release(
     if row.cancel_asked and row.state == "MANUAL_STOP":
         row.cancel_asked = False
         effects += [*judge(row, "late_change", "", now), *follow(row, rules, now)]
+        if row.state == "CANCELLED":  # it had gone there before its cancel was refused
+            return [*effects, *wanted_again(row, seen, was, reading, rules, now)]
     wanted = demands_of(seen, reading, rules.catalogue, "OPEN")
     if not _differs(row, seen, was, reading, rules):
         return [*effects, *tell(row, _as_they_were(row, wanted)), *recount(row)]
