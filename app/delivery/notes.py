@@ -14,6 +14,7 @@ from app.delivery.desk import Desk
 from app.delivery.gate import doing
 from app.delivery.order_rounds import OrderRounds
 from app.engine.api import Context
+from tables.deliveries import looks
 from tables.deliveries import notes as rules
 from tables.deliveries.notes import NoteRow, Placed, Wait, Write
 
@@ -88,7 +89,7 @@ class NoteDesk(OrderRounds):
                 case Refused():
                     self._over(context, emit, row, failed.detail)
                 case OutcomeUnknown() | Malformed():
-                    rules.unknown(row, context.now_ms)
+                    looks.unknown(row, context.now_ms)
                 case _:
                     rules.not_sent(row, self._desk.backoff(row.attempts, failed.retry_after), context.now_ms)
             context.put(self._desk.tables.notes, key, row)

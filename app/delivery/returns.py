@@ -20,6 +20,7 @@ from app.delivery.worklist import Worklist
 from app.engine.api import Context
 from schemas import catalogue as topics
 from schemas.records import AnnounceReturn, WarehouseReturn
+from tables.deliveries import looks
 from tables.deliveries import receipts as rules
 from tables.deliveries.receipts import ReceiptRow, SeenReceipt
 
@@ -178,7 +179,7 @@ class ReturnDesk:
         elif isinstance(made, Refused):
             told = rules.refused(row, made.detail, now)
         elif isinstance(made, OutcomeUnknown | Malformed):
-            rules.unknown(row, now)
+            looks.unknown(row, now)
         else:
             rules.not_sent(row, self._desk.backoff(row.attempts, made.retry_after), now)
         self._tell(context, emit, row, told, opened=True)

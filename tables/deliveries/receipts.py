@@ -119,13 +119,6 @@ def not_sent(row: ReceiptRow, wait: int, now: int) -> None:
     row.intent, row.requested_at, row.next_at = None, now, now + wait
 
 
-def unknown(row: ReceiptRow, now: int) -> None:
-    """It may have been made: the intent stays, look-ups follow."""
-    if row.intent is not None:
-        row.intent = msgspec.structs.replace(row.intent, given_up=now)
-    row.next_at = now + look_wait(row.looks)
-
-
 def found(
     row: ReceiptRow, there: Sequence[SeenReceipt], looked_at: int, create_unknown: int, every: int, now: int
 ) -> list[WarehouseReturn]:
