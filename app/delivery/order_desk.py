@@ -100,6 +100,11 @@ class OrderDesk(OrderRounds, Generic[Row, Outcome]):
 
     # ---- one order ----
 
+    def _take_over(self, context: Context, order_id: str) -> None:
+        for row in self._all(context, order_id):
+            if looks.taken_over(row, context.now_ms):
+                context.put(self._table, row.key, row)
+
     def _all(self, context: Context, order_id: str) -> list[Row]:
         """The order's rows, in the order in which their commands came."""
         found = context.scan(self._table, self._rules.prefix(self._desk.channel, order_id))

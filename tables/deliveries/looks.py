@@ -9,7 +9,7 @@ _LONGEST: Final = 15_000
 
 
 class Sent(Protocol):
-    """A request that was committed before it left, at `at`. `given_up`: when its answer was; 0: by nobody who lived to say so."""
+    """A request that was committed before it left, at `at`. `given_up`: when its answer was, at the latest; 0: it is waited for."""
 
     @property
     def at(self) -> int: ...
@@ -40,3 +40,11 @@ def unknown(row: Asking, now: int) -> None:
     if row.intent is not None:
         row.intent = msgspec.structs.replace(row.intent, given_up=now)
     row.next_at = now + look_wait(row.looks)
+
+
+def taken_over(row: Asking, now: int) -> bool:
+    """Whoever sent it is gone, and may have done so until now. False where nothing is open, or it was given up before."""
+    if row.intent is None or row.intent.given_up:
+        return False
+    row.intent = msgspec.structs.replace(row.intent, given_up=now)
+    return True

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from schemas.records import AnnounceReturn, ReceiptState, WarehouseReturn
-from tables.deliveries.looks import lands_until, look_wait
+from tables.deliveries.looks import lands_until, look_wait, taken_over
 
 _OVER: Final = ("COMPLETED", "GONE", "REFUSED")
 
@@ -82,8 +82,9 @@ def is_open(row: ReceiptRow) -> bool:
 
 
 def foreign(row: ReceiptRow, now: int) -> None:
-    """Taken over from another owner or an earlier life: an intent is an unknown outcome."""
+    """Taken over from another owner or an earlier life: an intent is an unknown outcome, and its request may still be on its way."""
     row.looked = False
+    taken_over(row, now)
     if row.intent is not None:
         row.next_at = now
 

@@ -192,6 +192,7 @@ def foreign(row: ReleaseRow, now: int) -> None:
     """Taken over from another owner or an earlier life: an intent is an unknown outcome, and its request may still be on its way (`found` waits for that)."""
     row.looked = False
     _watch(row)
+    looks.taken_over(row, now)
     if row.intent is not None:
         row.next_at = now
 
