@@ -44,8 +44,6 @@ class ReturnDesk:
         self._worklist = Worklist(desk)
         self._pending: dict[str, int] = {}  # since when
         self._failures = 0
-        bounds = desk.settings.bounds
-        self._create_unknown = max(desk.settings.delivery.create_unknown, bounds.late_max)
 
     # ---- seen from outside ----
 
@@ -138,7 +136,7 @@ class ReturnDesk:
                 self._pending.pop(name, None)
                 continue
             opened, every = rules.pending(row), desk.settings.sweeps.returns
-            told = rules.found(row, seen[name], began, self._create_unknown, every, context.now_ms)
+            told = rules.found(row, seen[name], began, desk.create_unknown, every, context.now_ms)
             self._tell(context, emit, row, told, opened)
             if not rules.may_announce(row, context.now_ms):
                 continue
