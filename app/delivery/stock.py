@@ -20,6 +20,7 @@ from schemas import catalogue as topics
 from tables.deliveries import reads
 from tables.deliveries.polls import PollRow
 from tables.deliveries.reads import Found, Joint, ReadRow, SeenLine
+from tables.deliveries.releases import at_work, pending
 
 READS_AT_ONCE: Final = 3
 LONGEST_SLEEP: Final = 5.0
@@ -223,7 +224,7 @@ class WarehouseStock:
         desk = self._desk
         told = Told(touched=self._looked_up(context, emit, found, began) - joints.keys())
         told.moved.update(name for name, orders in found.items() if not orders)
-        deleted = [name for name in found if self._was_deleted(context, name)]
+        deleted, foreign = self._not_shown(context, found)
         for sku, joint in joints.items():
             if joint.missing:
                 detail = f"{joint.missing}: correct the product's SKU or create it at the warehouse"
@@ -234,11 +235,12 @@ class WarehouseStock:
             row = context.get(desk.tables.reads, sku) or ReadRow(sku)
             before, occurred, dirty = dict(row.lines), row.asked_at or began, row.dirty
             seen = {name: SeenLine(line.out, line.warehouse, line.closed) for name, line in joint.lines.items()}
+            vanished = reads.vanished(row, joint.lines, foreign, began, desk.create_unknown)
             levels = reads.tell(
                 row,
                 Joint(sku, joint.balances, joint.held, seen, joint.moved),
                 {name: [_found(order, sku) for order in orders] for name, orders in found.items()},
-                deleted,
+                [*deleted, *vanished],
                 began,
                 clean=sku not in self._dirty,
             )
@@ -270,9 +272,14 @@ class WarehouseStock:
         row = context.get(self._desk.tables.releases, reference)
         return row is not None and (row.status == "DELETED" or row.despatched.get(sku, 0) != line.despatched)
 
-    def _was_deleted(self, context: Context, reference: str) -> bool:
-        row = context.get(self._desk.tables.releases, reference)
-        return row is not None and (row.deleting or row.status == "DELETED")
+    def _not_shown(self, context: Context, found: FoundOrders) -> tuple[list[str], list[str]]:
+        """Of what was looked up: what was deleted, as the order side knows, and what is not there and not followed by it."""
+        rows = {name: context.get(self._desk.tables.releases, name) for name in found}
+        deleted = [ref for ref, row in rows.items() if row is not None and (row.deleting or row.status == "DELETED")]
+        foreign = [
+            ref for ref, row in rows.items() if not found[ref] and (row is None or not (at_work(row) or pending(row)))
+        ]
+        return deleted, foreign
 
     def _remember(self, told: Told, began: int) -> None:
         """The to-do list after a read was committed."""

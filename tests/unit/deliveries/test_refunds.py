@@ -8,6 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from schemas.records import Payment, RefundLine, RefundOutcome, SettleReturn
+from tables.deliveries import looks
 from tables.deliveries import refunds as rules
 from tables.deliveries.refunds import Refund, RefundRow, Refuse, Settled, Wait
 from tables.returns.fold import KEY
@@ -65,7 +66,7 @@ def test_a_lost_answer_is_looked_for_until_the_request_cannot_land_any_more() ->
     assert isinstance(found, Refund)
     rules.begin(row, found, 200)
     assert step(row, at=200 + LATE - 1) == Wait(200 + LATE), "nobody lived to give it up"
-    rules.unknown(row, 700)
+    looks.unknown(row, 700)
     assert isinstance(step(row, at=800), Wait)
     assert step(row, at=700 + LATE - 1) == Wait(700 + LATE)
     assert isinstance(step(row, at=700 + LATE), Refund)
@@ -237,12 +238,12 @@ def test_whatever_is_lost_late_repeated_or_killed_no_part_is_refunded_twice_or_a
                         told += rules.refused(row, "too much")
                 elif act in ("lost", "crash"):
                     shop.take(made)
-                    rules.unknown(row, now)
+                    looks.unknown(row, now)
                 elif act == "lost late":
                     shop.flying.append((now + LATE - 1, made))
-                    rules.unknown(row, now)
+                    looks.unknown(row, now)
                 else:
-                    rules.unknown(row, now)
+                    looks.unknown(row, now)
     gone = [one for one in shop.refunds if one.state != "FAILED"]
     assert sum(one.amount for one in gone) <= captured
     for row, amount in zip(rows, amounts, strict=True):

@@ -158,6 +158,33 @@ async def test_the_feed_finds_what_no_webhook_told() -> None:
         assert rig.row(rig.tables.polls, "clarus", "clarus").feed
 
 
+async def test_a_foreign_goods_out_that_vanishes_does_not_leave_its_sku_unread_for_ever() -> None:
+    rig = Rig()
+    rig.warehouse.lines["S0"] = {"theirs": LineRead(2, "MAIN")}
+    async with rig.running("clarus"):
+        await started(rig)
+        began = rig.engine.now_ms()
+        rig.warehouse.lines["S0"] = {}
+        rig.tell(dirty(), channel="clarus")
+        await until(lambda: ("theirs", 0, True) in lines(rig))
+        assert rig.engine.now_ms() >= began + 400, "create_unknown"
+        assert len(rig.warehouse.looks) >= absence.LOOKS
+        await until(lambda: rig.runtime.pending() == {"clarus": 0})
+
+
+async def test_a_foreign_goods_out_that_shows_again_counts_again() -> None:
+    rig = Rig()
+    rig.warehouse.lines["S0"] = {"theirs": LineRead(2, "MAIN")}
+    async with rig.running("clarus"):
+        await started(rig)
+        rig.warehouse.lines["S0"] = {}
+        rig.tell(dirty(), channel="clarus")
+        await until(lambda: len(rig.warehouse.looks) >= 2)
+        rig.warehouse.lines["S0"] = {"theirs": LineRead(2, "MAIN")}
+        await until(lambda: rig.runtime.pending() == {"clarus": 0})
+        assert lines(rig) == {("theirs", 2, False)}
+
+
 async def test_the_sweep_reads_every_sku_again() -> None:
     rig = Rig(skus=3, sweeps={"stock": "150ms"})
     rig.warehouse.max_read = 1
