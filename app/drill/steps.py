@@ -65,6 +65,7 @@ class Player:
     ) -> None:
         self._file, self._peers, self._kill, self._freeze = file, peers, kill, freeze
         self._live, self._authorise = live, authorise
+        self._usual = next(iter(file.shipping), "")
         self._returns = 0
         self.script = Script()
         self._places = {(s.order.channel, s.order.id): 1 for s in file.steps if s.order is not None}
@@ -96,7 +97,7 @@ class Player:
         storefronts = self._peers.storefronts
         if step.order is not None:
             given = step.order
-            order = await storefronts[given.channel].place(_new_order(given))
+            order = await storefronts[given.channel].place(new_order(given, self._usual))
             self._ids[given.channel, given.id] = order.order_id
             self.placed(given.channel, order, given.paid)
         elif step.pay is not None:
@@ -130,7 +131,7 @@ class Player:
             shoppers = Shoppers(step.load, self._peers.offers, step.load.channels or list(storefronts), rng)
             if shoppers.empty:
                 raise StepRefused("none of these products is listed at any of these channels")
-            await run_load(step.load, shoppers, storefronts, self, next(iter(self._file.shipping), ""))
+            await run_load(step.load, shoppers, storefronts, self, self._usual)
         elif step.go_live is not None:
             await self._go_live(step.go_live.channel)
         return None
@@ -252,7 +253,7 @@ class Player:
                 status=given.status,
                 retry_after=None if given.retry_after is None else given.retry_after / 1000,
                 after_effect=given.after_effect,
-                delay=(given.delay[0] / 1000, given.delay[1] / 1000),
+                delay=None if given.delay is None else (given.delay[0] / 1000, given.delay[1] / 1000),
                 duplicate=given.duplicate,
                 drop=given.drop,
                 reorder=given.reorder,
@@ -262,14 +263,15 @@ class Player:
         return await asyncio.sleep(seconds)
 
 
-def _new_order(given: OrderStep) -> NewOrder:
+def new_order(given: OrderStep, usual: str) -> NewOrder:
+    """`usual` is the shipping method of an order that names none."""
     lines = [NewLine(line.sku, line.qty) for line in given.lines or []]
     entered = given.entered
     return NewOrder(
         given.id,
         lines,
         given.paid,
-        given.shipping,
+        usual if given.shipping is None else given.shipping,
         given.note,
         given.gift,
         given.address,

@@ -59,8 +59,9 @@ def cancelled(row: OrderRow, seen: OrderSnapshot, was: OrderSnapshot, reading: R
         return [*effects, *resolve_all(row, seen.modified_at)]
     _differs(row, seen, was, reading, rules)
     closing = demands_of(seen, reading, rules.catalogue, "CANCELLING")
-    if row.state == "CANCELLED":
-        return tell(row, {line_id: with_state(demand, "CLOSED") for line_id, demand in closing.items()})
+    if row.state == "CANCELLED":  # both sides agree
+        effects = tell(row, {line_id: with_state(demand, "CLOSED") for line_id, demand in closing.items()})
+        return [*effects, *judge(row, "stuck_order", "", seen.modified_at)]
     effects = count(row, closing, "CANCELLING")
     if not row.cancel_asked and move(row, Event.CANCEL):
         effects.append(_ask_cancel(row))

@@ -9,7 +9,7 @@ from app.drill.load import Shoppers, checkout
 from app.drill.model import Offers
 from app.drill.peers import Peers
 from app.drill.simulators import RealPeers
-from app.drill.steps import Player, StepResult
+from app.drill.steps import Player, StepResult, new_order
 from app.simulators.base import Call
 from app.simulators.contract import StepRefused, StorefrontOrder
 from tests.unit.drill.support import drill_file
@@ -83,6 +83,13 @@ async def test_an_order_the_storefront_refuses_is_a_failed_step_and_an_unknown_s
     assert player.script.placed == 2
     assert player.script.unpaid == {("bc", "77")}
     assert peers.orders()["bc"][0].state == "cancelled"
+
+
+def test_an_order_that_names_no_shipping_has_the_usual_one_and_none_where_it_says_so() -> None:
+    lines = [{"sku": "A", "qty": 1}]
+    given = [{"channel": "ct", "id": n, "lines": lines, **more} for n, more in enumerate(({}, {"shipping": ""}), 1)]
+    placed = [step.order for step in drill_file(steps=[{"at": 0, "order": order} for order in given]).steps]
+    assert [new_order(order, "van").shipping for order in placed if order is not None] == ["van", ""]
 
 
 async def test_steps_of_an_order_wait_for_it_in_turn_and_give_up_after_settle() -> None:

@@ -339,6 +339,13 @@ def test_opened_again_before_the_answer_it_goes_on_if_the_warehouse_kept_it_and_
     assert row.state == "CANCELLED" and of(ExceptionState, effects)[-1].type == "stuck_order"
 
 
+def test_what_the_warehouse_cancelled_by_itself_needs_nobody_once_the_storefront_cancels_it_too() -> None:
+    row = released(said("ALLOCATED"), said("CANCELLED"))
+    assert list(row.exceptions) == ["stuck_order"]
+    effects = play(row, edited(state="CANCELLED"))
+    assert not row.exceptions and [one.state for one in of(ExceptionState, effects)] == ["RESOLVED"]
+
+
 def test_opened_again_and_never_there_it_is_released_at_once() -> None:
     row = released(said("UNMAPPED", "QC"))
     play(row, edited(state="CANCELLED"), edited(version=3))
