@@ -59,10 +59,21 @@ from tables.orders.references import reference_of
 from tables.reconciliation import DifferenceRow, SweepRow
 
 Kind = Literal[
-    "listing", "read", "release", "fetch", "shipment", "receipt", "refund", "note", "pause", "retry", "resolved"
+    "listing",
+    "read",
+    "release",
+    "status",
+    "fetch",
+    "shipment",
+    "receipt",
+    "refund",
+    "note",
+    "pause",
+    "retry",
+    "resolved",
 ]
 OnChange = Callable[[str, Kind, str], None]
-"""Channel, kind and key of a row that changed. Called before the commit: look through `engine.submit`."""
+"""Channel, kind and key of a row that changed. Called before the commit: look through `engine.submit`. `status`: a hint that the goods out of a row did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +131,9 @@ class Delivery:
                     self.on_change(body.channel, "listing", body.listing)
                 case ReadStock():
                     self._read(batch, body.channel, body.sku, occurred)
+                    release = batch.get(self._tables.releases, body.reference) if body.reference else None
+                    if release is not None and releases.at_work(release):
+                        self.on_change(body.channel, "status", body.reference)
                 case FetchOrder():
                     fetch = FetchRow(body.channel, body.order_id)
                     fetch = batch.get(self._tables.fetches, fetch.key) or fetch

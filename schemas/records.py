@@ -442,11 +442,12 @@ class Correction(Record, kw_only=True):
 
 
 class ReadStock(Record, kw_only=True):
-    """A SKU is dirty: read it as a whole."""
+    """A SKU is dirty: read it as a whole. `reference`: the goods out whose change told it, where one is named."""
 
     channel: str
     sku: str
     reason: str
+    reference: str = ""
 
 
 class FetchOrder(Record, kw_only=True):

@@ -19,7 +19,7 @@ from app.config import load
 from app.connectors import CLARUS
 from app.errors import Problem
 from app.mappings.importing import mapped
-from app.operations import actor
+from app.operations import this_user
 from app.screen import screen
 from app.why.names import near, unknown
 from tables.mappings.audit import Difference
@@ -57,7 +57,7 @@ def audit(channels: Sequence[str], dry_run: bool, config_file: Path | None, as_j
     found = run.compare(settings, mapped(settings), channels or list(settings.channels))
     if not dry_run:
         try:
-            run.tell(settings, found, actor())
+            run.tell(settings, found, this_user())
         except KafkaException as error:
             raise Problem(
                 f"kafka: {settings.settings.kafka.bootstrap} cannot be read: {error.args[0].str()}"

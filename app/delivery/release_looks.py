@@ -1,4 +1,5 @@
-"""What became of orders at the warehouse: looked up by reference, many at once, because a row asks for it, because lines moved, or because it is their turn.
+"""What became of orders at the warehouse: looked up by reference, many at once, because a row asks for it, because a notification names them or their lines
+moved, or because it is their turn.
 
 What a look-up means is decided by `tables/deliveries/releases.py`.
 """
@@ -23,6 +24,8 @@ from tables.deliveries.release_row import GONE
 AT_ONCE: Final = 2
 CHECK_GAP: Final = 1.0
 """Seconds between two looks at the status of orders whose lines moved."""
+NAMED_GAP: Final = 0.1
+"""Seconds in which the orders that notifications name gather."""
 
 
 class ReleaseLooks:
@@ -44,6 +47,8 @@ class ReleaseLooks:
         self._names: dict[str, None] = {}
         self._to_check: dict[str, None] = {}  # the one that waits longest first
         self._changed: set[str] = set()  # of them, those that are looked at even where they are over
+        self._named: dict[str, None] = {}
+        self._told = asyncio.Event()
         self._tasks = 0
         self._create_unknown = max(desk.settings.delivery.create_unknown, desk.settings.bounds.late_max)
 
@@ -117,6 +122,11 @@ class ReleaseLooks:
         self._changed.update(changed)
         self._to_check.update(dict.fromkeys((*references, *self._changed)))
 
+    def named(self, reference: str) -> None:
+        """As `Releases.named`. A hint, which a read of its SKUs follows: it may be lost."""
+        self._named[reference] = None
+        self._told.set()
+
     def looked_up(
         self, context: Context, emit: Emitter, orders: Mapping[str, Sequence[GoodsOut]], began: int
     ) -> set[str]:
@@ -130,6 +140,22 @@ class ReleaseLooks:
         self._changed.difference_update(shown)
         return {sku for settled in found.values() if settled.news for sku in settled.skus}
 
+    async def run_named(self) -> None:
+        """Until cancelled: the status of orders that notifications named, those of a moment together. What is busy is left to `run_checks`."""
+        while True:
+            await self._told.wait()
+            await asyncio.sleep(NAMED_GAP)
+            while self._named and self._desk.may_write and self._desk.gate.wait() == 0:
+                names = list(islice(self._named, self._connector.max_read))
+                for name in names:
+                    del self._named[name]
+                self._to_check.update(dict.fromkeys(name for name in names if name in self._busy))
+                free = [name for name in names if name not in self._busy]
+                if free:
+                    await self._check(free, Priority.RELEASE)
+            self._named.clear()
+            self._told.clear()
+
     async def run_checks(self) -> None:
         """Until cancelled: the status of orders whose lines moved, and of all that are at the warehouse within the stock sweep."""
         gap = CHECK_GAP
@@ -138,7 +164,7 @@ class ReleaseLooks:
             gap = CHECK_GAP
             if self._desk.may_write and self._desk.gate.wait() == 0:
                 names, more = await self._desk.commit(self._next_checks)
-                if names and await self._check(names) and more:
+                if names and await self._check(names, Priority.SWEEP) and more:
                     gap = 0.0
 
     def _next_checks(self, context: Context, _: Emitter) -> tuple[list[str], bool]:
@@ -159,18 +185,20 @@ class ReleaseLooks:
         for name in names:
             self._to_check.pop(name, None)
 
-    async def _check(self, names: Sequence[str]) -> bool:
-        """True where it was answered."""
+    async def _check(self, names: Sequence[str], priority: Priority) -> bool:
+        """True where it was answered. An order that became busy meanwhile is looked at again: its own look-up may have begun before what is looked for."""
         changed = self._changed.intersection(names)
         self._checked(names)
         self._changed.difference_update(names)
         began = self._desk.now()
         try:
-            orders = await doing("find_orders", self._connector.find_orders(names, Priority.SWEEP))
+            orders = await doing("find_orders", self._connector.find_orders(names, priority))
         except PeerError as error:
             self._to_check.update(dict.fromkeys(names))
             self._changed.update(changed)
             await self._desk.failed(error)
             return False
-        await self._found([name for name in names if name not in self._busy], orders, began)
+        busy = self._busy.intersection(names)
+        self._to_check.update(dict.fromkeys(busy))
+        await self._found([name for name in names if name not in busy], orders, began)
         return True

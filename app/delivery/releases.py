@@ -70,6 +70,10 @@ class Releases:
         """Lines of these orders changed at the warehouse: their status may have. Of the `changed` ones other figures left than ORDERS knows of."""
         self._looks.moved(references, changed)
 
+    def named(self, reference: str) -> None:
+        """A notification said that this goods out changed."""
+        self._looks.named(reference)
+
     def looked_up(
         self, context: Context, emit: Emitter, orders: Mapping[str, Sequence[GoodsOut]], began: int
     ) -> set[str]:
@@ -125,6 +129,10 @@ class Releases:
     async def run_checks(self) -> None:
         """Until cancelled: the status of orders whose lines moved, and of all that are at the warehouse within the stock sweep."""
         await self._looks.run_checks()
+
+    async def run_named(self) -> None:
+        """Until cancelled: the status of orders that notifications named."""
+        await self._looks.run_named()
 
     # ---- one round ----
 

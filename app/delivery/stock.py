@@ -39,12 +39,13 @@ Unseen = Callable[[Context, str, Collection[str]], Iterable[str]]
 
 @dataclass(slots=True)
 class Told:
-    """What a read came to: further SKUs to read, those the warehouse does not know, to read again, done; references whose status may have changed, and those of
-    which other figures left than the order side knows.
+    """What a read came to: further SKUs to read, those the warehouse does not know, to read again at once or later, done; references whose status may have
+    changed, and those of which other figures left than the order side knows.
     """
 
     touched: set[str]
     missing: list[str] = field(default_factory=list)
+    moving: list[str] = field(default_factory=list)
     again: list[str] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
     moved: set[str] = field(default_factory=set)
@@ -256,7 +257,7 @@ class WarehouseStock:
             )
             if self._reading[sku] is not Priority.SWEEP:
                 told.moved.update(self._unseen(context, sku, joint.lines))
-            (told.again if row.dirty else told.done).append(sku)
+            (told.done if not row.dirty else told.moving if joint.moved else told.again).append(sku)
         return told
 
     def _left_otherwise(
@@ -285,7 +286,9 @@ class WarehouseStock:
         for sku in told.missing:
             self._missing.add(sku)
             self._later(sku, None)
-        for sku in (*told.again, *told.done):
+        for sku in told.moving:
+            self._mark(sku, Priority.RELEASE)
+        for sku in (*told.moving, *told.again, *told.done):
             self._missing.discard(sku)
             if sku in self._dirty:
                 self._alarm.set(sku, began + SHORTEST_GAP)
@@ -301,7 +304,7 @@ class WarehouseStock:
         self._moved(told.moved, told.left)
 
     def _later(self, sku: str, retry_after: float | None) -> None:
-        """Read it again after a back-off: the read failed, lines moved all the time, or one could not be explained."""
+        """Read it again after a back-off: the read failed, or a line could not be explained."""
         self._failures[sku] = self._failures.get(sku, 0) + 1
         self._alarm.set(sku, self._desk.now() + self._desk.backoff(self._failures[sku], retry_after))
 

@@ -35,6 +35,8 @@ class WarehouseOwner:
                 self._stock.changed(key)
             case "release":
                 self._releases.changed(key)
+            case "status":
+                self._releases.named(key)
             case "receipt":
                 self._returns.changed(key)
             case _:
@@ -80,6 +82,7 @@ class WarehouseOwner:
             group.create_task(self._stock.run_feed())
             group.create_task(self._releases.run(group))
             group.create_task(self._releases.run_checks())
+            group.create_task(self._releases.run_named())
             group.create_task(self._parcels.run(group))
             group.create_task(self._returns.run())
 

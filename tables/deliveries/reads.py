@@ -37,9 +37,7 @@ class ReadRow(msgspec.Struct, array_like=True):
     lines: dict[str, SeenLine] = {}
     read_at: int = 0
     asked_at: int = 0  # when what asked for the read that is due occurred, 0 for a sweep
-    unseen: dict[
-        str, Unseen
-    ] = {}  # goods outs that nobody here follows, whose lines are absent and which look-ups did not show
+    unseen: dict[str, Unseen] = {}  # goods outs of absent lines that nobody here follows, and look-ups do not show
 
     @property
     def dirty(self) -> bool:

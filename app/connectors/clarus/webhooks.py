@@ -1,6 +1,6 @@
 """What a Clarus automation tells us (fact sheet 10): whether it is ours, and which SKUs to read again. Pure.
 
-Bodies are undocumented and unsigned, so they are hints only: nothing in them but product codes is used.
+Bodies are undocumented and unsigned, so they are hints only: nothing in them but product codes and an order's reference is used.
 """
 
 import hmac
@@ -18,6 +18,7 @@ AUTOMATION = "x-claruswms-automation-id"
 _LISTS = ("lines", "goods_out_lines", "stocks", "stock_balances", "dispatch_transactions", "transactions")
 _PARTS = ("transaction_source", "transaction_target", "stock", "stock_balance", "goods_out")
 _DEPTH = 6
+_LONGEST = 100
 
 
 class ClarusIntake:
@@ -36,7 +37,8 @@ class ClarusIntake:
         """The SKUs to read again; none where the body names no product. ValueError where it is no JSON object."""
         record = _record(notification.body)
         codes = dict.fromkeys(_codes(record, _DEPTH))
-        return [ReadStock(channel=PEER, sku=code, reason="webhook") for code in codes]
+        reference = _order(record)
+        return [ReadStock(channel=PEER, sku=code, reason="webhook", reference=reference) for code in codes]
 
     def entity(self, body: bytes) -> str:
         """The product code, else the reference or id of the record; empty where there is none."""
@@ -71,6 +73,13 @@ def _product(record: Mapping[str, Any]) -> str | None:
     if found is None:
         found = record.get("product_code")
     return found if isinstance(found, str) and found else None
+
+
+def _order(record: Mapping[str, Any]) -> str:
+    """The reference of the goods out that the record is or belongs to; empty where none is named. Another record's own reference is nobody's."""
+    inner = record.get("goods_out")
+    found = inner.get("reference") if isinstance(inner, dict) else record.get("reference")
+    return found if isinstance(found, str) and len(found) <= _LONGEST else ""
 
 
 def _codes(record: Mapping[str, Any], depth: int) -> Iterator[str]:

@@ -48,6 +48,24 @@ def test_an_order_gives_each_product_of_its_lines_once() -> None:
 
 
 @pytest.mark.parametrize(
+    ("more", "reference"),
+    [
+        ({"reference": "ct-eu:1"}, "ct-eu:1"),
+        ({"goods_out": {"id": 7, "reference": "ct-eu:1"}, "reference": "PL-1"}, "ct-eu:1"),
+        ({}, ""),
+        ({"reference": 7}, ""),
+        ({"reference": "x" * 1000}, ""),
+    ],
+)
+def test_the_order_that_changed_is_named_with_its_products(more: dict[str, Any], reference: str) -> None:
+    body = json.dumps({"id": 7, "lines": [{"product": MUG}, {"product": {"code": "CUP"}}], **more}).encode()
+    commands = intake().parse(RawNotification(channel="clarus", route="", headers=HEADERS, body=body))
+    assert commands == [
+        ReadStock(channel="clarus", sku=sku, reason="webhook", reference=reference) for sku in ("MUG", "CUP")
+    ]
+
+
+@pytest.mark.parametrize(
     "body", [{"id": 7}, {"product": {"id": 5}}, {"product": 5}, {"lines": [1, None]}, {"lines": "x"}]
 )
 def test_a_body_without_a_product_code_gives_nothing(body: object) -> None:

@@ -2,12 +2,14 @@
 
 import asyncio
 import time
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import pytest
 
 from app.connectors.contract import Finding, GoodsOut, LineRead, Priority
 from app.connectors.errors import OutcomeUnknown, PeerError, Refused, Unavailable
+from app.delivery.release_looks import NAMED_GAP
 from app.delivery.stock import GATHER
 from schemas.records import (
     CancelOrder,
@@ -391,6 +393,64 @@ async def test_a_despatched_order_is_told_when_its_line_is_gone() -> None:
         await until(lambda: statuses(rig) == ["PENDING", "ALLOCATED", "COMPLETED"])
         row = rig.row(rig.tables.releases, REFERENCE, "clarus")
         assert row.order is None, "what is over keeps no address"
+
+
+def changed(reference: str = REFERENCE) -> ReadStock:
+    """A webhook named the order."""
+    return ReadStock(channel="clarus", sku="S0", reason="webhook", reference=reference)
+
+
+async def test_an_order_that_a_notification_names_is_looked_up_whatever_the_read_of_its_sku_shows() -> None:
+    rig = Rig()
+    async with rig.running("clarus"):
+        await allocated(rig)
+        rig.warehouse.become(REFERENCE, "COMPLETED")
+        rig.tell(changed(), changed("shop:nobody-knows"), channel="clarus")
+        await until(lambda: statuses(rig)[-1] == "COMPLETED")
+        assert rig.warehouse.looks[-1] == [REFERENCE]
+        looks = len(rig.warehouse.looks)
+        rig.tell(changed(), channel="clarus")
+        await asyncio.sleep(3 * NAMED_GAP)
+        assert len(rig.warehouse.looks) == looks, "it is over"
+
+
+async def test_what_a_look_up_saw_of_an_order_that_became_busy_meanwhile_is_looked_for_again() -> None:
+    rig = Rig()
+    find, named, own = rig.warehouse.find_orders, asyncio.Event(), asyncio.Event()
+
+    async def crossing(references: Sequence[str], priority: Priority) -> Mapping[str, list[GoodsOut]]:
+        """The order's own look-up begins before the despatch and ends after the one that shows it."""
+        if not named.is_set():
+            named.set()
+            rig.tell(cancel(), channel="clarus")
+            await own.wait()
+            return await find(references, priority)
+        if not own.is_set():
+            found = await find(references, priority)
+            rig.warehouse.become(REFERENCE, "COMPLETED", despatched={"S0": 2})
+            own.set()
+            await asyncio.sleep(0.05)
+            return found
+        return await find(references, priority)
+
+    async with rig.running("clarus"):
+        await allocated(rig)
+        rig.warehouse.cancel_fates.append("CANCEL_REFUSED")
+        rig.warehouse.find_orders = crossing  # type: ignore[method-assign]
+        rig.tell(changed(), channel="clarus")
+        await until(lambda: statuses(rig)[-1] == "COMPLETED")
+
+
+async def test_a_sku_that_moves_during_every_read_is_read_again_without_a_back_off() -> None:
+    rig = Rig(delivery={"backoff": "1h", "backoff_max": "1h"})
+    async with rig.running("clarus"):
+        await started(rig)
+        rig.warehouse.moved.add("S0")
+        rig.tell(dirty(), channel="clarus")
+        await until(lambda: len(rig.sent(StockLevel)) >= 4)
+        assert rig.runtime.pending() == {"clarus": 1}
+        rig.warehouse.moved.clear()
+        await until(lambda: rig.runtime.pending() == {"clarus": 0})
 
 
 async def test_the_warehouse_away_is_one_exception_and_everything_is_done_when_it_is_back() -> None:
