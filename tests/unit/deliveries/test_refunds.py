@@ -106,6 +106,50 @@ def test_a_unit_refunded_by_hand_at_more_than_its_inspection_says_is_not_paid_fo
     assert found.amount == 500
 
 
+def settle(row: RefundRow, *shown: Payment, siblings: Any = ()) -> RefundRow:
+    """The part, brought to its end by one refund of ours at most."""
+    found = step(row, *shown, siblings=siblings)
+    if isinstance(found, Refund):
+        found = step(row, *shown, refund(found.amount, found.key, f"ours-{row.part}"), siblings=siblings)
+    assert isinstance(found, Settled)
+    rules.settled(row, found)
+    rules.answer(row)
+    return row
+
+
+def test_what_was_refunded_by_hand_beyond_a_units_worth_is_set_against_later_parts_of_its_line_once() -> None:
+    by_hand = refund(1000, _1=1)
+    first = settle(row_of(command(500)), by_hand)  # inspected, and worth half of what somebody gave back for it
+    assert (first.amount, first.by_hand) == (0, 500)
+    second = settle(row_of(command(300, part=2)), by_hand, siblings=[first])
+    third = settle(row_of(command(1000, part=3)), by_hand, siblings=[first, second])
+    fourth = settle(row_of(command(1000, part=4)), by_hand, siblings=[first, second, third])
+    assert [(one.amount, one.by_hand) for one in (second, third, fourth)] == [(0, 300), (800, 200), (1000, 0)]
+    assert settle(row_of(command(300, version=2, part=2)), by_hand, siblings=[first, third, fourth]).amount == 0
+
+
+def test_what_is_beyond_a_units_worth_is_not_set_against_another_line_or_return() -> None:
+    by_hand = refund(1000, _1=1)
+    first = settle(row_of(command(500)), by_hand)
+    other_line = command(1000, part=2)
+    other_line.lines[0].line_id = "2"
+    assert settle(row_of(other_line), by_hand, siblings=[first]).amount == 1000
+    elsewhere = RefundRow("shop", "7", "another", 1, covered=first.covered, beyond=first.beyond)
+    assert settle(row_of(command(1000, part=2)), by_hand, siblings=[elsewhere]).amount == 1000
+
+
+def test_how_much_of_a_refund_of_several_lines_was_for_one_of_them_is_not_known_well_enough_to_be_set_against_another_part() -> (
+    None
+):
+    by_hand = refund(1500, _1=1, _9=2)  # 10.00 and two of 2.50
+    both = command(1000)
+    both.lines.append(RefundLine(line_id="9", units=2, amount=500))
+    first = settle(row_of(both), by_hand)
+    later = command(250, part=2)
+    later.lines[0].line_id = "9"
+    assert settle(row_of(later), by_hand, siblings=[first]).amount == 250
+
+
 def test_a_refund_of_somebody_else_counts_once_among_the_parts_of_an_order() -> None:
     other = RefundRow("shop", "7", "r", 2, covered={"x": 1000, "y/1": 1})
     row = row_of(command())
