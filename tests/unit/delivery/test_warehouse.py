@@ -7,10 +7,10 @@ from itertools import pairwise
 
 import pytest
 
-from app.connectors.contract import Finding, GoodsOut, LineRead, Priority
+from app.connectors.contract import Finding, GoodsOut, JointRead, LineRead, Priority
 from app.connectors.errors import OutcomeUnknown, PeerError, Refused, Unavailable
 from app.delivery.release_looks import NAMED_GAP
-from app.delivery.stock import GATHER
+from app.delivery.stock import CROWDED, GATHER
 from schemas.records import (
     CancelOrder,
     ExceptionState,
@@ -97,6 +97,30 @@ async def test_skus_that_become_dirty_one_after_the_other_gather_before_the_next
             await asyncio.sleep(0.01)
         await until(lambda: {sku for _, skus in rig.warehouse.reads for sku in skus} == set(rig.warehouse.balances))
         assert all(later - earlier > 0.9 * GATHER / 1000 for earlier, later in pairwise(began))
+
+
+async def test_nobody_waits_for_the_read_of_a_sku_with_many_open_lines() -> None:
+    rig = Rig(skus=3)
+    rig.warehouse.lines["S0"] = {f"order-{n}": LineRead(1, "MAIN") for n in range(CROWDED)}
+    read, under_way, over = rig.warehouse.read_stock, asyncio.Event(), asyncio.Event()
+
+    async def slow(skus: Sequence[str], priority: Priority) -> Mapping[str, JointRead]:
+        if "S0" in skus:
+            under_way.set()
+            await over.wait()
+        return await read(skus, priority)
+
+    async with rig.running("clarus"):
+        await started(rig)
+        rig.warehouse.read_stock = slow  # type: ignore[method-assign]
+        told = len(rig.sent(StockLevel))
+        rig.tell(dirty("S0"), dirty("S1"), channel="clarus")
+        await under_way.wait()
+        await until(lambda: [one.sku for one in rig.sent(StockLevel)[told:]] == ["S1"])
+        rig.tell(dirty("S2"), channel="clarus")
+        await until(lambda: [one.sku for one in rig.sent(StockLevel)[told:]] == ["S1", "S2"])
+        over.set()
+        await until(lambda: rig.sent(StockLevel)[-1].sku == "S0" and rig.runtime.pending() == {"clarus": 0})
 
 
 async def test_what_happens_during_a_read_is_read_again() -> None:
