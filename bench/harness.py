@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.brokers import KafkaServer
+from tests.brokers import AS_SHIPPED, KafkaServer
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -141,9 +141,9 @@ class Rounds:
 
 @contextmanager
 def kafka(options: Options) -> Iterator[KafkaServer]:
-    """An Apache Kafka broker of this program's own. NoKafka where Java and Maven are missing."""
+    """An Apache Kafka broker of this program's own, with the options of its own start script. NoKafka where Java and Maven are missing."""
     with tempfile.TemporaryDirectory(prefix="kafka-", dir=options.folder) as folder:
-        server = KafkaServer(Path(folder))
+        server = KafkaServer(Path(folder), AS_SHIPPED)
         server.start()
         try:
             yield server
