@@ -70,9 +70,9 @@ CATALOGUE: Final[dict[str, Kind]] = {
     ),
     "short_stock": Kind(
         "operations",
-        "The warehouse could not allocate the order in full.",
+        "The warehouse could not allocate the order in full, or closed it without some units.",
         "the goods out in Clarus, and the product's balances",
-        "Put stock away, move it, or agree on a part delivery with the customer",
+        "Put stock away or move it: it is resolved by itself once all is allocated. Or agree on a part delivery with the customer; refund what was closed",
     ),
     "late_change": Kind(
         "warehouse",

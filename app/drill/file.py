@@ -46,6 +46,11 @@ def _order_id(value: object) -> object:
     return value
 
 
+def least_and_most(value: object) -> object:
+    """One duration is the least and the most."""
+    return value if isinstance(value, list | tuple) else (value, value)
+
+
 def _rising(value: tuple[int, int]) -> tuple[int, int]:
     if value[0] > value[1]:
         raise ValueError("[least, most] with least at most as large as most")
@@ -64,7 +69,8 @@ OrderId = Annotated[
     Field(min_length=1),
     WithJsonSchema({"type": ["string", "integer"], "minLength": 1}),
 ]
-Lag = Annotated[tuple[Duration, Duration], AfterValidator(_rising)]
+Lag = Annotated[tuple[Duration, Duration], BeforeValidator(least_and_most), AfterValidator(_rising)]
+"""From the least to the most, `[0.1s, 2s]`; one duration alone is both."""
 Span = Annotated[tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]], AfterValidator(_rising)]
 Quantity = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -168,7 +174,7 @@ class OrderStep(Model):
     entered: list[EnteredLine] | None = Field(
         None, description="Instead of `lines`: entered by another program, checked by nobody, taken from no stock."
     )
-    shipping: str = ""
+    shipping: str | None = Field(None, description="Absent: the file's first method, as orders of a load.")
     note: str = ""
     gift: str = ""
     address: dict[str, str] = Field(default_factory=dict)
@@ -346,7 +352,9 @@ class FaultStep(Model):
     status: int = Field(503, ge=400, le=599, description="HTTP status of kind status.")
     retry_after: Duration | None = Field(None, description="Retry-After of kind status.")
     after_effect: bool = Field(False, description="Kind timeout: only the answer is lost.")
-    delay: Lag = Field((ms("1s"), ms("1s")), description="Kinds slow and webhook: how much later.")
+    delay: Lag | None = Field(
+        None, description="Kinds slow (1s) and webhook (none, reordered ones 1s): how much later, from least to most."
+    )
     duplicate: Share = 0.0
     drop: Share = 0.0
     reorder: Share = 0.0

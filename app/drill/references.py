@@ -1,5 +1,6 @@
 """What the names in a drill file refer to: channels, codes, warehouses, units, orders, peers. Pure; the form of the file is right already."""
 
+import difflib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -25,8 +26,12 @@ from app.drill.file import (
     WmsStep,
 )
 from app.settings import Settings
+from app.simulators.clarus.model import STATUS_NAMES
+from tables.exceptions import CATALOGUE
 
 _KAFKA_KINDS = ("down", "timeout")
+STATUSES = (*STATUS_NAMES, "DELETED")
+"""What a WMS order of the report can be; the last one where nothing of it is left."""
 
 
 @dataclass(slots=True)
@@ -116,6 +121,14 @@ def _expected(file: DrillFile, names: _Names) -> Iterator[Reference]:
     for kind in ("states", "shipments", "refunded", "staff_notes", "wms", "wms_lines", "wms_address"):
         for order in getattr(file.expect, kind).keys() - placed:
             yield Reference(("expect", kind, order), _no("order of a step", order, placed))
+    for kind in ("exceptions", "open_exceptions"):
+        for name in (getattr(file.expect, kind) or {}).keys() - CATALOGUE.keys():
+            yield Reference(("expect", kind, name), _no("exception type", name, CATALOGUE))
+    for order, statuses in file.expect.wms.items():
+        for n, status in enumerate(statuses):
+            if status not in STATUSES:
+                path = ("expect", "wms", order, n)
+                yield Reference(path, _no("status of a WMS order", status, STATUSES))
     for n, index in enumerate(file.expect.failed_steps):
         if index >= len(file.steps):
             yield Reference(
@@ -125,8 +138,10 @@ def _expected(file: DrillFile, names: _Names) -> Iterator[Reference]:
 
 def _no(kind: str, name: str, allowed: Any) -> str:
     shown = sorted(set(allowed))
+    close = difflib.get_close_matches(name, shown, 1)
+    hint = f"; did you mean {close[0]}?" if close and len(shown) > 12 else ""
     more = f" and {len(shown) - 12} more" if len(shown) > 12 else ""
-    return f": there is no {kind} {name!r}; allowed: {', '.join(shown[:12]) or 'none is there'}{more}"
+    return f": there is no {kind} {name!r}{hint}; allowed: {', '.join(shown[:12]) or 'none is there'}{more}"
 
 
 def _step(step: Step, names: _Names, file: DrillFile) -> Iterator[Reference]:

@@ -9,7 +9,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from app.config.document import Path_ as Path
-from app.drill.file import DrillFile
+from app.drill.file import DrillFile, least_and_most
 from app.settings import ProductSettingsTree, parse_duration
 
 DURATION = {
@@ -24,7 +24,8 @@ class _Generator(GenerateJsonSchema):
     def function_before_schema(self, schema: core_schema.BeforeValidatorFunctionSchema) -> JsonSchemaValue:
         if schema["function"]["function"] is parse_duration:
             return dict(DURATION)
-        return super().function_before_schema(schema)
+        whole = super().function_before_schema(schema)
+        return {"anyOf": [whole, dict(DURATION)]} if schema["function"]["function"] is least_and_most else whole
 
 
 def dotted_names(model: type[BaseModel], before: str = "") -> Iterator[tuple[str, str, str]]:

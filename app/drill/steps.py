@@ -65,10 +65,12 @@ class Player:
     ) -> None:
         self._file, self._peers, self._kill, self._freeze = file, peers, kill, freeze
         self._live, self._authorise = live, authorise
+        self._usual = next(iter(file.shipping), "")
         self._returns = 0
         self.script = Script()
         self._places = {(s.order.channel, s.order.id): 1 for s in file.steps if s.order is not None}
         self._ids: dict[tuple[str, str], str] = {}
+        self._refused: dict[tuple[str, str], str] = {}
         self._loads = 0
         self._turns: dict[tuple[str, str], asyncio.Lock] = {place: asyncio.Lock() for place in self._places}
 
@@ -91,12 +93,14 @@ class Player:
             result.booked = await self._act(step)
         except (StepRefused, KeyError) as error:
             result.ok, result.detail = False, str(error.args[0])
+            if step.order is not None:
+                self._refused[step.order.channel, step.order.id] = result.detail
 
     async def _act(self, step: Step) -> int | None:
         storefronts = self._peers.storefronts
         if step.order is not None:
             given = step.order
-            order = await storefronts[given.channel].place(_new_order(given))
+            order = await storefronts[given.channel].place(new_order(given, self._usual))
             self._ids[given.channel, given.id] = order.order_id
             self.placed(given.channel, order, given.paid)
         elif step.pay is not None:
@@ -130,7 +134,7 @@ class Player:
             shoppers = Shoppers(step.load, self._peers.offers, step.load.channels or list(storefronts), rng)
             if shoppers.empty:
                 raise StepRefused("none of these products is listed at any of these channels")
-            await run_load(step.load, shoppers, storefronts, self, next(iter(self._file.shipping), ""))
+            await run_load(step.load, shoppers, storefronts, self, self._usual)
         elif step.go_live is not None:
             await self._go_live(step.go_live.channel)
         return None
@@ -220,6 +224,7 @@ class Player:
         deadline = time.monotonic() + self._file.settle / 1000
         key = f"{channel}:{self._ids.get((channel, number), '')}"
         while time.monotonic() < deadline:
+            self._may_come(channel, number)
             if any(one.upstream == key and one.status != "completed" for one in self._peers.clarus.returns()):
                 return key
             await asyncio.sleep(0.05)
@@ -227,13 +232,24 @@ class Player:
             f"{channel}:{number}: no return of it was announced to the warehouse within {self._file.settle / 1000:g} s"
         )
 
+    def _may_come(self, channel: str, number: str) -> None:
+        """Nothing comes of an order that its storefront refused."""
+        if why := self._refused.get((channel, number)):
+            raise StepRefused(
+                f"{channel}:{number}: its storefront refused this order, so the warehouse never gets it: {why}"
+            )
+
     async def _upstream(self, channel: str, number: str) -> str:
         """The order key of an order of the file, once the warehouse knows the order; waits for that at most `settle`."""
         deadline = time.monotonic() + self._file.settle / 1000
         while time.monotonic() < deadline:
+            self._may_come(channel, number)
             key = f"{channel}:{self._ids.get((channel, number), '')}"
-            if any(g.upstream == key and g.status != "DELETED" for g in self._peers.clarus.orders()):
+            there = [g.status for g in self._peers.clarus.orders() if g.upstream == key]
+            if any(status != "DELETED" for status in there):
                 return key
+            if there:
+                raise StepRefused(f"{channel}:{number}: the warehouse has deleted this order; it is not sent again")
             await asyncio.sleep(0.05)
         raise StepRefused(
             f"{channel}:{number}: the warehouse did not get this order within {self._file.settle / 1000:g} s"
@@ -252,7 +268,7 @@ class Player:
                 status=given.status,
                 retry_after=None if given.retry_after is None else given.retry_after / 1000,
                 after_effect=given.after_effect,
-                delay=(given.delay[0] / 1000, given.delay[1] / 1000),
+                delay=None if given.delay is None else (given.delay[0] / 1000, given.delay[1] / 1000),
                 duplicate=given.duplicate,
                 drop=given.drop,
                 reorder=given.reorder,
@@ -262,14 +278,15 @@ class Player:
         return await asyncio.sleep(seconds)
 
 
-def _new_order(given: OrderStep) -> NewOrder:
+def new_order(given: OrderStep, usual: str) -> NewOrder:
+    """`usual` is the shipping method of an order that names none."""
     lines = [NewLine(line.sku, line.qty) for line in given.lines or []]
     entered = given.entered
     return NewOrder(
         given.id,
         lines,
         given.paid,
-        given.shipping,
+        usual if given.shipping is None else given.shipping,
         given.note,
         given.gift,
         given.address,

@@ -88,8 +88,7 @@ def check(file: Path, replace: bool, config_file: Path | None, as_json: bool) ->
       clarus-stream mappings check new-products.csv --config shop.yaml
     """
     settings = _settings(config_file)
-    given = files.read(file)
-    found = importing.plan(settings, importing.imported(settings), given, replace=replace)
+    found = importing.planned(settings, files.read(file), replace=replace)
     if as_json:
         _json({"ok": True, "changes": show.change_rows(found.changes)})
     else:
@@ -169,8 +168,7 @@ def what_if_(file: Path, last: int, replace: bool, config_file: Path | None, as_
       clarus-stream mappings what-if all.yaml --replace --last 100000 --json --config shop.yaml
     """
     settings = _settings(config_file)
-    given = files.read(file)
-    found = what_if(settings, importing.plan(settings, importing.imported(settings), given, replace=replace), last)
+    found = what_if(settings, importing.planned(settings, files.read(file), replace=replace), last)
     if as_json:
         _json(found.as_dict())
     else:

@@ -32,6 +32,10 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+_DELAY = (1.0, 1.0)
+"""Seconds that a fault takes which says no delay."""
+
+
 @dataclass(slots=True)
 class Fault:
     """One fault of a drill step. `until` is a monotonic time; `share` the part of the requests or notifications it hits."""
@@ -42,7 +46,7 @@ class Fault:
     status: int = 503
     retry_after: float | None = None
     after_effect: bool = False
-    delay: tuple[float, float] = (1.0, 1.0)
+    delay: tuple[float, float] | None = None
     duplicate: float = 0.0
     drop: float = 0.0
     reorder: float = 0.0
@@ -199,7 +203,7 @@ class Hosted:
                 await self.app(scope, receive, _discard)
             return await self._hang(receive)
         if fault := faults.find("slow"):
-            await asyncio.sleep(self.rng.uniform(*fault.delay))
+            await asyncio.sleep(self.rng.uniform(*(fault.delay or _DELAY)))
         if fault := faults.find("status"):
             call.cause = "fault"
             headers = {} if fault.retry_after is None else {"Retry-After": str(max(1, round(fault.retry_after)))}
@@ -296,8 +300,8 @@ class Notifier:
                 self._journal.note("notification dropped", entity=entity)
                 return
             copies += self._rng.random() < fault.duplicate
-            if self._rng.random() < fault.reorder or fault.delay != (1.0, 1.0):
-                lag += self._rng.uniform(*fault.delay)
+            if self._rng.random() < fault.reorder or fault.delay is not None:
+                lag += self._rng.uniform(*(fault.delay or _DELAY))
             if forged is not None and self._rng.random() < fault.forge:
                 self._spawn(self._once(forged, lag))
         for _ in range(copies):

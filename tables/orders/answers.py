@@ -6,6 +6,7 @@ from schemas.records import WarehouseOrder
 from tables.goods_out import eaches_of
 from tables.orders import changes
 from tables.orders.demand import demands_of, read
+from tables.orders.despatch import unallocated
 from tables.orders.effects import Effect, move, next_revision, status_of
 from tables.orders.exceptions import judge
 from tables.orders.following import follow, gone_there
@@ -39,6 +40,8 @@ def warehouse(row: OrderRow, answer: WarehouseOrder, rules: Rules, now: int) -> 
     elif answer.status != "CHANGE_REFUSED":
         effects += [*follow(row, rules, now), *changes.stepped_back(row, status_before)]
     effects += [*changes.answered(row, answer, rules, now, could_change=could_change), *recount(row)]
+    if not row.despatch_complete:
+        effects += judge(row, "short_stock", unallocated(row), now)
     if (row.state, row.reason) != before:
         effects.append(status_of(row))
     return told_last(effects)

@@ -236,14 +236,26 @@ def gap(row: OrderRow, needs: Sequence[Need]) -> str:
 
 
 def short(row: OrderRow, needs: Sequence[Need]) -> str:
-    """What was ordered and will not leave; empty for nothing."""
+    """What was ordered and will not leave, or has no stock as yet; empty for nothing."""
     assert row.snapshot is not None  # noqa: S101 - as in `commands`
-    missing = short_of(row, needs) if row.despatch_complete else {}
+    if not row.despatch_complete:
+        return unallocated(row)
+    missing = short_of(row, needs)
     if not missing:
         return ""
     skus = {line.line_id: line.sku for line in row.snapshot.lines}
     what = ", ".join(f"{units} of {skus.get(line_id, line_id)}" for line_id, units in sorted(missing.items()))
     return f"the warehouse closed the order without {what}: refund it or order it again"
+
+
+def unallocated(row: OrderRow) -> str:
+    """That the warehouse allocated a part of the order only; empty where it did not, or nobody wants the order."""
+    if row.wms_status != "PART_ALLOCATED" or row.snapshot is None or row.snapshot.state == "CANCELLED":
+        return ""
+    return (
+        f"the warehouse could not allocate all of goods out {row.reference}: the rest waits for stock at its warehouse. "
+        "Put stock away or move it there, or agree on a part delivery with the customer"
+    )
 
 
 def progress(row: OrderRow, needs: Sequence[Need]) -> str:

@@ -95,6 +95,8 @@ def test_names_that_the_file_does_not_have_are_refused() -> None:
         "stock": {"ct": {"Q": 1}, "nowhere": {"A": 1}},
         "states": {"ct:2": "open"},
         "wms": {"bc:1": []},
+        "exceptions": {"short_stocks": 1},
+        "open_exceptions": {"late_changes": 0},
         "failed_steps": [1],
         "stocks": {},
     }
@@ -103,8 +105,22 @@ def test_names_that_the_file_does_not_have_are_refused() -> None:
     with pytest.raises(Problem) as names:
         parse_drill(drill_text(steps=[order], expect={k: v for k, v in expect.items() if k != "stocks"}), "x.yaml")
     assert "stocks is no field of a drill file here; did you mean stock?" in str(caught.value)
-    for words in ("expect.stock.ct.Q", "expect.stock.nowhere", "ct:2", "bc:1", "expect.failed_steps[0] is 1"):
+    for words in (
+        "expect.stock.ct.Q",
+        "expect.stock.nowhere",
+        "ct:2",
+        "bc:1",
+        "expect.failed_steps[0] is 1",
+        "did you mean short_stock?",
+        "late_changes",
+    ):
         assert words in str(names.value)
+
+
+def test_a_status_that_no_wms_order_has_is_refused() -> None:
+    order = {"at": "1s", "order": {"channel": "ct", "id": "1", "lines": [{"sku": "B", "qty": 1}]}}
+    with pytest.raises(Problem, match=r"expect\.wms\.ct:1\[1\]: there is no status of a WMS order 'SHIPPED'"):
+        parse_drill(drill_text(steps=[order], expect={"wms": {"ct:1": ["DELETED", "SHIPPED"]}}), "x.yaml")
 
 
 def test_the_schema_knows_it() -> None:

@@ -47,6 +47,16 @@ def test_durations_rates_and_the_forms_of_stock_and_listings_are_read() -> None:
     ]
 
 
+def test_one_duration_is_the_least_and_the_most_of_a_lag() -> None:
+    file = drill_file(
+        channels={"ct": {"system": "commercetools", "order_lag": "2s"}, "bc": {"system": "bigcommerce"}},
+        steps=[{"at": 0, "fault": {"peer": "ct", "kind": "slow", "delay": "3s"}}],
+    )
+    assert file.channels["ct"].order_lag == (2000, 2000)
+    assert file.steps[0].fault is not None
+    assert file.steps[0].fault.delay == (3000, 3000)
+
+
 def test_a_plain_number_is_an_order_id() -> None:
     file = drill_file(steps=[{"at": 0, "order": {"channel": "bc", "id": 1001, "lines": [{"sku": "A-CASE", "qty": 1}]}}])
     assert file.steps[0].order is not None

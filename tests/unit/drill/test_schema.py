@@ -63,6 +63,9 @@ def test_a_step_has_exactly_one_kind_and_times_have_units() -> None:
     assert not valid(with_step({"at": "1s"}))
     assert not valid(with_step({"at": "1s", "kill": {"process": "worker"}, "fault": {"peer": "ct", "kind": "down"}}))
     assert not valid(with_step({"at": "1 fortnight", "kill": {"process": "worker"}}))
+    for delay in ("2s", 2, ["1s", "2s"]):
+        assert valid(with_step({"at": "1s", "fault": {"peer": "ct", "kind": "slow", "delay": delay}}))
+    assert not valid(with_step({"at": "1s", "fault": {"peer": "ct", "kind": "slow", "delay": "late"}}))
     assert valid(with_step({"at": 1.5, "kill": {"process": "worker", "disk": "fresh"}}))
 
 

@@ -278,6 +278,24 @@ def test_a_despatch_that_is_taken_back_after_a_late_cancel_is_cancelled_without_
     assert all(one.state == "CLOSED" for one in row.demands.values())
 
 
+def left(read_at: int, **parcels: dict[str, int]) -> WarehouseDespatch:
+    there = [WarehouseParcel(parcel_id=name, tracking=name, carrier="", lines=lines) for name, lines in parcels.items()]
+    return WarehouseDespatch(reference="shop:7", wms_id="1", read_at=read_at, complete=False, parcels=there)
+
+
+def test_a_part_despatch_that_is_taken_back_after_a_refused_cancel_is_cancelled_without_a_person() -> None:
+    row = released(said("PICK"))
+    events = left(1, a={"MUG": 1}, b={"MUG": 1}), edited(state="CANCELLED"), said("CANCEL_REFUSED", "left in part")
+    (refused,) = of(CancelOrder, play(row, *events))
+    assert not of(CancelOrder, play(row, left(2, b={"MUG": 1}))) and row.state == "MANUAL_STOP", "one is still out"
+    effects = play(row, left(3), said("PICK"), left(4))
+    (asked,) = of(CancelOrder, effects)
+    assert asked.version > refused.version
+    assert [one.state for one in of(NormalisedOrder, effects)] == ["CANCELLING"] and row.state == "CANCELLING"
+    effects = play(row, said("CANCELLED"))
+    assert row.state == "CANCELLED" and [one.state for one in of(ExceptionState, effects)] == ["RESOLVED"]
+
+
 def test_what_goes_on_at_the_warehouse_after_a_refused_cancel_asks_for_no_other() -> None:
     row = released(said("ALLOCATED"))
     play(row, edited(state="CANCELLED"), said("CANCEL_REFUSED", "no"))
@@ -319,6 +337,13 @@ def test_opened_again_before_the_answer_it_goes_on_if_the_warehouse_kept_it_and_
     row = released(said("PICK"))
     effects = play(row, edited(state="CANCELLED"), edited(version=3), said("CANCELLED"))
     assert row.state == "CANCELLED" and of(ExceptionState, effects)[-1].type == "stuck_order"
+
+
+def test_what_the_warehouse_cancelled_by_itself_needs_nobody_once_the_storefront_cancels_it_too() -> None:
+    row = released(said("ALLOCATED"), said("CANCELLED"))
+    assert list(row.exceptions) == ["stuck_order"]
+    effects = play(row, edited(state="CANCELLED"))
+    assert not row.exceptions and [one.state for one in of(ExceptionState, effects)] == ["RESOLVED"]
 
 
 def test_opened_again_and_never_there_it_is_released_at_once() -> None:

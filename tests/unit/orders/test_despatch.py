@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 
 import msgspec
@@ -221,3 +222,13 @@ def test_a_despatch_of_a_line_that_was_edited_away_can_be_taken_back() -> None:
     row, _ = play(order(line("M1", 2)), left(10, parcel("a", MUG=2)), order(line("C1", 1, "2"), version=2))
     row, _ = play(left(20), left(30, parcel("b", CARD=1)), row=row)
     assert row.spare == {} and row.parcels["b"].units == {"2": 1}
+
+
+def test_what_the_warehouse_allocates_in_part_is_short_stock_until_it_is_allocated_or_gone() -> None:
+    row, effects = play(order(line("M1", 3)), answer("PENDING"), answer("PART_ALLOCATED"))
+    assert "could not allocate all of goods out shop:7" in opened(effects)["short_stock"]
+    assert play(answer("PART_ALLOCATED"), row=deepcopy(row))[1] == []
+    assert "short_stock" not in play(answer("ALLOCATED"), row=deepcopy(row))[0].exceptions
+    assert "short_stock" not in play(answer("CANCELLED"), row=deepcopy(row))[0].exceptions
+    closed, effects = play(answer("COMPLETED"), left(9, parcel("a", MUG=2), complete=True), row=row)
+    assert "closed the order without 1 of M1" in closed.exceptions["short_stock"].detail
