@@ -1,5 +1,6 @@
 """The command line: what can be run, with which options. It starts things and prints; every command's work is in its own module, loaded when it runs."""
 
+import functools
 import importlib
 import importlib.metadata
 import json
@@ -7,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -98,7 +99,17 @@ class _Commands(click.Group):
 
 
 def config_option(function: Function) -> Function:
-    """`--config FILE`, or the variable CLARUS_STREAM_CONFIG."""
+    """`--config FILE`, or the variable CLARUS_STREAM_CONFIG. A problem that arises under the defaults alone, which nobody means, says so."""
+
+    @functools.wraps(function)
+    def command(*given: Any, **options: Any) -> Any:
+        try:
+            return function(*given, **options)
+        except Problem as problem:
+            if options["config_file"] is None and not any(name.startswith("CLARUS_STREAM__") for name in os.environ):
+                problem.lines.append("no configuration was named: --config FILE, or the variable CLARUS_STREAM_CONFIG")
+            raise
+
     return click.option(
         "--config",
         "config_file",
@@ -106,7 +117,7 @@ def config_option(function: Function) -> Function:
         envvar="CLARUS_STREAM_CONFIG",
         type=click.Path(path_type=Path, dir_okay=False),
         help="The configuration, YAML; also by the variable CLARUS_STREAM_CONFIG. Variables CLARUS_STREAM__… stand above it.",
-    )(function)
+    )(cast(Function, command))
 
 
 def workers_option(function: Function) -> Function:
@@ -118,6 +129,11 @@ def workers_option(function: Function) -> Function:
         multiple=True,
         help="Operators' address of a worker; name all of them. Default: ops.host and ops.port of the configuration.",
     )(function)
+
+
+def actor_option(function: Function) -> Function:
+    """`--actor WHO`."""
+    return click.option("--actor", metavar="WHO", help="Who; default: the operating system's user.")(function)
 
 
 def json_option(function: Function) -> Function:
@@ -316,7 +332,12 @@ def main() -> None:
         raise SystemExit(0) from None
     except click.ClickException as refused:
         _fail([refused.format_message()], refused.exit_code)
-    except (click.Abort, KeyboardInterrupt):
+    except click.Abort as stopped:
+        if stopped.__cause__ is None:  # a question that nobody answered; Ctrl-C elsewhere has a cause
+            click.echo(err=True)
+            _fail(["the question was not answered: nothing was changed (--yes does not ask)"], 130)
+        raise SystemExit(130) from None
+    except KeyboardInterrupt:
         raise SystemExit(130) from None
     except BrokenPipeError:
         sys.stdout = None  # whoever read us has gone; there is nobody left to tell

@@ -5,8 +5,10 @@ that they hold a secret or a person's data are blanked here, as the last resort,
 """
 
 import logging
+import re
 import sys
-from collections.abc import MutableMapping
+import time
+from collections.abc import Callable, MutableMapping
 from typing import Any, TextIO
 
 import structlog
@@ -25,6 +27,9 @@ _SECRETS = (
 )
 _PERSONAL = ("address", "email", "phone", "postcode", "body")
 _BLANKED = frozenset((*_SECRETS, *_PERSONAL))
+_REPEATING = ("librdkafka", "app.engine.librdkafka")
+_EVERY = 60.0
+_KINDS = 500
 _CHATTY = ("httpx", "httpcore", "faust", "mode", "aiokafka", "asyncio", "uvicorn")
 
 
@@ -32,6 +37,36 @@ def _blank(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[s
     for name in _BLANKED.intersection(event):
         event[name] = "***"
     return event
+
+
+class Repeats(logging.Filter):
+    """Of lines that differ in figures only the first in a minute, with how many were left out before it.
+
+    librdkafka has a line for every attempt to connect, twenty in a second while a broker is away. `[thrd:…]` names the broker: each has its own line.
+    """
+
+    def __init__(self, steady: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._steady = steady
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Is it to be written?"""
+        if record.levelno < logging.WARNING:
+            return True
+        message, now = record.getMessage(), self._steady()
+        broker = re.search(r"\[thrd:[^\]]*", message)
+        kind = (broker.group() if broker else "", re.sub(r"\d+", "#", message))
+        at, left_out = self._said.get(kind, (now - _EVERY, 0))
+        if now - at < _EVERY:
+            self._said[kind] = (at, left_out + 1)
+            return False
+        if left_out:
+            record.msg, record.args = f"{message} ({left_out} more like it in {now - at:.0f} s)", ()
+        if len(self._said) >= _KINDS:
+            self._said.clear()
+        self._said[kind] = (now, 0)
+        return True
 
 
 def configure(settings: OpsSettings, stream: TextIO | None = None) -> None:
@@ -68,6 +103,8 @@ def configure(settings: OpsSettings, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    for name in _REPEATING:
+        logging.getLogger(name).filters[:] = [Repeats()]
     for name in _CHATTY:
         logging.getLogger(name).setLevel(level if settings.log_level == "debug" else max(level, logging.WARNING))
     structlog.configure(

@@ -12,14 +12,14 @@ import click
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from app import kafka
-from app.cli import config_option
+from app.cli import actor_option, config_option
 from app.config import load
 from app.connectors import CLARUS, storefront_type
 from app.errors import Problem
 from app.mappings.importing import mapped
 from app.registry import codecs_for
 from app.settings import Settings
-from app.why.names import near, unknown
+from app.why.names import near, product_of, unknown
 from schemas.catalogue import OPERATIONS_COMMANDS
 from schemas.records import Event, OperatorCommand
 from tables.catalogue import Catalogue
@@ -48,7 +48,7 @@ def send_all(
     make: Callable[[dict[str, Any]], Any] = Producer,
     known: Known = mapped,
 ) -> list[str]:
-    """As `send`, of many; where each lies. `Problem` says how many were not taken: sending all again does no harm."""
+    """As `send`, of many; where each lies. `Problem` says how many are not confirmed: sending all again does no harm."""
     for command in commands:
         _check(settings, command, known)
     given, codec = settings.settings.kafka, codecs_for(settings)[OPERATIONS_COMMANDS]
@@ -74,12 +74,9 @@ def send_all(
     missing = len(commands) - len(placed)
     if missing:
         reason = failed[0] if failed else f"no answer within {SECONDS:g} s"
-        what = (
-            "the command: {}; nothing was changed, try again"
-            if len(commands) == 1
-            else f"{missing} of {len(commands)} commands: {{}}; try again"
-        )
-        raise Problem(f"kafka: {given.bootstrap} did not take {what.format(reason)}")
+        what = "the command" if len(commands) == 1 else f"{missing} of {len(commands)} commands"
+        again = "it may be carried out all the same: try again, a second one does no harm"
+        raise Problem(f"kafka: {given.bootstrap} did not confirm {what}: {reason}; {again}")
     return placed
 
 
@@ -100,9 +97,19 @@ def _check(settings: Settings, command: OperatorCommand, known: Known) -> None:
         product = catalogue.products.get(command.target)
     if product is None:
         text = f"{command.target} is neither a channel nor a SKU of this configuration"
+        if listed := _listed(command.target, catalogue):
+            raise Problem(f"{text}: it is a listing of {listed}; name that SKU, which means all its listings", 2)
         raise unknown(command.target, text, near(command.target, catalogue, channels))
     if not product.listings and command.action != "resync":
         raise Problem(f"{command.target} is listed nowhere: there is nothing to {command.action}", 2)
+
+
+def _listed(word: str, catalogue: Catalogue) -> str:
+    """The product of a listing that is named as `why` takes it; empty where it is none."""
+    try:
+        return product_of(word, catalogue).sku
+    except Problem:
+        return ""
 
 
 def _check_return(settings: Settings, command: OperatorCommand) -> None:
@@ -116,7 +123,7 @@ def _check_return(settings: Settings, command: OperatorCommand) -> None:
         raise Problem(f"{channel} has returns of its own: authorise it there, it is taken up by itself", 2)
 
 
-def actor() -> str:
+def this_user() -> str:
     """Who gives a command: the operating system's user."""
     try:
         return getpass.getuser()
@@ -128,10 +135,11 @@ def _command(action: str, done: str, text: str, example: str) -> click.Command:
     @click.command(action, help=f"{text}\n\n\b\nExample:\n  clarus-stream {action} {example}")
     @click.argument("target")
     @click.option("--reason", required=True, help="Why; kept with the command and shown to others.")
+    @actor_option
     @config_option
-    def command(target: str, reason: str, config_file: Path | None) -> None:
+    def command(target: str, reason: str, actor: str | None, config_file: Path | None) -> None:
         settings = load(config_file, os.environ).settings
-        body = OperatorCommand(action=action, target=target, actor=actor(), reason=reason)
+        body = OperatorCommand(action=action, target=target, actor=actor or this_user(), reason=reason)
         click.echo(f"{target}: {done} ({send(settings, body)})")
 
     return command

@@ -1,10 +1,11 @@
 """What operators and their tools ask of a running process: metrics, liveness, readiness, status. It answers questions and changes nothing."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import structlog
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -47,6 +48,21 @@ def ops_routes(
     return [*routes, Route("/status", show_status)] if status is not None else routes
 
 
+def _refusing(routes: Sequence[Route]) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """What is not here is answered as everything else that fails, with what there is."""
+    paths = ", ".join(dict.fromkeys(route.path.replace(":path", "").replace(":int", "") for route in routes))
+
+    async def refuse(request: Request, refused: Exception) -> Response:
+        assert isinstance(refused, HTTPException)  # noqa: S101 - registered for it
+        if refused.status_code == 404:
+            text = f"there is no {request.url.path[:200]} here; there is {paths}"
+        else:
+            text = f"{request.method} {request.url.path[:200]}: {refused.detail}"
+        return JSONResponse({"error": text}, refused.status_code, refused.headers)
+
+    return refuse
+
+
 class OpsServer:
     """The operators' HTTP server of a worker, on its own task of the running event loop. `more` are further routes."""
 
@@ -60,7 +76,8 @@ class OpsServer:
         more: Sequence[Route] = (),
     ) -> None:
         self._host = settings.host
-        app = Starlette(routes=[*ops_routes("worker", live, ready, status, measure), *more])
+        routes = [*ops_routes("worker", live, ready, status, measure), *more]
+        app = Starlette(routes=routes, exception_handlers={HTTPException: _refusing(routes)})
         self._server = BackgroundServer(app, settings.host, settings.port, what="ops.port")
 
     async def start(self) -> int:

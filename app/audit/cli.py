@@ -19,7 +19,7 @@ from app.config import load
 from app.connectors import CLARUS
 from app.errors import Problem
 from app.mappings.importing import mapped
-from app.operations import actor
+from app.operations import this_user
 from app.screen import screen
 from app.why.names import near, unknown
 from tables.mappings.audit import Difference
@@ -57,7 +57,7 @@ def audit(channels: Sequence[str], dry_run: bool, config_file: Path | None, as_j
     found = run.compare(settings, mapped(settings), channels or list(settings.channels))
     if not dry_run:
         try:
-            run.tell(settings, found, actor())
+            run.tell(settings, found, this_user())
         except KafkaException as error:
             raise Problem(
                 f"kafka: {settings.settings.kafka.bootstrap} cannot be read: {error.args[0].str()}"
@@ -91,7 +91,8 @@ def _show(found: Audit, dry_run: bool) -> None:
     for channel, reason in found.failed.items():
         console.print(f"{channel} could not be read: {reason}; clarus-stream doctor looks at it closer", style="red")
     read = ", ".join(f"{count} of {name}" for name, count in found.read.items())
-    console.print(f"{len(found.differences)} differences; read {read}")
+    count = len(found.differences)
+    console.print(f"{count} {'difference' if count == 1 else 'differences'}; read {read}")
     if not dry_run:
         console.print(f"exceptions: {found.opened} opened, {found.resolved} resolved")
 

@@ -76,6 +76,11 @@ class Desk:
         """Our wall clock, milliseconds."""
         return int(self._clock() * 1000)
 
+    @property
+    def create_unknown(self) -> int:
+        """How long the warehouse may be at work on a request whose answer was lost."""
+        return max(self.settings.delivery.create_unknown, self.settings.bounds.late_max)
+
     async def commit(self, work: Work[Result]) -> Result:
         """Run `work` in the next cycle and return its result when that cycle is committed. Raises `PartitionLost`."""
         origin = f"{self.channel}:{self.rng.getrandbits(64):016x}"

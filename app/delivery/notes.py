@@ -14,6 +14,7 @@ from app.delivery.desk import Desk
 from app.delivery.gate import doing
 from app.delivery.order_rounds import OrderRounds
 from app.engine.api import Context
+from tables.deliveries import looks
 from tables.deliveries import notes as rules
 from tables.deliveries.notes import NoteRow, Placed, Wait, Write
 
@@ -27,9 +28,18 @@ class NoteDesk(OrderRounds):
     def __init__(self, desk: Desk, connector: Storefront) -> None:
         super().__init__(desk, connector, "note", ORDERS_AT_ONCE)
 
+    def _key(self, order_id: str) -> str:
+        return f"{self._desk.channel}/{order_id}"
+
+    def _take_over(self, context: Context, order_id: str) -> None:
+        key, table = self._key(order_id), self._desk.tables.notes
+        row = context.get(table, key)
+        if row is not None and looks.taken_over(row, context.now_ms):
+            context.put(table, key, row)
+
     async def _bring_about(self, order_id: str) -> None:
         """Look and write until the note is there, waits, or is held back."""
-        key = f"{self._desk.channel}/{order_id}"
+        key = self._key(order_id)
         row = await self._desk.commit(lambda context, _: context.get(self._desk.tables.notes, key))
         while row is not None and rules.pending(row) and row.next_at <= self._desk.now():
             looked_at = self._desk.now()
@@ -88,7 +98,7 @@ class NoteDesk(OrderRounds):
                 case Refused():
                     self._over(context, emit, row, failed.detail)
                 case OutcomeUnknown() | Malformed():
-                    rules.unknown(row, context.now_ms)
+                    looks.unknown(row, context.now_ms)
                 case _:
                     rules.not_sent(row, self._desk.backoff(row.attempts, failed.retry_after), context.now_ms)
             context.put(self._desk.tables.notes, key, row)

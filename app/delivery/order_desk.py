@@ -18,6 +18,7 @@ from app.delivery.order_rounds import OrderRounds
 from app.engine.api import Context, Table
 from schemas import catalogue as topics
 from schemas.records import RefundOutcome, ShipmentOutcome
+from tables.deliveries import looks
 from tables.deliveries.work import Kind
 
 CHECK_GAP: Final = 1.0
@@ -32,6 +33,7 @@ class Part(Protocol):
     version: int
     intent: Any
     attempts: int
+    looks: int
     next_at: int
     caused_at: int
 
@@ -51,7 +53,6 @@ class Rules(Protocol[RuledRow, Outcome]):
     def pending(self, row: RuledRow) -> bool: ...
     def refused(self, row: RuledRow, detail: str) -> list[Outcome]: ...
     def not_sent(self, row: RuledRow, wait: int, now: int) -> None: ...
-    def unknown(self, row: RuledRow, now: int) -> None: ...
     def answer(self, row: RuledRow) -> Outcome: ...
 
 
@@ -99,6 +100,11 @@ class OrderDesk(OrderRounds, Generic[Row, Outcome]):
 
     # ---- one order ----
 
+    def _take_over(self, context: Context, order_id: str) -> None:
+        for row in self._all(context, order_id):
+            if looks.taken_over(row, context.now_ms):
+                context.put(self._table, row.key, row)
+
     def _all(self, context: Context, order_id: str) -> list[Row]:
         """The order's rows, in the order in which their commands came."""
         found = context.scan(self._table, self._rules.prefix(self._desk.channel, order_id))
@@ -128,7 +134,7 @@ class OrderDesk(OrderRounds, Generic[Row, Outcome]):
         elif isinstance(failed, Refused):
             return self._rules.refused(row, failed.detail)
         elif isinstance(failed, OutcomeUnknown | Malformed):
-            self._rules.unknown(row, now)
+            looks.unknown(row, now)
         else:
             self._rules.not_sent(row, self._desk.backoff(row.attempts, failed.retry_after), now)
         return []

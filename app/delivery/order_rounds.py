@@ -6,11 +6,13 @@ What is done for an order is the desk's own (`_bring_about`).
 import asyncio
 from abc import ABC, abstractmethod
 
+from agents.emit import Emitter
 from app.connectors.contract import Priority, Storefront
 from app.connectors.errors import PeerError
 from app.delivery.desk import Desk
 from app.delivery.queues import Queues
 from app.delivery.worklist import Worklist
+from app.engine.api import Context
 from tables.deliveries.peers import PeerKind
 from tables.deliveries.work import Kind
 
@@ -32,6 +34,10 @@ class OrderRounds(ABC):
     @abstractmethod
     async def _bring_about(self, order_id: str) -> None:
         """Whatever can be done for the order now. Raises `PeerError`: it is tried again."""
+
+    @abstractmethod
+    def _take_over(self, context: Context, order_id: str) -> None:
+        """Inside the commit that takes the order over: what is under way for it was sent by another owner."""
 
     # ---- seen from outside ----
 
@@ -63,8 +69,14 @@ class OrderRounds(ABC):
     async def load(self) -> None:
         """Take the rows over: an intent in them is an unknown outcome."""
         desk = self._desk
-        due = await desk.commit(lambda context, _: desk.due(context, self._kind))
-        for order_id, since in due.items():
+
+        def take_over(context: Context, _: Emitter) -> dict[str, int]:
+            due = desk.due(context, self._kind)
+            for order_id in due:
+                self._take_over(context, order_id)
+            return due
+
+        for order_id, since in (await desk.commit(take_over)).items():
             self._worklist.add(order_id)
             self._since[order_id] = since
 

@@ -20,6 +20,7 @@ from app.delivery.worklist import Worklist
 from app.engine.api import Context
 from schemas import catalogue as topics
 from schemas.records import AnnounceReturn, WarehouseReturn
+from tables.deliveries import looks
 from tables.deliveries import receipts as rules
 from tables.deliveries.receipts import ReceiptRow, SeenReceipt
 
@@ -43,8 +44,6 @@ class ReturnDesk:
         self._worklist = Worklist(desk)
         self._pending: dict[str, int] = {}  # since when
         self._failures = 0
-        bounds = desk.settings.bounds
-        self._create_unknown = max(desk.settings.delivery.create_unknown, bounds.late_max)
 
     # ---- seen from outside ----
 
@@ -137,7 +136,7 @@ class ReturnDesk:
                 self._pending.pop(name, None)
                 continue
             opened, every = rules.pending(row), desk.settings.sweeps.returns
-            told = rules.found(row, seen[name], began, self._create_unknown, every, context.now_ms)
+            told = rules.found(row, seen[name], began, desk.create_unknown, every, context.now_ms)
             self._tell(context, emit, row, told, opened)
             if not rules.may_announce(row, context.now_ms):
                 continue
@@ -178,7 +177,7 @@ class ReturnDesk:
         elif isinstance(made, Refused):
             told = rules.refused(row, made.detail, now)
         elif isinstance(made, OutcomeUnknown | Malformed):
-            rules.unknown(row, now)
+            looks.unknown(row, now)
         else:
             rules.not_sent(row, self._desk.backoff(row.attempts, made.retry_after), now)
         self._tell(context, emit, row, told, opened=True)

@@ -20,8 +20,11 @@ from schemas import catalogue as topics
 from tables.deliveries import reads
 from tables.deliveries.polls import PollRow
 from tables.deliveries.reads import Found, Joint, ReadRow, SeenLine
+from tables.deliveries.releases import at_work, pending
 
 READS_AT_ONCE: Final = 3
+CROWDED: Final = 50
+"""Open lines from which on a SKU is read apart, one read at a time: the others wait neither for its pages nor for its lines to rest."""
 LONGEST_SLEEP: Final = 5.0
 SHORTEST_GAP: Final = 200
 """Milliseconds from one read of a SKU to the next: what happens in a sale is read together."""
@@ -34,6 +37,15 @@ LookedUp = Callable[[Context, Emitter, FoundOrders, int], set[str]]
 """What look-ups found that began after a time, for the order side, inside the commit of their read; returns SKUs that are to be read for it."""
 Unseen = Callable[[Context, str, Collection[str]], Iterable[str]]
 """Orders with a SKU that are at the warehouse and not among these references, as the order side knows them."""
+
+
+@dataclass(slots=True)
+class Lane:
+    """Reads that go side by side, at most so many of them, and when the last one began."""
+
+    most: int
+    under_way: int = 0
+    started: int = 0
 
 
 @dataclass(slots=True)
@@ -70,8 +82,8 @@ class WarehouseStock:
         self._reading: dict[str, Priority] = {}
         self._failures: dict[str, int] = {}
         self._missing: set[str] = set()
-        self._tasks = 0
-        self._started = 0  # when the last read began
+        self._many_lines: set[str] = set()
+        self._plain, self._crowded = Lane(READS_AT_ONCE), Lane(1)
         self._skus = self._read_skus()
         self._sweep_at, self._sweep_next = 0, 0
 
@@ -151,30 +163,36 @@ class WarehouseStock:
 
     def _sleep(self) -> float:
         blocked = self._desk.gate.wait() if self._dirty else 0.0
-        gathers = self._started + GATHER - self._desk.now() if self._dirty else 0
-        wait = min(LONGEST_SLEEP, (self._sweep_at - self._desk.now()) / 1000, blocked or LONGEST_SLEEP)
-        return max(0.01, min(wait, gathers / 1000) if gathers > 0 else wait)
+        now = self._desk.now()
+        ends = [lane.started + GATHER for lane in (self._plain, self._crowded)] if self._dirty else []
+        gathers = [(end - now) / 1000 for end in ends if end > now]
+        return max(0.01, min(LONGEST_SLEEP, (self._sweep_at - now) / 1000, blocked or LONGEST_SLEEP, *gathers))
 
     def _start(self, group: asyncio.TaskGroup) -> None:
         if not self._desk.may_write or self._desk.gate.wait() > 0:
             return
         ready = [sku for sku in self._dirty if sku not in self._reading and sku not in self._alarm]
         ready.sort(key=self._dirty.__getitem__)
+        self._begin(group, self._plain, [sku for sku in ready if sku not in self._many_lines])
+        self._begin(group, self._crowded, [sku for sku in ready if sku in self._many_lines])
+
+    def _begin(self, group: asyncio.TaskGroup, lane: Lane, ready: Sequence[str]) -> None:
+        """Reads of as many as may be under way; a few wait for others to come with them."""
         size = self._connector.max_read
         for start in range(0, len(ready), size):
             few = len(ready) - start < size
-            if self._tasks >= READS_AT_ONCE or (few and self._desk.now() < self._started + GATHER):
+            if lane.under_way >= lane.most or (few and self._desk.now() < lane.started + GATHER):
                 return
-            self._started = self._desk.now()
+            lane.started = self._desk.now()
             skus = ready[start : start + size]
             priority = min(self._dirty.pop(sku) for sku in skus)
-            self._tasks += 1
+            lane.under_way += 1
             self._reading.update(dict.fromkeys(skus, priority))
-            group.create_task(self._read(skus, priority))
+            group.create_task(self._read(lane, skus, priority))
 
     # ---- one read ----
 
-    async def _read(self, skus: Sequence[str], priority: Priority) -> None:
+    async def _read(self, lane: Lane, skus: Sequence[str], priority: Priority) -> None:
         began = self._desk.now()
         try:
             joints = await doing("read_stock", self._connector.read_stock(skus, priority))
@@ -185,10 +203,12 @@ class WarehouseStock:
                 self._later(sku, error.retry_after)
             await self._desk.failed(error)
         else:
+            self._many_lines.difference_update(joints)
+            self._many_lines.update(sku for sku, joint in joints.items() if len(joint.lines) >= CROWDED)
             self._remember(told, began)
             await self._desk.worked()
         finally:
-            self._tasks -= 1
+            lane.under_way -= 1
             for sku in skus:
                 del self._reading[sku]
             self._alarm.ring()
@@ -223,7 +243,7 @@ class WarehouseStock:
         desk = self._desk
         told = Told(touched=self._looked_up(context, emit, found, began) - joints.keys())
         told.moved.update(name for name, orders in found.items() if not orders)
-        deleted = [name for name in found if self._was_deleted(context, name)]
+        deleted, foreign = self._not_shown(context, found)
         for sku, joint in joints.items():
             if joint.missing:
                 detail = f"{joint.missing}: correct the product's SKU or create it at the warehouse"
@@ -234,11 +254,12 @@ class WarehouseStock:
             row = context.get(desk.tables.reads, sku) or ReadRow(sku)
             before, occurred, dirty = dict(row.lines), row.asked_at or began, row.dirty
             seen = {name: SeenLine(line.out, line.warehouse, line.closed) for name, line in joint.lines.items()}
+            vanished = reads.vanished(row, joint.lines, foreign, began, desk.create_unknown)
             levels = reads.tell(
                 row,
                 Joint(sku, joint.balances, joint.held, seen, joint.moved),
                 {name: [_found(order, sku) for order in orders] for name, orders in found.items()},
-                deleted,
+                [*deleted, *vanished],
                 began,
                 clean=sku not in self._dirty,
             )
@@ -270,9 +291,14 @@ class WarehouseStock:
         row = context.get(self._desk.tables.releases, reference)
         return row is not None and (row.status == "DELETED" or row.despatched.get(sku, 0) != line.despatched)
 
-    def _was_deleted(self, context: Context, reference: str) -> bool:
-        row = context.get(self._desk.tables.releases, reference)
-        return row is not None and (row.deleting or row.status == "DELETED")
+    def _not_shown(self, context: Context, found: FoundOrders) -> tuple[list[str], list[str]]:
+        """Of what was looked up: what was deleted, as the order side knows, and what is not there and not followed by it."""
+        rows = {name: context.get(self._desk.tables.releases, name) for name in found}
+        deleted = [ref for ref, row in rows.items() if row is not None and (row.deleting or row.status == "DELETED")]
+        foreign = [
+            ref for ref, row in rows.items() if not found[ref] and (row is None or not (at_work(row) or pending(row)))
+        ]
+        return deleted, foreign
 
     def _remember(self, told: Told, began: int) -> None:
         """The to-do list after a read was committed."""

@@ -36,6 +36,8 @@ _COMING: Final = frozenset(
 )
 """What a cluster answers for a moment when nobody has asked for a group before, a topic was just made or a broker was lost."""
 _COMES_WITHIN: Final = 3.0
+_NOBODY_IN: Final = frozenset({"empty", "dead", "unknown"})
+"""States of a group without members."""
 Found = TypeVar("Found")
 
 
@@ -66,10 +68,10 @@ def members(settings: Settings, make: Callable[[dict[str, Any]], Any] = AdminCli
         text = f"{name} cannot be asked for: {reason.name()} {reason.str()}"
         return [Result(AREA, "group", "warn", text, "look at /status instead")]
     workers = list(found.members)
-    if not workers:
-        return [_nobody(name)]
-    names = ", ".join(sorted(member.group_instance_id or member.client_id for member in workers))
     state = found.state.name.lower().replace("_", " ")
+    if not workers:
+        return [_nobody(name) if state in _NOBODY_IN else _untold(name, state)]
+    names = ", ".join(sorted(member.group_instance_id or member.client_id for member in workers))
     text = f"{name}: {many(len(workers), 'worker')} ({names}), {state}"
     if state != "stable":
         return [Result(AREA, "group", "warn", text, "partitions are being handed out: ask again in some seconds")]
@@ -88,6 +90,14 @@ def members(settings: Settings, make: Callable[[dict[str, Any]], Any] = AdminCli
 
 def _nobody(name: str) -> Result:
     return Result(AREA, "group", "fail", f"{name}: no worker is in it, nothing is done", "start clarus-stream worker")
+
+
+def _untold(name: str, state: str) -> Result:
+    """Apache Kafka has no member in an empty group only; the bundled broker names nobody in any, and calls one stable that a dead worker left."""
+    text = f"{name}: {state}, and this broker does not tell who is in it"
+    return Result(
+        AREA, "group", "warn", text, "the lines of each worker below say whether it runs and which partitions it has"
+    )
 
 
 def lag(settings: Settings) -> list[Result]:

@@ -118,17 +118,20 @@ def _channel(area: str, name: str, one: Mapping[str, Any], oldest: float) -> lis
     if one.get("breaker", "closed") != "closed":
         text = f"breaker {one['breaker']} after {one.get('failures_in_a_row', 0)} failures in a row"
         found.append(Result(area, check, "fail", text, "the peer does not answer: see its own checks here"))
-    if not one.get("writes", True):
-        wrong = "; ".join(
-            f"{f['check']}: {f['detail']}" for f in one.get("findings", []) if not f["ok"] and f["blocking"]
-        )
+    mode = one.get("mode", {})
+    shadow = mode.get("in_force") == "shadow"
+    wrong = "; ".join(f"{f['check']}: {f['detail']}" for f in one.get("findings", []) if not f["ok"] and f["blocking"])
+    if not one.get("writes", True) and (wrong or not shadow):
         text = f"nothing is written: {wrong or 'the start check is not done'}"
         found.append(
             Result(area, check, "fail", text, "put right what the start check names; it is repeated by itself")
         )
+    if shadow:
+        by = f" by {mode['actor']} since {_moment(mode['since'])}: {mode['reason']}" if mode.get("actor") else ""
+        remedy = f"clarus-stream shadow {name} compares, clarus-stream go-live {name} --reason … ends it"
+        found.append(Result(area, check, "warn", f"in shadow{by}: nothing is written, figures are compared", remedy))
     for pause in one.get("paused", []):
-        since = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(pause["since"] / 1000))
-        text = f"{pause['target']} paused by {pause['actor']} since {since}: {pause['reason']}"
+        text = f"{pause['target']} paused by {pause['actor']} since {_moment(pause['since'])}: {pause['reason']}"
         found.append(Result(area, check, "warn", text, f"clarus-stream resume {pause['target']} --reason …"))
     if oldest > OLD_SECONDS:
         text = f"the oldest of {sum(one.get('backlog', {}).values())} waiting is {oldest:.0f} s old"
@@ -139,3 +142,7 @@ def _channel(area: str, name: str, one: Mapping[str, Any], oldest: float) -> lis
         waits = ", ".join(f"{kind} {count}" for kind, count in one.get("backlog", {}).items() if count)
         found.append(Result(area, check, "ok", f"writes; {f'waiting: {waits}' if waits else 'nothing waits'}"))
     return found
+
+
+def _moment(at: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(at / 1000))

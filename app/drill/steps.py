@@ -72,6 +72,7 @@ class Player:
         self.script = Script()
         self._places = {(s.order.channel, s.order.id): 1 for s in file.steps if s.order is not None}
         self._ids: dict[tuple[str, str], str] = {}
+        self._refused: dict[tuple[str, str], str] = {}
         self._loads = 0
         self._turns: dict[tuple[str, str], asyncio.Lock] = {place: asyncio.Lock() for place in self._places}
 
@@ -94,6 +95,8 @@ class Player:
             result.booked = await self._act(step)
         except (StepRefused, KeyError) as error:
             result.ok, result.detail = False, str(error.args[0])
+            if step.order is not None:
+                self._refused[step.order.channel, step.order.id] = result.detail
 
     async def _act(self, step: Step) -> int | None:
         storefronts = self._peers.storefronts
@@ -226,6 +229,7 @@ class Player:
         deadline = time.monotonic() + self._file.settle / 1000
         key = f"{channel}:{self._ids.get((channel, number), '')}"
         while time.monotonic() < deadline:
+            self._may_come(channel, number)
             if any(one.upstream == key and one.status != "completed" for one in self._peers.clarus.returns()):
                 return key
             await asyncio.sleep(0.05)
@@ -233,13 +237,24 @@ class Player:
             f"{channel}:{number}: no return of it was announced to the warehouse within {self._file.settle / 1000:g} s"
         )
 
+    def _may_come(self, channel: str, number: str) -> None:
+        """Nothing comes of an order that its storefront refused."""
+        if why := self._refused.get((channel, number)):
+            raise StepRefused(
+                f"{channel}:{number}: its storefront refused this order, so the warehouse never gets it: {why}"
+            )
+
     async def _upstream(self, channel: str, number: str) -> str:
         """The order key of an order of the file, once the warehouse knows the order; waits for that at most `settle`."""
         deadline = time.monotonic() + self._file.settle / 1000
         while time.monotonic() < deadline:
+            self._may_come(channel, number)
             key = f"{channel}:{self._ids.get((channel, number), '')}"
-            if any(g.upstream == key and g.status != "DELETED" for g in self._peers.clarus.orders()):
+            there = [g.status for g in self._peers.clarus.orders() if g.upstream == key]
+            if any(status != "DELETED" for status in there):
                 return key
+            if there:
+                raise StepRefused(f"{channel}:{number}: the warehouse has deleted this order; it is not sent again")
             await asyncio.sleep(0.05)
         raise StepRefused(
             f"{channel}:{number}: the warehouse did not get this order within {self._file.settle / 1000:g} s"

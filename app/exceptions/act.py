@@ -15,7 +15,9 @@ LONGEST_REASON = 500
 def obstacle(one: ExceptionState, action: Action) -> str:
     """Why it cannot be done, with what to do instead; empty where it can."""
     if one.state == "RESOLVED":
-        return "it is resolved already"
+        still = one.holder.startswith("order/") and action == "retry"
+        more = f"; clarus-stream why {one.holder.removeprefix('order/')} says whether the order waits" if still else ""
+        return f"it is resolved already{more}"
     if not one.holder:
         return "it is the ledger's own: the next read-back that agrees resolves it (clarus-stream resync CHANNEL)"
     if action == "acknowledge" and one.state == "ACKNOWLEDGED":

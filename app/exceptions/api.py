@@ -118,7 +118,8 @@ class ExceptionsApi:
                     raise Refusal(HTTPStatus.FORBIDDEN, f"this needs the role {role}")
                 return await handler(request, user)
             except Refusal as refusal:
-                return _json(Failure(refusal.reason), refusal.status)
+                later = {"Retry-After": "2"} if refusal.status == HTTPStatus.TOO_MANY_REQUESTS else None
+                return _json(Failure(refusal.reason), refusal.status, later)
             except Problem as problem:
                 return _json(Failure(problem.lines[0]), HTTPStatus.SERVICE_UNAVAILABLE)
             except KafkaException:
@@ -161,7 +162,8 @@ class ExceptionsApi:
             try:
                 asked = msgspec.json.decode(await _body(request), type=Asked)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise Refusal(HTTPStatus.BAD_REQUEST, str(error)) from None
+                form = '{"ids": ["TYPE:ENTITY"], "reason": "why"}'
+                raise Refusal(HTTPStatus.BAD_REQUEST, f"{error}; send {form}") from None
             if not asked.reason.strip():
                 raise Refusal(HTTPStatus.BAD_REQUEST, "the reason is empty")
             if len(asked.ids) > 1 and not user.may("admin"):
@@ -180,7 +182,7 @@ class ExceptionsApi:
         found = (await self._read(Wanted(EVERY, ids=frozenset(ids)))).states
         for one in ids:
             if one not in found:
-                raise Refusal(HTTPStatus.NOT_FOUND, f"there is no exception {one[:200]}; nothing was changed")
+                raise Refusal(HTTPStatus.NOT_FOUND, f"there is no exception {one[:200]}; GET /exceptions has their ids")
         return list(found.values())
 
     async def _read(self, choice: Wanted) -> Found:

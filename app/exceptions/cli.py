@@ -14,14 +14,16 @@ from confluent_kafka import KafkaException
 from rich import box
 from rich.table import Table
 
-from app.cli import config_option, json_option
+from app.cli import actor_option, config_option, json_option
 from app.config import load
+from app.connectors import CLARUS
 from app.errors import Problem
 from app.exceptions.act import act, obstacle
 from app.exceptions.reader import EVERY, STATES, Found, Wanted, read, wanted
-from app.operations import actor
+from app.operations import this_user
 from app.screen import screen
 from app.settings import Settings
+from app.why.names import near, unknown
 from app.why.show import moment
 from schemas.records import ExceptionState
 from tables.exceptions import CATALOGUE, OWNERS
@@ -57,7 +59,18 @@ def _read(settings: Settings, wanted: Wanted) -> Found:
     try:
         return read(settings, wanted)
     except KafkaException as error:
-        raise Problem(f"kafka: {settings.settings.kafka.bootstrap} cannot be read: {error.args[0].str()}") from error
+        raise Problem(
+            f"kafka: {settings.settings.kafka.bootstrap} cannot be read: {error.args[0].str()}; clarus-stream doctor"
+        ) from error
+
+
+def _chosen(settings: Settings, wanted: Wanted) -> Found:
+    """What the filters choose. `Problem` where nothing is chosen by a channel that there is not; an old one's exceptions may still be open."""
+    found, channels = _read(settings, wanted), [CLARUS, *settings.channels]
+    if not found.states and wanted.channel and wanted.channel not in channels:
+        text = f"{wanted.channel} is no channel of this configuration and has no such exceptions"
+        raise unknown(wanted.channel, text, near(wanted.channel, settings.catalogue(), channels))
+    return found
 
 
 def _one(settings: Settings, exception_id: str) -> ExceptionState:
@@ -94,7 +107,7 @@ def list_(
       clarus-stream exceptions list --type unmapped_sku --channel bc-us --json --config shop.yaml
     """
     settings = load(config_file, os.environ).settings
-    found = _read(settings, _wanted(kind, owner, channel, state, older_than))
+    found = _chosen(settings, _wanted(kind, owner, channel, state, older_than))
     if as_json:
         listed = [msgspec.to_builtins(one) for one in found.in_order()]
         click.echo(json.dumps({"whole": found.whole, "exceptions": listed}, indent=2, ensure_ascii=False))
@@ -154,7 +167,7 @@ def show(exception_id: str, config_file: Path | None, as_json: bool) -> None:
 
 def _many(settings: Settings, action: Action, wanted: Wanted, yes: bool) -> list[ExceptionState]:
     """Those of the filter that it can be done to, after a question."""
-    found = _read(settings, wanted)
+    found = _chosen(settings, wanted)
     able = [one for one in found.in_order() if not obstacle(one, action)]
     left = len(found.states) - len(able)
     if not able:
@@ -182,6 +195,7 @@ def _command(action: Action, done: str, text: str) -> None:
     @click.argument("exception_id", metavar="[ID]", required=False)
     @_filters
     @click.option("--reason", required=True, help="Why; kept with the command and in the exception's history.")
+    @actor_option
     @click.option("--yes", is_flag=True, help="Do not ask.")
     @config_option
     def command(
@@ -192,6 +206,7 @@ def _command(action: Action, done: str, text: str) -> None:
         state: str | None,
         older_than: str | None,
         reason: str,
+        actor: str | None,
         yes: bool,
         config_file: Path | None,
     ) -> None:
@@ -199,13 +214,13 @@ def _command(action: Action, done: str, text: str) -> None:
         if filtered == bool(exception_id):
             raise click.UsageError(f"exceptions {action} takes either an ID or filters such as --type")
         settings = load(config_file, os.environ).settings
-        send = partial(act, settings, action=action, actor=actor(), reason=reason)
+        send = partial(act, settings, action=action, actor=actor or this_user(), reason=reason)
         if exception_id:
             click.echo(f"{exception_id}: {done} ({send([_one(settings, exception_id)])[0]})")
             return
         chosen = _many(settings, action, _wanted(kind, owner, channel, state, older_than), yes)
         send(chosen)
-        click.echo(f"{len(chosen)} exceptions: {done}")
+        click.echo(f"{len(chosen)} {'exception' if len(chosen) == 1 else 'exceptions'}: {done}")
 
 
 _command(

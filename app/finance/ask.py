@@ -19,6 +19,7 @@ class Ledger:
         self._asking, self._workers, self._partitions = asking, workers, partitions
         self._asked = {"from": first, "to": last, "channel": channel}
         self._troubles: dict[str, None] = {}
+        self._silent: set[str] = set()
         self._homeless: list[int] = []
 
     def lines(self) -> Iterator[FinanceLine]:
@@ -53,8 +54,12 @@ class Ledger:
         """From whichever worker owns it now."""
         query = urlencode({**self._asked, "after": after})
         for worker in self._workers:
+            if worker in self._silent:
+                continue
             troubles: list[str] = []
             page = get(self._asking, worker, f"/finance/{partition}?{query}", FinancePage, troubles)
+            if troubles:
+                self._silent.add(worker)
             self._troubles |= dict.fromkeys(troubles)
             if page is not None and page.here:
                 return page

@@ -33,11 +33,22 @@ SHOWN: Final = 30
 _DAYS_AT_MOST: Final = 400
 
 
+class Day(click.ParamType):
+    """A day as 2026-11-27."""
+
+    name = "day"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Its first moment."""
+        try:
+            return datetime.strptime(str(value), "%Y-%m-%d").replace(tzinfo=UTC)
+        except ValueError:
+            self.fail(f"{value} is no day such as 2026-11-27", param, ctx)
+
+
 @click.command()
-@click.option(
-    "--from", "first", metavar="DAY", type=click.DateTime(["%Y-%m-%d"]), required=True, help="First day, UTC."
-)
-@click.option("--to", "last", metavar="DAY", type=click.DateTime(["%Y-%m-%d"]), help="Last day, UTC. Default: today.")
+@click.option("--from", "first", metavar="DAY", type=Day(), required=True, help="First day, UTC.")
+@click.option("--to", "last", metavar="DAY", type=Day(), help="Last day, UTC. Default: today.")
 @click.option("--channel", help="Of this channel only.")
 @click.option(
     "--csv", "csv_file", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Write every line."
@@ -62,7 +73,7 @@ def finance(
       clarus-stream finance --from 2026-11-01 --to 2026-11-30 --channel bc-us --csv november.csv --config shop.yaml
     """
     settings = load(config_file, os.environ).settings
-    end = last or datetime.now(UTC).replace(tzinfo=None)
+    end = last or datetime.now(UTC)
     _check(settings, first, end, channel)
     report = Report(KEPT)
     with client(None) as asking, ExitStack() as stack:

@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from app.cli import config_option, json_option
+from app.cli import actor_option, config_option, json_option
 from app.config import load
 from app.mappings import files, importing, show
 from app.mappings.configured import configured
 from app.mappings.force import in_force
 from app.mappings.whatif import what_if
-from app.operations import actor as this_user
+from app.operations import this_user
 from app.screen import screen
 from app.settings import Settings
 from tables.mappings.book import Entry
@@ -88,8 +88,7 @@ def check(file: Path, replace: bool, config_file: Path | None, as_json: bool) ->
       clarus-stream mappings check new-products.csv --config shop.yaml
     """
     settings = _settings(config_file)
-    given = files.read(file)
-    found = importing.plan(settings, importing.imported(settings), given, replace=replace)
+    found = importing.planned(settings, files.read(file), replace=replace)
     if as_json:
         _json({"ok": True, "changes": show.change_rows(found.changes)})
     else:
@@ -99,7 +98,7 @@ def check(file: Path, replace: bool, config_file: Path | None, as_json: bool) ->
 @mappings.command("import")
 @click.argument("file", type=FILE)
 @click.option("--reason", required=True, help="Why; kept with every record and shown to others.")
-@click.option("--actor", help="Who; default: this system's user.")
+@actor_option
 @click.option("--replace", is_flag=True, help="Remove everything imported before that is not in FILE.")
 @config_option
 @json_option
@@ -169,8 +168,7 @@ def what_if_(file: Path, last: int, replace: bool, config_file: Path | None, as_
       clarus-stream mappings what-if all.yaml --replace --last 100000 --json --config shop.yaml
     """
     settings = _settings(config_file)
-    given = files.read(file)
-    found = what_if(settings, importing.plan(settings, importing.imported(settings), given, replace=replace), last)
+    found = what_if(settings, importing.planned(settings, files.read(file), replace=replace), last)
     if as_json:
         _json(found.as_dict())
     else:

@@ -13,7 +13,7 @@ import yaml
 from app.config.document import parse_yaml
 from app.errors import Problem
 from tables.mappings.book import Key, place
-from tables.mappings.kinds import KINDS, MappingRecord, from_fields
+from tables.mappings.kinds import ANY, KINDS, Bundle, MappingRecord, Unit, from_fields
 
 Format = Literal["yaml", "csv"]
 _SUFFIXES: Final[dict[str, Format]] = {".yaml": "yaml", ".yml": "yaml", ".csv": "csv"}
@@ -23,11 +23,14 @@ _YES: Final = ("yes", "true", "1", "x")
 
 @dataclass(slots=True)
 class MappingFile:
-    """`places`: where each record stands, for messages."""
+    """`places`: where each record stands, for messages. `faults`: what could not be read, a line each with its place; `unread`: the products that it may name,
+    `ANY` where that cannot be told."""
 
     records: list[MappingRecord] = field(default_factory=list)
     removed: set[Key] = field(default_factory=set)
     places: dict[Key, str] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+    unread: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ def format_of(path: Path) -> Format:
 
 
 def read(path: Path) -> MappingFile:
-    """The file's records. `Problem` with every fault found, one line each with its place."""
+    """The file's records and faults. `Problem` where it is no file of these formats."""
     kind = format_of(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -55,14 +58,14 @@ def read(path: Path) -> MappingFile:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise Problem(f"{path}: cannot be read: {reason}", 2) from error
     rows, faults = _yaml_rows(text, str(path)) if kind == "yaml" else _csv_rows(text, str(path))
-    found = MappingFile()
+    found = MappingFile(faults=faults, unread={ANY} if faults else set())
     for row in rows:
         try:
             _add(found, row, as_text=kind == "csv")
         except ValueError as error:
-            faults.append(f"{row.place}: {_named(row)}: {error}")
-    if faults:
-        raise Problem(faults, 2)
+            found.faults.append(f"{row.place}: {_named(row)}: {error}")
+            if row.kind in (Unit.kind, Bundle.kind):
+                found.unread.add(str(row.fields.get("product", ANY)))
     return found
 
 

@@ -41,11 +41,21 @@ def mapped(settings: Settings) -> Catalogue:
     return in_force(settings, log.entries, log.version).catalogue
 
 
+def planned(settings: Settings, file: MappingFile, *, replace: bool = False) -> Plan:
+    """What an import would do to what was imported up to now. `Problem` as `imported` and `plan`; what is wrong with the file itself is said in any case."""
+    try:
+        before = imported(settings)
+    except Problem as problem:
+        raise Problem([*file.faults, *problem.lines], 2 if file.faults else problem.status) from problem
+    return plan(settings, before, file, replace=replace)
+
+
 def plan(settings: Settings, before: Log, file: MappingFile, *, replace: bool = False) -> Plan:
-    """Everything checked. `Problem`, one line a fault, where the records do not fit each other, the configuration or what is in force: nothing is imported."""
+    """Everything checked. `Problem`, one line a fault, where records cannot be read, or do not fit each other, the configuration or what is in force: nothing
+    is imported."""
     base = configured(settings)
     unknown = sorted(key for key in file.removed if key not in before.entries)
-    wrong = [f"{file.places[key]}: {_unknown(key, key in base)}" for key in unknown]
+    wrong = [*file.faults, *(f"{file.places[key]}: {_unknown(key, key in base)}" for key in unknown)]
     found = changes(base, before.entries, file.records, file.removed, replace=replace)
     then = dict(before.entries)
     for change in found:
@@ -57,7 +67,7 @@ def plan(settings: Settings, before: Log, file: MappingFile, *, replace: bool = 
     known = {fault.key for fault in settled(base, before.entries, given)[1]} - {one.key for one in found}
     wrong += [
         f"{file.places.get(fault.key, 'in force')}: {fault}"
-        for fault in faults(books.over(base, then), given)
+        for fault in faults(books.over(base, then), given, file.unread)
         if fault.key not in known  # left out already, whatever is imported now
     ]
     if wrong:
@@ -76,8 +86,9 @@ def run(settings: Settings, file: MappingFile, actor: str, reason: str, *, repla
     if not words or len(words) > LONGEST_REASON:
         raise Problem(f"the reason must have 1 to {LONGEST_REASON} characters", 2)
     writer = MappingsWriter(settings)
-    writer.begin()
-    found = plan(settings, imported(settings), file, replace=replace)
+    if not file.faults:  # else nothing will be written, and whoever imports now need not end for it
+        writer.begin()
+    found = planned(settings, file, replace=replace)
     if not found.changes:
         return found, 0
     return found, writer.write(found.before, {one.key: one.after for one in found.changes}, actor, words)

@@ -197,7 +197,7 @@ class MappingsWriter:
         except KafkaException as error:
             reason = error.args[0].str() if error.args else str(error)
             raise Problem(
-                f"kafka: {self._given.bootstrap} did not take the mappings: {reason}; nothing is in force of them, try again"
+                f"kafka: {self._given.bootstrap} did not confirm the mappings: {reason}; import them again: what is in force already is left as it is"
             ) from error
 
 

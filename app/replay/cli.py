@@ -96,6 +96,8 @@ def replay(
       clarus-stream replay --base /var/lib/replay --config shop.yaml             go on from the last time
       clarus-stream replay --what-if new-policies.yaml --config shop.yaml        what would change
     """
+    if begin is not None and end is not None and begin[0] == end[0] and begin[1] >= end[1]:
+        raise Problem("--from is not before --to: there would be nothing to judge", 2)
     settings = load(config_file, os.environ).settings
     rules_then = stock_rules(load(other, os.environ).settings) if other is not None else None
     if sku:

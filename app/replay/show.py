@@ -125,6 +125,14 @@ def verdict(report: Report) -> str:
     unfolded = sum(one.base in ("adopted", "gone") for one in report.partitions)
     if unfolded:
         return f"nothing differs, but {unfolded} of {len(report.partitions)} partitions could not be folded yet: see the notes"
+    judged = any(one.judged for one in report.partitions)
     if not report.compared_with_live:
-        return "every figure that was sent in the range follows from its events"
-    return "every row is what the rules make of the events, and every figure that was sent follows from them"
+        return (
+            "every figure that was sent in the range follows from its events"
+            if judged
+            else "no figure was sent in the range, so nothing was judged"
+        )
+    if not judged and not any(one.compared for one in report.partitions):
+        return "the workers have no rows here and sent no figure in the range: there is nothing to compare"
+    sent = "every figure that was sent follows from them" if judged else "no figure was sent in the range"
+    return f"every row is what the rules make of the events, and {sent}"

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import click
 
-from app.cli import config_option
+from app.cli import actor_option, config_option
 from app.config import load
 from app.errors import Problem
-from app.operations import actor as this_user
-from app.operations import send
+from app.operations import send, this_user
 from schemas.records import OperatorCommand
 
 
@@ -35,7 +34,7 @@ Example:
     "--line", "lines", multiple=True, required=True, metavar="SKU=UNITS", help="The storefront's SKU and selling units."
 )
 @click.option("--reason", required=True, help="Why; the warehouse and the storefront's people read it.")
-@click.option("--actor", default=None, help="Who authorises it; the operating system's user where left out.")
+@actor_option
 @click.option("--name", default=None, help="Name of the return, to give the same one again; drawn where left out.")
 @config_option
 def authorise(
@@ -51,7 +50,13 @@ def authorise(
         holder=name,
         lines=read_lines(lines),
     )
-    click.echo(f"{order}: return {name} is authorised as soon as the workers have read this ({send(settings, body)})")
+    try:
+        place = send(settings, body)
+    except Problem as problem:
+        if problem.status == 2:
+            raise
+        raise Problem([*problem.lines, f"try again with --name {name}, or it would be a second return"]) from problem
+    click.echo(f"{order}: return {name} is authorised as soon as the workers have read this ({place})")
 
 
 def read_lines(given: tuple[str, ...]) -> dict[str, int]:

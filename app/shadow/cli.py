@@ -10,11 +10,11 @@ import msgspec
 from rich import box
 from rich.table import Table
 
-from app.cli import config_option, json_option, workers_option
+from app.cli import actor_option, config_option, json_option, workers_option
 from app.config import load
 from app.connectors import CLARUS
 from app.errors import Problem
-from app.operations import actor, send
+from app.operations import send, this_user
 from app.screen import screen
 from app.settings import Settings
 from app.shadow.ask import ask, reasons
@@ -67,10 +67,13 @@ def shadow(
 @click.command("go-live")
 @click.argument("channel")
 @_reason
+@actor_option
 @_yes
 @workers_option
 @config_option
-def go_live(channel: str, reason: str, yes: bool, workers: tuple[str, ...], config_file: Path | None) -> None:
+def go_live(
+    channel: str, reason: str, actor: str | None, yes: bool, workers: tuple[str, ...], config_file: Path | None
+) -> None:
     """Let CHANNEL be written to: every listing is read anew, then brought to its figure. Prints first what that changes, and asks.
 
     \b
@@ -84,16 +87,19 @@ def go_live(channel: str, reason: str, yes: bool, workers: tuple[str, ...], conf
         raise Problem(f"{channel} is live already: nothing was changed")
     _show(answer, reasons(_different(answer)[:EXPLAINED], asked))
     _confirm(yes, f"{channel} goes live and is written to from now on. Go on?")
-    _send(settings, "go_live", channel, reason, "it goes live as soon as the workers have read this")
+    _send(settings, "go_live", channel, actor, reason, "it goes live as soon as the workers have read this")
 
 
 @click.command("go-shadow")
 @click.argument("channel")
 @_reason
+@actor_option
 @_yes
 @workers_option
 @config_option
-def go_shadow(channel: str, reason: str, yes: bool, workers: tuple[str, ...], config_file: Path | None) -> None:
+def go_shadow(
+    channel: str, reason: str, actor: str | None, yes: bool, workers: tuple[str, ...], config_file: Path | None
+) -> None:
     """Write nothing more to CHANNEL until it goes live again. What has left is finished; reads, polls and comparing go on.
 
     \b
@@ -106,7 +112,7 @@ def go_shadow(channel: str, reason: str, yes: bool, workers: tuple[str, ...], co
         raise Problem(f"{channel} is in shadow already: nothing was changed")
     what = "gets no more releases and cancels" if channel == CLARUS else "goes on selling what it shows"
     _confirm(yes, f"Nothing more is written to {channel}; it {what}. Go on?")
-    _send(settings, "go_shadow", channel, reason, "it is in shadow as soon as the workers have read this")
+    _send(settings, "go_shadow", channel, actor, reason, "it is in shadow as soon as the workers have read this")
 
 
 def _confirm(yes: bool, question: str) -> None:
@@ -114,8 +120,8 @@ def _confirm(yes: bool, question: str) -> None:
         raise Problem("nothing was changed")
 
 
-def _send(settings: Settings, action: str, channel: str, reason: str, done: str) -> None:
-    command = OperatorCommand(action=action, target=channel, actor=actor(), reason=reason)
+def _send(settings: Settings, action: str, channel: str, actor: str | None, reason: str, done: str) -> None:
+    command = OperatorCommand(action=action, target=channel, actor=actor or this_user(), reason=reason)
     click.echo(f"{channel}: {done} ({send(settings, command)})")
 
 
@@ -130,9 +136,8 @@ def _show(answer: ShadowAnswer, why: dict[str, str]) -> None:
     by = f": {answer.actor}, {answer.reason}, since {moment(answer.since)}" if answer.since else ""
     console.print(f"{answer.channel} is {'in shadow' if answer.shadow else 'live'}{by}")
     if answer.held is not None:
-        console.print(
-            f"held back: {answer.held.releases} releases, {answer.held.cancels} cancels; going live sends them"
-        )
+        held = f"held back: {answer.held.releases} releases, {answer.held.cancels} cancels; going live sends them"
+        console.print(held if answer.shadow else "nothing is held back")
         return
     console.print(_sums(summary(answer.listings)))
     changed = _different(answer)

@@ -87,6 +87,9 @@ def get(asking: httpx.Client, worker: str, path: str, kind: type[Found], trouble
     """One worker's answer; None, and a line in `troubles`, where it gives none. NotThereError where it knows nothing by that name."""
     try:
         response = asking.get(f"{worker.rstrip('/')}{path}")
+    except httpx.TimeoutException:
+        troubles.append(f"{worker} did not answer within {SECONDS:g} s; clarus-stream doctor says what keeps it")
+        return None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         troubles.append(
             f"{worker} cannot be reached: {error or type(error).__name__}; is a worker running there (clarus-stream worker)?"

@@ -2,9 +2,14 @@
 
 One look-up proves nothing. An order is taken for deleted once several of them did not show it, one soon after the other over the time in which Clarus may
 be at work unseen. Look-ups that failed are none: where the warehouse did not answer for a while, the row of them starts anew.
+
+A goods out that is not ours, or over for us, has no demand here: only a read waits for it, and nothing is lost where it shows again. For it an outage between
+two look-ups does not matter.
 """
 
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 if TYPE_CHECKING:
     from tables.deliveries.release_row import ReleaseRow
@@ -20,3 +25,18 @@ def is_over(row: "ReleaseRow", looked_at: int, create_unknown: int) -> bool:
         row.absent_from, row.looks = looked_at, 1
     row.absent_at = looked_at
     return row.looks >= LOOKS and looked_at >= row.absent_from + create_unknown
+
+
+class Unseen(msgspec.Struct, array_like=True, frozen=True):
+    """A goods out that nobody here follows, not shown by so many look-ups in a row, of which the first began at `since`."""
+
+    since: int
+    looks: int = 1
+
+    def again(self) -> "Unseen":
+        """One more."""
+        return Unseen(self.since, self.looks + 1)
+
+    def is_over(self, looked_at: int, create_unknown: int) -> bool:
+        """The last one began then: does it count as deleted now?"""
+        return self.looks >= LOOKS and looked_at >= self.since + create_unknown

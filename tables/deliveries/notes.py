@@ -169,13 +169,6 @@ def not_sent(row: NoteRow, wait: int, now: int) -> None:
     row.intent, row.next_at = None, now + wait
 
 
-def unknown(row: NoteRow, now: int) -> None:
-    """It may have had its effect: the intent stays, looks follow."""
-    if row.intent is not None:
-        row.intent = msgspec.structs.replace(row.intent, given_up=now)
-    row.next_at = now + look_wait(row.looks)
-
-
 def waited(row: NoteRow, until: int) -> None:
     """A look did not show it yet."""
     row.looks += 1

@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from schemas.records import ReflectedLine, StockLevel
+from tables.deliveries.absence import Unseen
 
 CHUNK: Final = 500
 """Lines in one `StockLevel` record."""
@@ -36,6 +37,7 @@ class ReadRow(msgspec.Struct, array_like=True):
     lines: dict[str, SeenLine] = {}
     read_at: int = 0
     asked_at: int = 0  # when what asked for the read that is due occurred, 0 for a sweep
+    unseen: dict[str, Unseen] = {}  # goods outs of absent lines that nobody here follows, and look-ups do not show
 
     @property
     def dirty(self) -> bool:
@@ -80,6 +82,15 @@ def absent(row: ReadRow, lines: Collection[str]) -> list[str]:
     return sorted(ref for ref, line in row.lines.items() if ref not in lines and not line.closed)
 
 
+def vanished(
+    row: ReadRow, lines: Collection[str], foreign: Collection[str], began: int, create_unknown: int
+) -> list[str]:
+    """Goods outs that count as deleted now. `foreign` are those that nobody here follows and that the look-up of a read that began at `began` did not show."""
+    unseen = {ref: row.unseen[ref].again() if ref in row.unseen else Unseen(began) for ref in foreign}
+    row.unseen = {ref: unseen[ref] for ref in absent(row, lines) if ref in unseen}
+    return [ref for ref, one in row.unseen.items() if one.is_over(began, create_unknown)]
+
+
 def tell(
     row: ReadRow,
     joint: Joint,
@@ -91,8 +102,8 @@ def tell(
 ) -> list[StockLevel]:
     """Fold a joint read that began at `began` (our milliseconds) into the row and return what the ledger is told, in chunks.
 
-    `found` answers the look-ups of `absent`; `deleted` are those of them for which we asked Clarus to delete a PENDING order. `clean`: nothing asked for
-    another read since this one began. The row stays dirty where lines moved all the time or an absent line could not be explained.
+    `found` answers the look-ups of `absent`; `deleted` are those of them for which we asked Clarus to delete a PENDING order, and those that count as deleted.
+    `clean`: nothing asked for another read since this one began. The row stays dirty where lines moved all the time or an absent line could not be explained.
 
     `read_no` is at least the time of the read, so that a row that was lost does not start below its past. Its first read is `whole`: it names every line that
     is out, for the ledger may know of some that went back while nobody remembered them.

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from schemas.records import AnnounceReturn, ReceiptState, WarehouseReturn
-from tables.deliveries.looks import lands_until, look_wait
+from tables.deliveries.looks import lands_until, look_wait, taken_over
 
 _OVER: Final = ("COMPLETED", "GONE", "REFUSED")
 
@@ -82,8 +82,9 @@ def is_open(row: ReceiptRow) -> bool:
 
 
 def foreign(row: ReceiptRow, now: int) -> None:
-    """Taken over from another owner or an earlier life: an intent is an unknown outcome."""
+    """Taken over from another owner or an earlier life: an intent is an unknown outcome, and its request may still be on its way."""
     row.looked = False
+    taken_over(row, now)
     if row.intent is not None:
         row.next_at = now
 
@@ -117,13 +118,6 @@ def refused(row: ReceiptRow, detail: str, now: int) -> list[WarehouseReturn]:
 def not_sent(row: ReceiptRow, wait: int, now: int) -> None:
     """It certainly had no effect: try again after `wait`."""
     row.intent, row.requested_at, row.next_at = None, now, now + wait
-
-
-def unknown(row: ReceiptRow, now: int) -> None:
-    """It may have been made: the intent stays, look-ups follow."""
-    if row.intent is not None:
-        row.intent = msgspec.structs.replace(row.intent, given_up=now)
-    row.next_at = now + look_wait(row.looks)
 
 
 def found(

@@ -6,7 +6,7 @@ units, or without saying for what, is taken off. Times are our milliseconds, amo
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
@@ -34,7 +34,8 @@ class RefundRow(msgspec.Struct, array_like=True):
 
     `settled`: the money is right for that command; it is answered when the return's own states at the storefront are so too. `covered` says which of other
     people's refunds this part counts: by payment id an amount, by payment id and line id units. `failed` are attempts of ours that the provider declined,
-    `sure` is what the storefront took from us, shown or not.
+    `sure` is what the storefront took from us, shown or not. `beyond`, by line id: by how much what went back for its units is more than they are worth; below
+    0 it makes up for another part's.
     """
 
     channel: str
@@ -57,6 +58,7 @@ class RefundRow(msgspec.Struct, array_like=True):
     next_at: int = 0
     since: int = 0
     caused_at: int = 0
+    beyond: dict[str, int] = {}
 
     @property
     def key(self) -> str:
@@ -82,12 +84,13 @@ class Refund:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """Everything went back: `amount` by us, `by_hand` by others."""
+    """Everything went back: `amount` by us, `by_hand` by others. `covered` and `beyond` as in the row."""
 
     amount: int
     by_hand: int
     refund_id: str
     covered: dict[str, int]
+    beyond: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +161,8 @@ def next_step(
     if ours < row.sure:
         return Wait(now + look_wait(row.looks))
     foreign = [one for one in shown if one.kind == "REFUND" and one.state != "FAILED" and not one.key.startswith(KEY)]
-    lines, covered, by_hand = _cover(command, foreign, siblings)
+    lines, covered, beyond = _cover(command, foreign, siblings)
+    by_hand = wanted - command.shipping - sum(line.amount for line in lines)
     rest = command.shipping + sum(line.amount for line in lines) - ours
     for one in foreign:
         if rest <= 0 or one.lines:
@@ -171,7 +175,7 @@ def next_step(
     if rest <= 0:
         if any(one.state == "PENDING" for one in gone):
             return Wait(now + look_wait(row.looks, _PROVIDER_LONGEST))
-        return Settled(ours, by_hand, ", ".join(one.payment_id for one in gone), covered)
+        return Settled(ours, by_hand, ", ".join(one.payment_id for one in gone), covered, beyond)
     back = sum(one.amount for one in shown if one.kind != "CHARGE" and one.state != "FAILED")
     if rest > captured - back:
         return Refuse(_above(command, rest, captured, back), failed)
@@ -180,16 +184,17 @@ def next_step(
 
 def _cover(
     command: SettleReturn, foreign: Sequence[Payment], siblings: Sequence[RefundRow]
-) -> tuple[list[RefundLine], dict[str, int], int]:
-    """The lines without the units that others refunded, which refunds those were, and what they counted for.
+) -> tuple[list[RefundLine], dict[str, int], dict[str, int]]:
+    """The lines without the units that others refunded, which refunds those were, and by line what went back beyond its worth.
 
-    What others gave back for units counts in full: a unit refunded at its price may be worth less by its inspection, and the others do not pay for it twice.
+    What others gave back for units counts in full: a unit refunded at its price may be worth less by its inspection, and the others do not pay for it twice,
+    be they of this part or of another one of the return.
     """
     lines: list[RefundLine] = []
     covered: dict[str, int] = {}
-    by_hand = 0
+    beyond: dict[str, int] = {}
     for line in command.lines:
-        left, given = line.units, 0
+        left, given, alone = line.units, 0, True
         for one in foreign:
             name = f"{one.payment_id}/{line.line_id}"
             free = one.lines.get(line.line_id, 0) - sum(sibling.covered.get(name, 0) for sibling in siblings)
@@ -197,12 +202,16 @@ def _cover(
             if step > 0:
                 covered[name] = step
                 left -= step
+                alone = alone and len(one.lines) == 1  # else how much of it is this line's is an estimate
                 given += one.amount * step // sum(one.lines.values())
-        amount = max(0, min(line.amount * left // line.units, line.amount - given))
-        by_hand += line.amount - amount
+        owed_back = sum(one.beyond.get(line.line_id, 0) for one in siblings if one.return_id == command.return_id)
+        amount = max(0, min(line.amount * left // line.units, line.amount - given) - max(0, owed_back))
+        over = given + amount - line.amount
+        if over < 0 or (over and alone):
+            beyond[line.line_id] = over
         if left:
             lines.append(RefundLine(line_id=line.line_id, units=left, amount=amount))
-    return lines, covered, by_hand
+    return lines, covered, beyond
 
 
 def _room_of_return(
@@ -245,7 +254,8 @@ def accepted(row: RefundRow, amount: int, now: int) -> None:
 def settled(row: RefundRow, step: Settled) -> None:
     """A look showed that everything went back."""
     row.intent, row.settled = None, row.version
-    row.amount, row.by_hand, row.refund_id, row.covered = step.amount, step.by_hand, step.refund_id, step.covered
+    row.amount, row.by_hand, row.refund_id = step.amount, step.by_hand, step.refund_id
+    row.covered, row.beyond = step.covered, step.beyond
 
 
 def refused(row: RefundRow, detail: str, failed: int | None = None) -> list[RefundOutcome]:
@@ -261,13 +271,6 @@ def refused(row: RefundRow, detail: str, failed: int | None = None) -> list[Refu
 def not_sent(row: RefundRow, wait: int, now: int) -> None:
     """It certainly had no effect: look and try again after `wait`."""
     row.intent, row.next_at = None, now + wait
-
-
-def unknown(row: RefundRow, now: int) -> None:
-    """It may have had its effect: the intent stays, look-ups follow."""
-    if row.intent is not None:
-        row.intent = msgspec.structs.replace(row.intent, given_up=now)
-    row.next_at = now + look_wait(row.looks)
 
 
 def waited(row: RefundRow, until: int) -> None:

@@ -11,10 +11,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, cast, get_args
 
-import msgspec
-
 from schemas.records import CancelOrder, ReleaseOrder, WarehouseOrder, WarehouseStatus
-from tables.deliveries import absence, twins
+from tables.deliveries import absence, looks, twins
 from tables.deliveries.looks import lands_until, look_wait
 from tables.deliveries.release_row import (
     FINAL,
@@ -187,15 +185,14 @@ def not_sent(row: ReleaseRow, wait: int, now: int) -> None:
 def unknown(row: ReleaseRow, now: int) -> None:
     """It may have had its effect: the intent stays, look-ups follow."""
     _watch(row)
-    if row.intent is not None:
-        row.intent = msgspec.structs.replace(row.intent, given_up=now)
-    row.next_at = now + look_wait(row.looks)
+    looks.unknown(row, now)
 
 
 def foreign(row: ReleaseRow, now: int) -> None:
     """Taken over from another owner or an earlier life: an intent is an unknown outcome, and its request may still be on its way (`found` waits for that)."""
     row.looked = False
     _watch(row)
+    looks.taken_over(row, now)
     if row.intent is not None:
         row.next_at = now
 

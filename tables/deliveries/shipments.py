@@ -215,13 +215,6 @@ def not_sent(row: ShipmentRow, wait: int, now: int) -> None:
     row.intent, row.next_at = None, now + wait
 
 
-def unknown(row: ShipmentRow, now: int) -> None:
-    """It may have had its effect: the intent stays, look-ups follow."""
-    if row.intent is not None:
-        row.intent = msgspec.structs.replace(row.intent, given_up=now)
-    row.next_at = now + look_wait(row.looks)
-
-
 def waited(row: ShipmentRow, until: int) -> None:
     """A look did not show it yet."""
     row.looks += 1

@@ -44,7 +44,7 @@ def describe(body: InventoryEventBody) -> str:
             return f"{body.listing} v{body.version}: at most {body.bound} (gross)"
         case ReadBack():
             verify = ", verifies a write" if body.verify else ""
-            return f"{body.listing} shows {body.quantity}, believed {body.published}{verify}"
+            return f"{body.listing} shows {body.quantity}, believed {body.published} gross (with what it has taken){verify}"
         case Baseline():
             return f"{body.listing} counts from {body.quantity} (epoch {body.epoch})"
         case ComponentStock():

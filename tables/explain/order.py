@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from tables.exceptions import CATALOGUE
 from tables.explain.order_report import Head, Money, Open, Ordered, Parcel, Returned
 from tables.explain.report import Waiting
 from tables.finance.rows import MoneyRow
@@ -169,6 +170,8 @@ def awaits(row: OrderRow, early_due: int = 0) -> list[Waiting]:
         return found
     if row.state == "HELD" and not found:
         what = "confirms the payment" if not row.snapshot.paid else row.reason
+        if what in CATALOGUE:
+            what = f"changes the order, which is then judged anew: it stays held by {what}, which was resolved by hand"
         found.append(Waiting("storefront", what))
     elif row.state in _AT_WAREHOUSE:
         found.append(Waiting("warehouse", f"it {_AT_WAREHOUSE[row.state]}"))

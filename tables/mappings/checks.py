@@ -58,15 +58,18 @@ class Setting:
         return books.catalogue(book, self.policies, self.warehouses)
 
 
-def faults(book: Book, setting: Setting) -> list[Fault]:
-    """Everything that does not hold in the book."""
+def faults(book: Book, setting: Setting, unread: Collection[str] = ()) -> list[Fault]:
+    """Everything that does not hold in the book. `unread`: products that records name which belong to it and could not be read, `ANY` where it may be each of
+    them; what may hold with these is no fault."""
     products = {unit.product: dict[str, int]() for unit in of_kind(book, Unit)}
     for unit in of_kind(book, Unit):
         products[unit.product][unit.unit] = unit.eaches
     bundles = {one.product: one for one in of_kind(book, Bundle)}
-    found = [*_channels(book, setting), *_listings(book, products, bundles), *_bundles(products, bundles)]
+    found = [*_channels(book, setting)]
+    if ANY not in unread:
+        found += [*_listings(book, products, bundles, unread), *_bundles(products, bundles, unread)]
     found += [*_statuses(book, setting), *_locations(book, setting), *_rules(book), *_instructions(book)]
-    return found or list(_alike(book, setting))
+    return found if found or unread else list(_alike(book, setting))
 
 
 def _fault(record: MappingRecord, text: str, cause: MappingRecord | None = None) -> Fault:
@@ -93,8 +96,12 @@ def _channels(book: Book, setting: Setting) -> Iterator[Fault]:
             )
 
 
-def _listings(book: Book, products: dict[str, dict[str, int]], bundles: dict[str, Bundle]) -> Iterator[Fault]:
+def _listings(
+    book: Book, products: dict[str, dict[str, int]], bundles: dict[str, Bundle], unread: Collection[str]
+) -> Iterator[Fault]:
     for one in of_kind(book, Sku):
+        if one.product in unread:
+            continue
         units = products.get(one.product, {"each": 1} if one.product in bundles else None)
         if units is None:
             remedy = f"import its unit too: {{product: {one.product!r}, unit: each, eaches: 1}}"
@@ -106,9 +113,13 @@ def _listings(book: Book, products: dict[str, dict[str, int]], bundles: dict[str
             yield _fault(one, text)
 
 
-def _bundles(products: dict[str, dict[str, int]], bundles: dict[str, Bundle]) -> Iterator[Fault]:
+def _bundles(
+    products: dict[str, dict[str, int]], bundles: dict[str, Bundle], unread: Collection[str]
+) -> Iterator[Fault]:
     for one in bundles.values():
         for component in one.components:
+            if component in unread:
+                continue
             if component in bundles:
                 text = f"its component {component!r} is itself a bundle; allowed: products that are none"
                 yield _fault(one, text, bundles[component])

@@ -113,7 +113,16 @@ def answered(row: OrderRow, answer: WarehouseOrder, rules: Rules, now: int, *, c
 
 def stepped_back(row: OrderRow, was: str) -> list[Effect]:
     """A cancel came too late, and the warehouse has taken back what stood in its way: it is asked once more. `was`: its status before."""
-    if row.state != "MANUAL_STOP" or not row.cancel_asked or _PROGRESS[row.wms_status] >= _PROGRESS.get(was, 0):
+    return _ask_once_more(row) if _PROGRESS[row.wms_status] < _PROGRESS.get(was, 0) else []
+
+
+def taken_back(row: OrderRow, left: Mapping[str, int]) -> list[Effect]:
+    """The same of what had `left`, where that was a part and its status tells nothing: as long as anything is out, Clarus cancels nothing."""
+    return _ask_once_more(row) if left and not what_left(row) else []
+
+
+def _ask_once_more(row: OrderRow) -> list[Effect]:
+    if row.state != "MANUAL_STOP" or not row.cancel_asked:
         return []
     return [_ask_cancel(row)] if move(row, Event.CANCEL) else []
 
@@ -148,7 +157,7 @@ def _differs(row: OrderRow, seen: OrderSnapshot, was: OrderSnapshot, reading: Re
     before = _goods_out(row, was, read(was, rules.catalogue), rules, fitted_of(was, rules))
     if not differences(before, _goods_out(row, seen, reading, rules, fitted_of(seen, rules))):
         return False
-    row.held = _holding(before, _what_left(row) if row.despatch_complete else row.ordered or eaches_of(before))
+    row.held = _holding(before, what_left(row) if row.despatch_complete else row.ordered or eaches_of(before))
     return True
 
 
@@ -227,7 +236,8 @@ def _holding(order: ReleaseOrder, eaches: Mapping[str, int]) -> ReleaseOrder:
     return msgspec.structs.replace(order, lines=[ReleaseLine(sku=sku, eaches=n) for sku, n in eaches.items() if n])
 
 
-def _what_left(row: OrderRow) -> dict[str, int]:
+def what_left(row: OrderRow) -> dict[str, int]:
+    """Eaches by product that parcels hold."""
     total: dict[str, int] = {}
     for parcel in row.parcels.values():
         for code, eaches in parcel.contents.items() if parcel.wanted else ():

@@ -4,6 +4,7 @@ How eaches of parcels become units of order lines is `despatch`.
 """
 
 from schemas.records import ShipmentOutcome, WarehouseDespatch
+from tables.orders.changes import taken_back, what_left
 from tables.orders.demand import read
 from tables.orders.despatch import commands, gap, invalid_tracking, needs_of, progress, short, take_in
 from tables.orders.effects import Effect, move, next_revision, status_of
@@ -21,11 +22,12 @@ def despatched(row: OrderRow, seen: WarehouseDespatch, rules: Rules, now: int) -
             row.early = seen
         return []
     needs = needs_of(row.snapshot, read(row.snapshot, rules.catalogue), rules.catalogue)
-    version = next_revision(row, row.version)
+    version, left = next_revision(row, row.version), what_left(row)
     if not take_in(row, seen, needs, version):
         return []
     row.revision = version
-    return despatch_effects(row, rules, now)
+    asked = taken_back(row, left)
+    return [*asked, *despatch_effects(row, rules, now), *([status_of(row)] if asked else [])]
 
 
 def unmatched(row: OrderRow, now: int) -> list[Effect]:

@@ -7,17 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer
 
 from app import kafka, topics
 from app.config import load
 from app.doctor.checks import Report
 from app.doctor.cli import diagnose
+from app.doctor.group import members
 from app.simulators.bigcommerce import BigCommerceSimulator
 from app.simulators.clarus import ClarusSimulator
 from app.simulators.commercetools import CommercetoolsSimulator
 from app.simulators.contract import FloorSpeed
-from schemas.catalogue import INTEGRATION_EXCEPTIONS
+from schemas.catalogue import INTEGRATION_EXCEPTIONS, INVENTORY_EVENTS
 from schemas.codec import Codecs
 from schemas.records import Event, ExceptionState
 from tests.brokers import TestBroker
@@ -95,6 +96,26 @@ async def test_with_topics_only_the_missing_worker_is_left(broker: TestBroker, t
         if broker.kind != "bundled":
             assert found["kafka", "rights"][1] == "may read and write 11 topics"
             assert found["kafka", "group"][1].endswith("no worker is in it, nothing is done")
+
+
+async def test_a_worker_in_the_group_is_never_said_to_be_missing(broker: TestBroker, tmp_path: Path) -> None:
+    async with shop(broker, tmp_path) as (path, _):
+        settings = load(path, {}).settings
+        assert topics.ensure(settings).ok
+        group = topics.engine_config(settings).group_id
+        worker = Consumer(kafka.client(settings.settings.kafka, {"group.id": group, "group.instance.id": "w-0"}))
+        worker.subscribe([kafka.topic(settings.settings.kafka, INVENTORY_EVENTS.name)])
+        for _ in range(60):
+            worker.poll(0.5)
+            if worker.assignment():
+                break
+        [found] = await asyncio.to_thread(members, settings)
+        worker.close()
+        if broker.kind == "bundled":
+            assert found.state == "warn"
+            assert "does not tell who is in it" in found.detail
+        else:
+            assert (found.state, found.detail) == ("ok", f"{group}: 1 worker (w-0), stable")
 
 
 async def test_open_exceptions_are_told_and_resolved_ones_are_not(broker: TestBroker, tmp_path: Path) -> None:

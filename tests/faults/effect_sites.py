@@ -152,6 +152,25 @@ def _is_cancel(peers: Peers, case: Case, call: Call) -> bool:
     return found is not None and call.path.endswith(f"/goods_outs/{found.id}/cancel")
 
 
+def _twin(peers: Peers, case: Case) -> None:
+    """The order is at the warehouse twice: a create that was given up has landed after all."""
+    book = peers.clarus.book  # type: ignore[attr-defined]
+    one = book.with_upstream(case.key)
+    lines = [(line.product, line.ordered, dict(line.attributes)) for line in one.lines]
+    book.create(one.account, one.warehouse, one.carrier, one.service, dict(one.attributes), dict(one.address), lines)
+
+
+def _is_twin_cancel(peers: Peers, case: Case, call: Call) -> bool:
+    if case.order is None:
+        return False
+    there = [one for one in peers.clarus.book.orders.values() if one.upstream == case.key]  # type: ignore[attr-defined]
+    return len(there) == 2 and call.path.endswith(f"/goods_outs/{there[1].id}/cancel")
+
+
+def _owes_twin(row: ReleaseRow) -> bool:
+    return bool(row.twin)
+
+
 def _is_picks(peers: Peers, case: Case, call: Call) -> bool:
     if case.order is None or not call.path.endswith("/process_picks_async"):
         return False
@@ -407,6 +426,18 @@ SITES: tuple[Site, ...] = (
         _is_cancel,
         lambda p, c: _entries(p, c, "order cancelled", "order deleted"),
         _RELEASED,
+    ),
+    Site(
+        "twin cancelled",
+        "ct",
+        "clarus",
+        _twin,
+        _is_twin_cancel,
+        lambda p, c: _entries(p, c, "order cancelled", "order deleted"),
+        "releases",
+        _reference,
+        _RELEASED,
+        owes=_owes_twin,
     ),
     Site("goods out changed", "bc", "clarus", _more, _is_change, _twos, "releases", _reference, _RELEASED),
     Site(

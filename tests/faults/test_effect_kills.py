@@ -17,6 +17,7 @@ SOME: list[tuple[str, Moment]] = [
     ("goods out created", "late"),
     ("goods out changed", "between"),
     ("goods out cancelled", "between"),
+    ("twin cancelled", "between"),
     ("note, bc", "between"),
     ("goods out changed", "late"),
     ("stock lowered, ct", "between"),

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.records import NoteOrder
-from tables.deliveries import notes
+from tables.deliveries import looks, notes
 from tables.deliveries.notes import MARK, NoteRow, Placed, Wait, Write, noted, without_note
 
 LATE = 300
@@ -65,7 +65,7 @@ def test_a_lost_request_is_not_repeated_before_it_cannot_land_any_more() -> None
     row = row_of(command())
     notes.begin(row, 1000)
     assert notes.next_step(row, "VIP", 1200, LATE) == Wait(1300), "nobody lived to give it up"
-    notes.unknown(row, 1280)
+    looks.unknown(row, 1280)
     assert notes.next_step(row, "VIP", 1300, LATE) == Wait(1550)
     assert notes.next_step(row, "VIP", 1579, LATE) == Wait(1580)
     assert notes.next_step(row, "VIP", 1580, LATE) == Write(f"VIP\n{MARK}refused")

@@ -92,6 +92,25 @@ def test_an_absent_line_that_we_had_deleted_is_closed() -> None:
     assert not row.dirty
 
 
+def test_a_foreign_goods_out_that_several_looks_do_not_show_over_some_time_counts_as_deleted() -> None:
+    row = row_with(a=LINE, shown=LINE)
+    shown = {"shown": LINE}
+    for began, gone in ((1_000, []), (1_100, []), (1_200, []), (2_999, []), (3_000, ["a"])):
+        assert reads.vanished(row, shown, ["a", "shown"], began, 2_000) == gone
+    reads.tell(row, joint(shown), {"a": []}, ["a"], 3_000, clean=True)
+    assert not row.dirty and row.lines == shown
+    assert reads.vanished(row, shown, [], 3_100, 2_000) == [] and not row.unseen
+
+
+def test_two_looks_at_a_foreign_goods_out_are_too_few_and_one_that_shows_it_begins_anew() -> None:
+    row = row_with(a=LINE)
+    reads.vanished(row, {}, ["a"], 1_000, 2_000)
+    assert reads.vanished(row, {}, ["a"], 9_000, 2_000) == []
+    reads.vanished(row, {"a": LINE}, [], 9_500, 2_000)
+    for began in (10_000, 10_100, 10_200):
+        assert reads.vanished(row, {}, ["a"], began, 2_000) == []
+
+
 def test_a_line_that_opened_again_after_the_balances_were_read_counts_as_nothing_out_and_is_read_again() -> None:
     row = row_with(a=LINE)
     assert [(one.out, one.closed) for one in told(row, joint({}), {"a": [Found("ALLOCATED", 2, "MAIN")]})] == [

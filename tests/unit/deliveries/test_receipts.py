@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.records import AnnounceReturn
+from tables.deliveries import looks
 from tables.deliveries import receipts as rules
 from tables.deliveries.receipts import ReceiptRow, SeenReceipt
 
@@ -49,7 +50,7 @@ def test_a_lost_create_is_looked_for_until_clarus_cannot_be_working_on_it() -> N
     row = row_of()
     look(row)
     rules.begin(row, 300)
-    rules.unknown(row, 350)
+    looks.unknown(row, 350)
     look(row, at=400)
     assert not rules.may_announce(row, row.next_at)
     look(row, at=300 + UNKNOWN)
@@ -123,6 +124,6 @@ def test_whatever_is_lost_or_killed_there_is_one_receipt(script: list[str]) -> N
         elif fate == "unavailable":
             rules.not_sent(row, 100, now)
         else:
-            rules.unknown(row, now)
+            looks.unknown(row, now)
     assert len(there) == 1
     assert not rules.pending(row)

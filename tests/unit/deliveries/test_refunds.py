@@ -8,6 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from schemas.records import Payment, RefundLine, RefundOutcome, SettleReturn
+from tables.deliveries import looks
 from tables.deliveries import refunds as rules
 from tables.deliveries.refunds import Refund, RefundRow, Refuse, Settled, Wait
 from tables.returns.fold import KEY
@@ -65,7 +66,7 @@ def test_a_lost_answer_is_looked_for_until_the_request_cannot_land_any_more() ->
     assert isinstance(found, Refund)
     rules.begin(row, found, 200)
     assert step(row, at=200 + LATE - 1) == Wait(200 + LATE), "nobody lived to give it up"
-    rules.unknown(row, 700)
+    looks.unknown(row, 700)
     assert isinstance(step(row, at=800), Wait)
     assert step(row, at=700 + LATE - 1) == Wait(700 + LATE)
     assert isinstance(step(row, at=700 + LATE), Refund)
@@ -103,6 +104,50 @@ def test_a_unit_refunded_by_hand_at_more_than_its_inspection_says_is_not_paid_fo
     found = step(row, refund(1500, _1=1, _9=2))  # its third of what went back for three units
     assert isinstance(found, Refund)
     assert found.amount == 500
+
+
+def settle(row: RefundRow, *shown: Payment, siblings: Any = ()) -> RefundRow:
+    """The part, brought to its end by one refund of ours at most."""
+    found = step(row, *shown, siblings=siblings)
+    if isinstance(found, Refund):
+        found = step(row, *shown, refund(found.amount, found.key, f"ours-{row.part}"), siblings=siblings)
+    assert isinstance(found, Settled)
+    rules.settled(row, found)
+    rules.answer(row)
+    return row
+
+
+def test_what_was_refunded_by_hand_beyond_a_units_worth_is_set_against_later_parts_of_its_line_once() -> None:
+    by_hand = refund(1000, _1=1)
+    first = settle(row_of(command(500)), by_hand)  # inspected, and worth half of what somebody gave back for it
+    assert (first.amount, first.by_hand) == (0, 500)
+    second = settle(row_of(command(300, part=2)), by_hand, siblings=[first])
+    third = settle(row_of(command(1000, part=3)), by_hand, siblings=[first, second])
+    fourth = settle(row_of(command(1000, part=4)), by_hand, siblings=[first, second, third])
+    assert [(one.amount, one.by_hand) for one in (second, third, fourth)] == [(0, 300), (800, 200), (1000, 0)]
+    assert settle(row_of(command(300, version=2, part=2)), by_hand, siblings=[first, third, fourth]).amount == 0
+
+
+def test_what_is_beyond_a_units_worth_is_not_set_against_another_line_or_return() -> None:
+    by_hand = refund(1000, _1=1)
+    first = settle(row_of(command(500)), by_hand)
+    other_line = command(1000, part=2)
+    other_line.lines[0].line_id = "2"
+    assert settle(row_of(other_line), by_hand, siblings=[first]).amount == 1000
+    elsewhere = RefundRow("shop", "7", "another", 1, covered=first.covered, beyond=first.beyond)
+    assert settle(row_of(command(1000, part=2)), by_hand, siblings=[elsewhere]).amount == 1000
+
+
+def test_how_much_of_a_refund_of_several_lines_was_for_one_of_them_is_not_known_well_enough_to_be_set_against_another_part() -> (
+    None
+):
+    by_hand = refund(1500, _1=1, _9=2)  # 10.00 and two of 2.50
+    both = command(1000)
+    both.lines.append(RefundLine(line_id="9", units=2, amount=500))
+    first = settle(row_of(both), by_hand)
+    later = command(250, part=2)
+    later.lines[0].line_id = "9"
+    assert settle(row_of(later), by_hand, siblings=[first]).amount == 250
 
 
 def test_a_refund_of_somebody_else_counts_once_among_the_parts_of_an_order() -> None:
@@ -237,12 +282,12 @@ def test_whatever_is_lost_late_repeated_or_killed_no_part_is_refunded_twice_or_a
                         told += rules.refused(row, "too much")
                 elif act in ("lost", "crash"):
                     shop.take(made)
-                    rules.unknown(row, now)
+                    looks.unknown(row, now)
                 elif act == "lost late":
                     shop.flying.append((now + LATE - 1, made))
-                    rules.unknown(row, now)
+                    looks.unknown(row, now)
                 else:
-                    rules.unknown(row, now)
+                    looks.unknown(row, now)
     gone = [one for one in shop.refunds if one.state != "FAILED"]
     assert sum(one.amount for one in gone) <= captured
     for row, amount in zip(rows, amounts, strict=True):

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from schemas.records import ShipmentLine, ShipParcel
-from tables.deliveries import shipments
+from tables.deliveries import looks, shipments
 from tables.deliveries.shipments import Amend, AtStorefront, Placed, Remove, Ship, ShipmentRow, Wait
 
 LATE = 60_000
@@ -57,7 +57,7 @@ def test_a_lost_request_is_looked_for_until_it_cannot_land_any_more() -> None:
     shipments.begin(one, Ship(command()), 2000)
     waits = step(one, at=2000 + LATE - 1)
     assert waits == Wait(2000 + LATE), "nobody lived to give it up"
-    shipments.unknown(one, 3000)
+    looks.unknown(one, 3000)
     waits = step(one, at=2000 + LATE)
     assert isinstance(waits, Wait) and 2000 + LATE < waits.until <= 3000 + LATE
     assert step(one, there(), at=3000) == Placed("9")
@@ -100,7 +100,7 @@ def test_what_was_taken_back_is_removed_and_answered_so() -> None:
 def test_a_take_back_waits_for_a_shipment_that_may_still_land() -> None:
     one = row()
     shipments.begin(one, Ship(command()), 2000)
-    shipments.unknown(one, 2000)
+    looks.unknown(one, 2000)
     shipments.want(one, command(2, wanted=False), 2500)
     assert isinstance(step(one, at=3000), Wait)
     assert isinstance(step(one, there(), at=4000), Remove)

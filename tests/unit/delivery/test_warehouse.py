@@ -7,10 +7,10 @@ from itertools import pairwise
 
 import pytest
 
-from app.connectors.contract import Finding, GoodsOut, LineRead, Priority
+from app.connectors.contract import Finding, GoodsOut, JointRead, LineRead, Priority
 from app.connectors.errors import OutcomeUnknown, PeerError, Refused, Unavailable
 from app.delivery.release_looks import NAMED_GAP
-from app.delivery.stock import GATHER
+from app.delivery.stock import CROWDED, GATHER
 from schemas.records import (
     CancelOrder,
     ExceptionState,
@@ -99,6 +99,30 @@ async def test_skus_that_become_dirty_one_after_the_other_gather_before_the_next
         assert all(later - earlier > 0.9 * GATHER / 1000 for earlier, later in pairwise(began))
 
 
+async def test_nobody_waits_for_the_read_of_a_sku_with_many_open_lines() -> None:
+    rig = Rig(skus=3)
+    rig.warehouse.lines["S0"] = {f"order-{n}": LineRead(1, "MAIN") for n in range(CROWDED)}
+    read, under_way, over = rig.warehouse.read_stock, asyncio.Event(), asyncio.Event()
+
+    async def slow(skus: Sequence[str], priority: Priority) -> Mapping[str, JointRead]:
+        if "S0" in skus:
+            under_way.set()
+            await over.wait()
+        return await read(skus, priority)
+
+    async with rig.running("clarus"):
+        await started(rig)
+        rig.warehouse.read_stock = slow  # type: ignore[method-assign]
+        told = len(rig.sent(StockLevel))
+        rig.tell(dirty("S0"), dirty("S1"), channel="clarus")
+        await under_way.wait()
+        await until(lambda: [one.sku for one in rig.sent(StockLevel)[told:]] == ["S1"])
+        rig.tell(dirty("S2"), channel="clarus")
+        await until(lambda: [one.sku for one in rig.sent(StockLevel)[told:]] == ["S1", "S2"])
+        over.set()
+        await until(lambda: rig.sent(StockLevel)[-1].sku == "S0" and rig.runtime.pending() == {"clarus": 0})
+
+
 async def test_what_happens_during_a_read_is_read_again() -> None:
     rig = Rig()
     async with rig.running("clarus"):
@@ -156,6 +180,33 @@ async def test_the_feed_finds_what_no_webhook_told() -> None:
         rig.warehouse.changes = {"S1", "not ours"}
         await until(lambda: rig.sent(StockLevel)[-1].balances == {"MAIN": 3})
         assert rig.row(rig.tables.polls, "clarus", "clarus").feed
+
+
+async def test_a_foreign_goods_out_that_vanishes_does_not_leave_its_sku_unread_for_ever() -> None:
+    rig = Rig()
+    rig.warehouse.lines["S0"] = {"theirs": LineRead(2, "MAIN")}
+    async with rig.running("clarus"):
+        await started(rig)
+        began = rig.engine.now_ms()
+        rig.warehouse.lines["S0"] = {}
+        rig.tell(dirty(), channel="clarus")
+        await until(lambda: ("theirs", 0, True) in lines(rig))
+        assert rig.engine.now_ms() >= began + 400, "create_unknown"
+        assert len(rig.warehouse.looks) >= absence.LOOKS
+        await until(lambda: rig.runtime.pending() == {"clarus": 0})
+
+
+async def test_a_foreign_goods_out_that_shows_again_counts_again() -> None:
+    rig = Rig()
+    rig.warehouse.lines["S0"] = {"theirs": LineRead(2, "MAIN")}
+    async with rig.running("clarus"):
+        await started(rig)
+        rig.warehouse.lines["S0"] = {}
+        rig.tell(dirty(), channel="clarus")
+        await until(lambda: len(rig.warehouse.looks) >= 2)
+        rig.warehouse.lines["S0"] = {"theirs": LineRead(2, "MAIN")}
+        await until(lambda: rig.runtime.pending() == {"clarus": 0})
+        assert lines(rig) == {("theirs", 2, False)}
 
 
 async def test_the_sweep_reads_every_sku_again() -> None:

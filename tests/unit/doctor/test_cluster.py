@@ -122,6 +122,8 @@ FOUR = from_mapping({"settings": {"kafka": {"topic_prefix": "p.", "partitions": 
         ([member("w-0", 0, 1)], "STABLE", "fail", "nobody has partitions [2, 3]"),
         ([member("w-0")], "PREPARING_REBALANCING", "warn", "preparing rebalancing"),
         ([], "EMPTY", "fail", "no worker is in it"),
+        ([], "DEAD", "fail", "no worker is in it"),
+        ([], "STABLE", "warn", "stable, and this broker does not tell who is in it"),
     ],
 )
 def test_the_group_names_its_workers_and_the_partitions_nobody_has(

@@ -85,6 +85,20 @@ def test_an_open_breaker_and_old_work_are_lines_of_their_own() -> None:
     assert judged(oldest=10.0)[1].state == "ok"
 
 
+def test_a_channel_in_shadow_has_no_fault_and_says_who_put_it_there_and_what_ends_it() -> None:
+    shadow = {"in_force": "shadow", "actor": "kim", "reason": "old program", "since": 1_700_000_000_000}
+    [_, told] = judged(writes=False, mode=shadow)
+    assert told.state == "warn"
+    assert "in shadow by kim since 2023-11-14 22:13:20Z: old program" in told.detail
+    assert "clarus-stream go-live bc" in told.remedy
+    [_, configured] = judged(writes=False, mode={"in_force": "shadow"})
+    assert (configured.state, configured.detail) == ("warn", "in shadow: nothing is written, figures are compared")
+    check = {"check": "location", "ok": False, "detail": "location 7 is disabled", "blocking": True}
+    assert [r.state for r in judged(writes=False, mode=shadow, findings=[check])[1:]] == ["fail", "warn"]
+    [_, unchecked] = judged(writes=False, mode={"in_force": "live"})
+    assert (unchecked.state, "start check is not done" in unchecked.detail) == ("fail", True)
+
+
 def test_what_is_no_worker_is_told_from_what_is_not_there() -> None:
     page = httpx.MockTransport(lambda request: httpx.Response(200, json={"hello": 1}))
     assert "that is no answer of a worker" in ask("http://w:1", page)[0].detail

@@ -4,13 +4,16 @@ import random
 import time
 from collections.abc import Mapping
 
-from app.drill.file import DrillFile, KillStep
+import pytest
+
+from app.drill.file import DrillFile, KillStep, WmsStep
 from app.drill.load import Shoppers, checkout
 from app.drill.model import Offers
 from app.drill.peers import Peers
 from app.drill.simulators import RealPeers
 from app.drill.steps import Player, StepResult, new_order
 from app.simulators.base import Call
+from app.simulators.clarus.simulator import ClarusSimulator
 from app.simulators.contract import StepRefused, StorefrontOrder
 from tests.unit.drill.support import drill_file
 
@@ -106,6 +109,35 @@ async def test_steps_of_an_order_wait_for_it_in_turn_and_give_up_after_settle() 
     assert 0.3 < time.monotonic() - started < 5
     assert [result.ok for result in by_index(player)] == [True, False, False]
     assert "the warehouse did not get this order within 0.2 s" in by_index(player)[1].detail
+
+
+async def test_a_step_of_an_order_that_its_storefront_refused_fails_at_once_and_says_why() -> None:
+    steps = [
+        {"at": 0, "wms": {"allocate": {"order": "1"}}},
+        {"at": "0.1s", "order": {"channel": "ct", "id": "1", "lines": [{"sku": "A", "qty": 51}]}},
+        {"at": "0.1s", "wms": {"inspect": {"order": "1"}}},
+    ]
+    started = time.monotonic()
+    _, player = await play(drill_file(steps=steps, settle="30s"))
+    assert time.monotonic() - started < 5
+    early, refused, late = by_index(player)
+    assert not (early.ok or refused.ok or late.ok)
+    assert refused.detail and early.detail == late.detail
+    assert early.detail.startswith("ct:1: its storefront refused this order") and refused.detail in early.detail
+
+
+async def test_a_step_of_an_order_that_the_warehouse_deleted_does_not_wait_for_another() -> None:
+    file = drill_file(steps=[{"at": 0, "order": {"channel": "ct", "id": "1", "lines": [{"sku": "A", "qty": 1}]}}])
+    peers, player = await play(file)
+    (order,) = peers.orders()["ct"]
+    key, clarus = f"ct:{order.order_id}", peers.clarus
+    assert isinstance(clarus, ClarusSimulator)
+    given = {"reference": "1", "external_system_reference1": key, "expected_date_of_dispatch": "2026-01-01T00:00:00Z"}
+    product = clarus.stockroom.products["A"]
+    clarus.book.create(clarus.account, None, None, None, given, {}, [(product, 1, {})])
+    clarus.cancel(key)
+    with pytest.raises(StepRefused, match="ct:1: the warehouse has deleted this order"):
+        await player._warehouse(WmsStep.model_validate({"allocate": {"order": "1"}}))
 
 
 async def test_a_manual_edit_counts_what_it_raised() -> None:

@@ -151,6 +151,25 @@ async def test_wrong_commands_change_nothing(
     assert answer.status_code == status and answer.json()["error"] and sent == []
 
 
+async def test_what_a_command_looks_like_is_said_where_it_cannot_be_read(
+    settings: Settings, sent: list[OperatorCommand]
+) -> None:
+    for body in (b"", b"{ids", b"\xff\xfe", b"[]"):
+        answer = await ask(settings, "POST", "/exceptions/retry", "ole", content=body)
+        assert answer.status_code == 400 and '{"ids": ["TYPE:ENTITY"], "reason": "why"}' in answer.json()["error"]
+    assert sent == []
+
+
+@pytest.mark.usefixtures("sent")
+async def test_who_is_turned_away_because_others_read_is_told_when_to_come_again(settings: Settings) -> None:
+    busy = ExceptionsApi(settings, document())
+    busy._waiting = api.WAITING
+    transport = httpx.ASGITransport(Starlette(routes=busy.routes()))
+    async with httpx.AsyncClient(transport=transport, base_url="http://worker") as client:
+        answer = await client.get("/exceptions", headers={"Authorization": f"Bearer {TOKENS['vic']}"})
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "2")
+
+
 async def test_a_broker_that_is_away_is_said(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(_: Settings, wanted: Wanted) -> Found:
         raise Problem("kafka: nobody there; try again")

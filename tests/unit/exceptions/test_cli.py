@@ -87,6 +87,14 @@ def test_filters_choose(config: str) -> None:
 
 
 @pytest.mark.usefixtures("sent")
+def test_a_channel_that_there_is_not_is_said_with_near_names(config: str) -> None:
+    refused = run(config, "list", "--channel", "bc-eu").exception
+    assert isinstance(refused, Problem) and refused.status == 2
+    assert "bc-eu is no channel of this configuration" in str(refused) and "near it: " in str(refused)
+    assert run(config, "list", "--channel", "bc-us", "--older-than", "30000d").output == "none\n"
+
+
+@pytest.mark.usefixtures("sent")
 def test_people_are_told_what_mends_it(config: str) -> None:
     shown = run(config, "list", "--type", "stuck_order").output
     assert "stuck_order:bc-us:1003" in shown and "Enter, free or cancel" in shown
@@ -108,12 +116,18 @@ def test_a_command_names_its_exception_and_who_holds_it(config: str, sent: list[
         "asked Kim",
     )
     assert command.actor
+    run(config, "retry", "unmapped_sku:bc-us:1001", "--reason", "mapped", "--actor", "kim")
+    assert sent[1].actor == "kim"
 
 
 @pytest.mark.parametrize(
     ("line", "remedy"),
     [
         (["resolve", "unmapped_shipping_method:bc-us:1002", "--reason", "x"], "resolved already"),
+        (
+            ["retry", "unmapped_shipping_method:bc-us:1002", "--reason", "x"],
+            "clarus-stream why bc-us:1002 says whether",
+        ),
         (["retry", "stuck_order:bc-us:1003", "--reason", "x"], "resolve it when it is put right"),
         (["acknowledge", "stock_drift:bc-us//M1", "--reason", "x"], "next read-back"),
         (["acknowledge", "unmapped_sku:ct-eu:A1", "--reason", "x"], "acknowledged already"),

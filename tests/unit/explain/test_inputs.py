@@ -20,7 +20,7 @@ SAID: list[tuple[Record, list[str]]] = [
     (line("9", 2, version=4), ["shop:9 line 1 v4", "2 OPEN", "lowered 2"]),
     (line("9", 2, restocked_at=9000), ["put back"]),
     (watermark(77, 3), ["shop", "77", "order partition 3"]),
-    (read_back(4, 9000, 5, verify=True), ["shows 4, believed 5", "verifies"]),
+    (read_back(4, 9000, 5, verify=True), ["shows 4, believed 5 gross (with what it has taken)", "verifies"]),
     (baseline(12, epoch=3), ["counts from 12", "epoch 3"]),
     (StockOutcome(sku="MUG", listing="a//b", epoch=1, version=8, bound=6, at=1), ["a//b v8", "at most 6"]),
     (

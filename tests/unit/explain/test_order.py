@@ -27,9 +27,10 @@ from tables.explain import order_calls
 from tables.explain.order_events import changes, decision, describe
 from tables.explain.order_report import OrderAnswer, merge
 from tables.explain.report import Part
+from tables.orders import attention
 from tables.orders.rows import OrderRow
 from tests.unit.orders.test_despatch import left, parcel, play
-from tests.unit.orders.test_fold import answer, line, order
+from tests.unit.orders.test_fold import RULES, answer, line, order
 
 PERSON = Address(
     name="Ada Lovelace", company="Engines", line1="12 Ada Street", city="Adaville", postcode="AD1 2LO", country="GB",
@@ -63,6 +64,19 @@ def test_what_is_awaited_names_who_and_what(events: list[Any], who: str, words: 
     row, _ = play(*events)
     [(what, detail)] = waits(row)
     assert what == who and words in detail
+
+
+def test_an_order_whose_hold_was_resolved_by_hand_says_so_and_what_moves_it() -> None:
+    row, _ = play(order(line("GHOST", 1)))
+    by_hand = ExceptionCommand(
+        channel="shop", exception_id=f"unmapped_sku:{row.entity}", action="resolve", actor="kim", reason="entered"
+    )
+    attention.command(row, by_hand, RULES, 6000)
+    [(who, words)] = waits(row)
+    assert (row.state, who) == ("HELD", "storefront")
+    assert (
+        "changes the order, which is then judged anew" in words and "unmapped_sku, which was resolved by hand" in words
+    )
 
 
 def test_an_order_that_is_over_awaits_nothing() -> None:

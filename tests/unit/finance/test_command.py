@@ -239,6 +239,20 @@ def test_what_lacks_is_said_and_the_exit_status_is_1(run: Any, sale: Shop) -> No
     assert isinstance(done.exception, Problem) and "cannot be reached" in done.exception.lines[0]
 
 
+def test_a_worker_that_does_not_answer_in_time_is_asked_once_not_for_every_partition() -> None:
+    asked: list[httpx.Request] = []
+
+    def hanging(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        raise httpx.ReadTimeout("timed out")
+
+    with httpx.Client(transport=httpx.MockTransport(hanging)) as asking:
+        ledger = Ledger(asking, ["http://w"], PARTITIONS, FIRST, SECOND, "")
+        assert list(ledger.lines()) == []
+    assert len(asked) == 1
+    assert "did not answer within 8 s" in ledger.missing[0] and "partitions 0, 1, 2, 3 of 4" in ledger.missing[1]
+
+
 @pytest.mark.parametrize(("words", "text"), [
     (["--to", "2024-10-01"], "is before --from"), (["--to", "2030-10-01"], "at most 400 days"), (["--channel", "mal"], "near it: mall"),
     (["--csv", "/nowhere/at/all.csv"], "cannot be written"),
@@ -246,6 +260,11 @@ def test_what_lacks_is_said_and_the_exit_status_is_1(run: Any, sale: Shop) -> No
 def test_what_is_wrong_with_the_command_is_one_line(run: Any, words: list[str], text: str) -> None:
     done = run(*words)
     assert isinstance(done.exception, Problem) and text in done.exception.lines[0] and done.exception.status == 2
+
+
+def test_a_day_is_written_so(run: Any) -> None:
+    done = run("--to", "30 Nov")
+    assert done.exit_code == 2 and "30 Nov is no day such as 2026-11-27" in done.output
 
 
 def test_no_cell_is_a_formula_and_every_currency_has_its_digits(tmp_path: Path) -> None:

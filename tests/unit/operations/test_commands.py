@@ -1,5 +1,6 @@
 """`pause`, `resume` and `resync` write one durable record, or say why not and write nothing."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -70,9 +71,16 @@ def test_an_unknown_target_is_refused_with_near_names(settings: Settings) -> Non
     assert producer.records == []
 
 
+def test_a_listing_is_no_target_and_the_sku_to_name_instead_is_said(settings: Settings) -> None:
+    listing = next(iter(settings.catalogue().listings.values()))
+    target = f"{listing.channel}:{listing.sku}"
+    with pytest.raises(Problem, match=f"it is a listing of {listing.product}; name that SKU"):
+        operations.send(settings, command("resync", target), FakeProducer(), Settings.catalogue)
+
+
 def test_a_broker_that_refuses_is_one_line_and_nothing_is_claimed(settings: Settings) -> None:
     producer = FakeProducer(KafkaError._MSG_TIMED_OUT)
-    with pytest.raises(Problem, match="broker:9092 did not take the command"):
+    with pytest.raises(Problem, match=r"broker:9092 did not confirm the command: .*a second one does no harm"):
         operations.send(settings, command("resync", "000123"), producer, Settings.catalogue)
 
 
@@ -118,6 +126,19 @@ def test_a_return_is_authorised_with_its_lines_and_a_name_to_repeat_it_by(
     assert "return R-7" in done.output
     CliRunner().invoke(cli, words)
     assert sent[1].holder not in ("", "R-7")
+
+
+def test_a_return_that_was_not_confirmed_names_itself_so_that_a_second_one_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def send(settings: Settings, body: OperatorCommand) -> str:
+        raise Problem("kafka did not confirm the command")
+
+    monkeypatch.setattr("app.returns.cli.send", send)
+    words = ["returns", "authorise", "bc-us:1001", "--line", "A=1", "--reason", "x", "--config", str(shop(tmp_path))]
+    result = CliRunner().invoke(cli, words)
+    assert isinstance(result.exception, Problem)
+    assert re.search(r"try again with --name R-[0-9a-f]{8}", str(result.exception))
 
 
 @pytest.mark.parametrize("line", ["A", "A=", "A=0", "=1", "A=x"])

@@ -56,6 +56,15 @@ def test_what_is_not_a_command_is_one_line_and_status_2(words: list[str]) -> Non
     assert line.startswith("clarus-stream: No such ") or "unexpected extra argument" in line
 
 
+def test_a_problem_under_the_defaults_alone_says_that_no_configuration_was_named(tmp_path: Path) -> None:
+    hint = "no configuration was named: --config FILE"
+    bare = run("config", "check")
+    assert bare.returncode == 2 and hint in bare.stderr.splitlines()[-1]
+    path = shop(tmp_path, SHOP.replace("unit: case}}}", "unit: pallet}}}"))
+    assert hint not in run("config", "check", "--config", str(path)).stderr
+    assert hint not in run("config", "check", CLARUS_STREAM__CLARUS__ACCOUNT="ACME").stderr
+
+
 def test_a_wrong_file_is_one_line_a_fault_and_starts_nothing(tmp_path: Path) -> None:
     path = shop(tmp_path, SHOP.replace("unit: case}}}", "unit: pallet}}}").replace("buffer: 1}", "warehouses: [EAST]}"))
     for command in (["config", "check"], ["worker"], ["ingress"], ["topics", "create"]):

@@ -11,6 +11,7 @@ import structlog
 
 from app import logs, metrics
 from app.errors import Problem
+from app.logs import Repeats
 from app.ops import OpsServer
 from app.settings import OpsSettings
 
@@ -32,6 +33,23 @@ async def test_health_and_status_follow_the_process() -> None:
             shown = await client.get("/metrics")
             assert shown.headers["content-type"].startswith("text/plain; version=0.0.4")
             assert "clarus_stream_records_in_total" in shown.text
+    finally:
+        await server.stop()
+
+
+async def test_what_is_not_here_is_said_with_what_there_is() -> None:
+    server = OpsServer(OpsSettings(port=0), lambda: True, lambda: True, dict)
+    port = await server.start()
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+            none = await client.get("/")
+            assert (none.status_code, none.json()) == (
+                404,
+                {"error": "there is no / here; there is /metrics, /live, /ready, /status"},
+            )
+            other = await client.post("/status")
+            assert (other.status_code, other.json()["error"]) == (405, "POST /status: Method Not Allowed")
+            assert "GET" in other.headers["allow"]
     finally:
         await server.stop()
 
@@ -115,3 +133,21 @@ def test_libraries_are_quiet_unless_debugging(lines: Any) -> None:
     lines("json", "error")
     structlog.get_logger("a").warning("not shown")
     assert stream.getvalue() == ""
+
+
+def test_what_librdkafka_says_at_every_attempt_is_written_once_a_minute_for_each_broker() -> None:
+    now = [1000.0]
+    repeats = Repeats(lambda: now[0])
+
+    def written(broker: int, milliseconds: int, level: int = logging.ERROR) -> str:
+        words = "FAIL [p#producer-1] [thrd:b%d:9092]: refused (after %dms in state CONNECT)"
+        record = logging.LogRecord("librdkafka", level, "", 0, words, (broker, milliseconds), None)
+        return record.getMessage() if repeats.filter(record) else ""
+
+    assert "b1:9092" in written(1, 0)
+    assert written(1, 1) == written(1, 0) == ""
+    assert "b2:9092" in written(2, 0), "another broker has its own line"
+    assert written(1, 2, logging.DEBUG) and written(1, 3, logging.DEBUG)
+    now[0] += 61
+    assert written(1, 5).endswith("(after 5ms in state CONNECT) (2 more like it in 61 s)")
+    assert written(1, 6) == ""

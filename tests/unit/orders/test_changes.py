@@ -278,6 +278,24 @@ def test_a_despatch_that_is_taken_back_after_a_late_cancel_is_cancelled_without_
     assert all(one.state == "CLOSED" for one in row.demands.values())
 
 
+def left(read_at: int, **parcels: dict[str, int]) -> WarehouseDespatch:
+    there = [WarehouseParcel(parcel_id=name, tracking=name, carrier="", lines=lines) for name, lines in parcels.items()]
+    return WarehouseDespatch(reference="shop:7", wms_id="1", read_at=read_at, complete=False, parcels=there)
+
+
+def test_a_part_despatch_that_is_taken_back_after_a_refused_cancel_is_cancelled_without_a_person() -> None:
+    row = released(said("PICK"))
+    events = left(1, a={"MUG": 1}, b={"MUG": 1}), edited(state="CANCELLED"), said("CANCEL_REFUSED", "left in part")
+    (refused,) = of(CancelOrder, play(row, *events))
+    assert not of(CancelOrder, play(row, left(2, b={"MUG": 1}))) and row.state == "MANUAL_STOP", "one is still out"
+    effects = play(row, left(3), said("PICK"), left(4))
+    (asked,) = of(CancelOrder, effects)
+    assert asked.version > refused.version
+    assert [one.state for one in of(NormalisedOrder, effects)] == ["CANCELLING"] and row.state == "CANCELLING"
+    effects = play(row, said("CANCELLED"))
+    assert row.state == "CANCELLED" and [one.state for one in of(ExceptionState, effects)] == ["RESOLVED"]
+
+
 def test_what_goes_on_at_the_warehouse_after_a_refused_cancel_asks_for_no_other() -> None:
     row = released(said("ALLOCATED"))
     play(row, edited(state="CANCELLED"), said("CANCEL_REFUSED", "no"))

@@ -1,7 +1,14 @@
 """Rows side by side: every field that differs is named as the row names it; counters of what was sent are told apart."""
 
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
 from app.engine.store import Mark
 from app.engine.store.memory import MemoryStore
+from app.errors import Problem
+from app.replay.cli import replay
 from app.replay.report import PartitionReport, Report, named
 from app.replay.scratch import LINES, STOCK, ScratchRows, both
 from app.replay.show import verdict
@@ -10,6 +17,7 @@ from tables.replay.compare import Difference, differences
 from tables.replay.figures import Deviation, Figure, Point, deviations, figure_of, point_of
 from tables.stock import fold
 from tables.stock.rows import ListingState, OrderLines, Quota, SkuRow, Take
+from tests.support.files import shop
 from tests.unit.stock.memory import level, line, rules
 
 
@@ -141,6 +149,21 @@ def test_what_is_not_folded_is_not_called_right() -> None:
     assert not Report("", [different], True).ok
     assert not Report("", [PartitionReport(0, deviating=1)], True).ok
     assert Report("", [PartitionReport(0)], True).ok
+
+
+def test_a_range_in_which_nothing_was_sent_is_not_called_right() -> None:
+    assert "nothing was judged" in verdict(Report("", [PartitionReport(0)], False))
+    assert verdict(Report("", [PartitionReport(0, judged=2)], False)).startswith("every figure that was sent")
+    assert verdict(Report("", [PartitionReport(0)], True)).endswith("there is nothing to compare")
+    assert verdict(Report("", [PartitionReport(0, compared=3)], True)).endswith("no figure was sent in the range")
+
+
+@pytest.mark.parametrize("bounds", [("500", "100"), ("5", "5"), ("2026-11-28T20:00:00Z", "2026-11-28T19:00:00Z")])
+def test_a_range_that_ends_before_it_begins_is_refused(tmp_path: Path, bounds: tuple[str, str]) -> None:
+    words = ["--from", bounds[0], "--to", bounds[1], "--config", str(shop(tmp_path))]
+    refused = CliRunner().invoke(replay, words).exception
+    assert isinstance(refused, Problem) and refused.status == 2
+    assert "--from is not before --to" in str(refused)
 
 
 def test_a_row_with_the_names_of_its_fields() -> None:
