@@ -146,8 +146,8 @@ class Truth:
             (max(Decimal(0), self.pool(code, offer.warehouses) * (1 - offer.percent / 100) - offer.buffer)) // n
             for code, n in offer.parts
         )
-        bound = min(kept, self.base(offer))
-        return int(bound if offer.max is None else min(bound, offer.max))
+        bound = min(int(kept), self.base(offer))
+        return bound if offer.max is None else min(bound, int(offer.max))
 
     def figure(self, offer: Offer) -> int:
         """What the listing should show, in its selling unit."""

@@ -26,7 +26,7 @@ def compare(
 ) -> tuple[int, list[dict[str, Any]], list[dict[str, Any]]]:
     """Inspected returns that were looked at; failures that nothing excuses (too much), and those that an open exception does (too little).
 
-    `sent_back`: selling units by SKU that the order's returns were of. The warehouse knows pieces only, and the same pieces may be a case or a part of a bundle.
+    `sent_back`: selling units by SKU that the order's returns were of. The warehouse knows pieces only, which may be a case or part of a bundle.
     """
     inspected = [one for one in returns if any(any(found.values()) for found in one.inspected.values())]
     units, owed = _owed(offers, channel, order, inspected, shares, sent_back)
