@@ -49,6 +49,7 @@ class Process:
         self.failures: list[str] = []
         self._running: asyncio.subprocess.Process | None = None
         self._meant = False
+        self._replaced: asyncio.subprocess.Process | None = None
         self._was_ready = False
         self._watcher: asyncio.Task[None] | None = None
 
@@ -104,12 +105,15 @@ class Process:
             return False
 
     async def kill(self, name: str, *, fresh: bool) -> None:
-        """Send the signal, wait for the end, restart at once; `fresh` empties its disk before."""
+        """Send the signal, wait for the end, restart at once; `fresh` empties its disk before. Of several kills of one process the first restarts it."""
         running = self._running
         if running is None:
             return
         self._meant = True
         await _end(running, signal.Signals[f"SIG{name}"], STOP_SECONDS)
+        if self._replaced is running:
+            return
+        self._replaced = running
         if fresh and self._disk is not None:
             await asyncio.to_thread(shutil.rmtree, self._disk, ignore_errors=True)
         await self.start()

@@ -76,6 +76,19 @@ async def test_a_killed_process_is_restarted_and_only_a_fresh_disk_is_emptied(
     assert await gone(third)
 
 
+async def test_two_kills_of_one_process_restart_it_once(tmp_path: Path, client: httpx.AsyncClient) -> None:
+    port = free_port()
+    process = Served(tmp_path, port)
+    await process.start()
+    try:
+        await process.ready(client)
+        await asyncio.gather(process.kill("KILL", fresh=True), process.kill("KILL", fresh=True))
+        await process.ready(client)
+        assert await pid(client, port) == process.pid and not process.failures
+    finally:
+        await process.stop()
+
+
 async def test_a_process_that_ends_by_itself_is_a_failure_and_comes_back(
     tmp_path: Path, client: httpx.AsyncClient
 ) -> None:
