@@ -91,7 +91,8 @@ def _show(found: Audit, dry_run: bool) -> None:
     for channel, reason in found.failed.items():
         console.print(f"{channel} could not be read: {reason}; clarus-stream doctor looks at it closer", style="red")
     read = ", ".join(f"{count} of {name}" for name, count in found.read.items())
-    console.print(f"{len(found.differences)} differences; read {read}")
+    count = len(found.differences)
+    console.print(f"{count} {'difference' if count == 1 else 'differences'}; read {read}")
     if not dry_run:
         console.print(f"exceptions: {found.opened} opened, {found.resolved} resolved")
 

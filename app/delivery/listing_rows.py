@@ -239,7 +239,7 @@ class ListingRows:
                 continue
             if answer is None or answer.missing:
                 reason = answer.missing if answer is not None else "the storefront's answer leaves it out"
-                detail = f"{reason}: map it to a SKU that the storefront tracks, or take it out of the products"
+                detail = f"{reason}; or map it to a SKU that the storefront tracks, or take it out of the products"
                 desk.open_trouble(context, emit, "unmapped_sku", reading.listing, detail)
                 missing.append(reading.listing)
                 continue

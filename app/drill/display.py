@@ -3,6 +3,7 @@
 import asyncio
 import time
 
+from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -184,7 +185,7 @@ def _sales(outcome: Outcome) -> Table:
     """Quantities sold in eaches (bundles: pieces), what is shown in the listing's selling unit."""
     evidence = outcome.evidence
     channels = list(evidence.orders)
-    table = Table(title="What was sold, what is shown, what is there")
+    table = _narrow("What was sold, what is shown, what is there")
     table.add_column("product")
     for channel in channels:
         table.add_column(f"{channel}\nsold", justify="right")
@@ -223,35 +224,41 @@ def _sales(outcome: Outcome) -> Table:
 
 
 def _traffic(outcome: Outcome) -> Table:
-    table = Table(title="Storefronts")
-    for name in ("channel", "orders", "in the\nwarehouse", "stock\nrequests", "order\nrequests", "429"):
-        table.add_column(name, justify="left" if name == "channel" else "right")
-    table.add_column("warehouse to storefront\np50, p99", justify="right")
-    table.add_column("order to warehouse\np50, p99", justify="right")
-    table.add_column("parcel to storefront\np50, p99", justify="right")
+    """A column a storefront: there are few of them, and it fits a terminal of 80 columns."""
     evidence = outcome.evidence
-    for channel, orders in evidence.orders.items():
-        seconds = [
-            f"{s['p50']:.2f} s, {s['p99']:.2f} s"
-            if (s := summarise(outcome.latency[name].samples.get(channel, [])))["count"]
-            else "-"
-            for name in ("stock_to_channel", "order_to_wms", "despatch_to_channel")
-        ]
-        requests = outcome.requests[channel]
-        table.add_row(
-            channel,
-            str(len(orders)),
-            str(sum(bool(evidence.living(channel, order)) for order in orders)),
-            str(requests.get("stock", 0)),
-            str(requests.get("orders", 0)),
-            str(evidence.throttled[channel][0]),
-            *seconds,
-        )
+    table = _narrow("Storefronts")
+    table.add_column("")
+    for channel in evidence.orders:
+        table.add_column(channel, justify="right")
+    counts: dict[str, list[int]] = {
+        "orders": [len(orders) for orders in evidence.orders.values()],
+        "in the warehouse": [
+            sum(bool(evidence.living(channel, order)) for order in orders)
+            for channel, orders in evidence.orders.items()
+        ],
+        "stock requests": [outcome.requests[channel].get("stock", 0) for channel in evidence.orders],
+        "order requests": [outcome.requests[channel].get("orders", 0) for channel in evidence.orders],
+        "answered 429": [evidence.throttled[channel][0] for channel in evidence.orders],
+    }
+    for name, values in counts.items():
+        table.add_row(name, *map(str, values))
+    for name, hop in (
+        ("warehouse to storefront, p50, p99", "stock_to_channel"),
+        ("order to warehouse, p50, p99", "order_to_wms"),
+        ("parcel to storefront, p50, p99", "despatch_to_channel"),
+    ):
+        samples = [summarise(outcome.latency[hop].samples.get(channel, [])) for channel in evidence.orders]
+        table.add_row(name, *(f"{s['p50']:.2f} s, {s['p99']:.2f} s" if s["count"] else "-" for s in samples))
     return table
 
 
+def _narrow(title: str) -> Table:
+    """Without frames: names stay whole in a terminal of 80 columns."""
+    return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+
+
 def _checks(checks: dict[str, Check]) -> Table:
-    table = Table(title="Checks", show_header=True)
+    table = _narrow("Checks")
     table.add_column("check")
     table.add_column("checked", justify="right")
     table.add_column("result")

@@ -132,5 +132,7 @@ def verdict(report: Report) -> str:
             if judged
             else "no figure was sent in the range, so nothing was judged"
         )
+    if not judged and not any(one.compared for one in report.partitions):
+        return "the workers have no rows here and sent no figure in the range: there is nothing to compare"
     sent = "every figure that was sent follows from them" if judged else "no figure was sent in the range"
     return f"every row is what the rules make of the events, and {sent}"

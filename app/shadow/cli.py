@@ -136,9 +136,8 @@ def _show(answer: ShadowAnswer, why: dict[str, str]) -> None:
     by = f": {answer.actor}, {answer.reason}, since {moment(answer.since)}" if answer.since else ""
     console.print(f"{answer.channel} is {'in shadow' if answer.shadow else 'live'}{by}")
     if answer.held is not None:
-        console.print(
-            f"held back: {answer.held.releases} releases, {answer.held.cancels} cancels; going live sends them"
-        )
+        held = f"held back: {answer.held.releases} releases, {answer.held.cancels} cancels; going live sends them"
+        console.print(held if answer.shadow else "nothing is held back")
         return
     console.print(_sums(summary(answer.listings)))
     changed = _different(answer)

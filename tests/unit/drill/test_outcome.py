@@ -105,6 +105,14 @@ async def test_a_person_reads_what_failed_with_both_sides() -> None:
     assert "What to try next:" in shown
 
 
+async def test_the_end_fits_a_terminal_of_80_columns_with_every_name_whole() -> None:
+    text = io.StringIO()
+    show_outcome(Console(file=text, width=80), await outcome(await filled(), []), [])
+    shown = text.getvalue()
+    assert "…" not in shown and "warehouse to storefront, p50, p99" in shown
+    assert max(map(len, shown.splitlines())) <= 80
+
+
 async def test_a_running_drill_can_be_shown_at_every_moment() -> None:
     peers = await filled()
     watch = Watch(peers)

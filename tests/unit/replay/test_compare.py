@@ -154,6 +154,7 @@ def test_what_is_not_folded_is_not_called_right() -> None:
 def test_a_range_in_which_nothing_was_sent_is_not_called_right() -> None:
     assert "nothing was judged" in verdict(Report("", [PartitionReport(0)], False))
     assert verdict(Report("", [PartitionReport(0, judged=2)], False)).startswith("every figure that was sent")
+    assert verdict(Report("", [PartitionReport(0)], True)).endswith("there is nothing to compare")
     assert verdict(Report("", [PartitionReport(0, compared=3)], True)).endswith("no figure was sent in the range")
 
 
