@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.brokers import KafkaServer
+from tests.brokers import AS_SHIPPED, KAFKA, KafkaServer
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -81,7 +81,7 @@ class Kept(msgspec.Struct):
 
 
 def machine() -> str:
-    """Processor, cores, memory, system, Python."""
+    """Processor, cores, memory, system, Python, and the broker of those programs that have one."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -89,7 +89,8 @@ def machine() -> str:
     except (OSError, StopIteration):
         model = platform.processor() or platform.machine()
     system = f"{platform.system()} {platform.release().split('-')[0]}"
-    return f"{model}, {os.cpu_count()} cores, {memory:.0f} GiB, {system}, Python {platform.python_version()}"
+    programs = f"Python {platform.python_version()}, Kafka {KAFKA} as its start script starts it"
+    return f"{model}, {os.cpu_count()} cores, {memory:.0f} GiB, {system}, {programs}"
 
 
 def median_range(values: Sequence[float], digits: int = 1, scale: float = 1.0) -> str:
@@ -141,9 +142,9 @@ class Rounds:
 
 @contextmanager
 def kafka(options: Options) -> Iterator[KafkaServer]:
-    """An Apache Kafka broker of this program's own. NoKafka where Java and Maven are missing."""
+    """An Apache Kafka broker of this program's own, with the options of its own start script. NoKafka where Java and Maven are missing."""
     with tempfile.TemporaryDirectory(prefix="kafka-", dir=options.folder) as folder:
-        server = KafkaServer(Path(folder))
+        server = KafkaServer(Path(folder), AS_SHIPPED)
         server.start()
         try:
             yield server

@@ -17,7 +17,7 @@ _HEAD = """# Benchmarks
 
 Made by `make bench` from the programs in `bench/`; every section names machine, date and command. Contenders run interleaved in one run; figures are the
 median of the rounds with their range, and ratios are taken within a round. `make bench NAMES="…"` runs single programs, `make bench QUICK=1` a tenth of the
-work without keeping it.
+work without keeping it. A section that does not name Kafka was measured with a broker that starts quickly and compiles little, as tests have it.
 """
 
 

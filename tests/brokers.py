@@ -16,7 +16,7 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -29,6 +29,13 @@ KAFKA = "4.3.1"
 _IMAGE = "confluentinc/cp-kafka:7.9.0"
 _CHECKOUT = Path(__file__).parent.parent
 _START_S = 60.0
+QUICK_START = ("-XX:TieredStopAtLevel=1", "-Xmx512m", "-XX:+UseSerialGC")
+"""Options of Java for a broker that lives for one test."""
+AS_SHIPPED = (
+    *("-server", "-Xms1g", "-Xmx1g", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"),
+    *("-XX:InitiatingHeapOccupancyPercent=35", "-XX:+ExplicitGCInvokesConcurrent"),
+)
+"""Those of Kafka's own start script."""
 
 
 class NoKafka(Exception):
@@ -155,11 +162,11 @@ def kafka_jars() -> Path:
 
 
 class KafkaServer:
-    """One Apache Kafka broker (KRaft) of our own, which tests may stop, kill, freeze and start again. Its data stay in `folder`."""
+    """One Apache Kafka broker (KRaft) of our own, which tests may stop, kill, freeze and start again. Its data stay in `folder`; `java` are Java's options."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, java: Sequence[str] = QUICK_START) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="kafka-", dir=folder))
-        self._jars = kafka_jars()
+        self._jars, self._options = kafka_jars(), java
         self._port, self._controller = free_ports(2)
         self._process: subprocess.Popen[bytes] | None = None
         self._settings = self._folder / "server.properties"
@@ -180,7 +187,7 @@ class KafkaServer:
         """Until it answers."""
         with (self._folder / "broker.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*self._command("-Xmx512m", "-XX:+UseSerialGC"), "kafka.Kafka", str(self._settings)],
+                [*self._command(self._options), "kafka.Kafka", str(self._settings)],
                 stdout=log,
                 stderr=log,
             )
@@ -218,11 +225,11 @@ class KafkaServer:
             process.kill()
             process.wait()
 
-    def _command(self, *options: str) -> list[str]:
-        return ["java", "-XX:TieredStopAtLevel=1", *options, "-cp", f"{self._jars}/*"]
+    def _command(self, options: Sequence[str]) -> list[str]:
+        return ["java", *options, "-cp", f"{self._jars}/*"]
 
     def _java(self, *arguments: str) -> None:
-        subprocess.run([*self._command(), *arguments], check=True, capture_output=True, timeout=60)
+        subprocess.run([*self._command(QUICK_START), *arguments], check=True, capture_output=True, timeout=60)
 
     def _properties(self) -> str:
         return f"""

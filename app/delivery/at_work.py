@@ -58,14 +58,14 @@ class AtWork:
         return found
 
     def next(self, context: Context, most: int) -> list[str]:
-        """Orders whose turn it is, so that each has one within the stock sweep; at the start the first turn goes as fast as it may."""
+        """Orders whose turn it is, so that each has one within the stock sweep. The first turn goes as fast as it may, and so does one that takes longer."""
         now, sweep = context.now_ms, max(1, self._desk.settings.sweeps.stock)
         if self._over:
             if now - self._began < sweep:
                 return []
             self._began, self._cursor, self._passed, self._over = now, "", 0, False
         due = most
-        if self._size is not None:
+        if self._size is not None and now - self._began < sweep:
             due = max(0, min(most, int(self._size * (now - self._began) / sweep) + 1 - self._passed))
         rows = list(islice(context.scan(self._table, after=self._cursor), due))
         self._passed += len(rows)

@@ -50,7 +50,6 @@ class ReleaseLooks:
         self._named: dict[str, None] = {}
         self._told = asyncio.Event()
         self._tasks = 0
-        self._create_unknown = max(desk.settings.delivery.create_unknown, desk.settings.bounds.late_max)
 
     # ---- because a row asks for it ----
 
@@ -103,7 +102,7 @@ class ReleaseLooks:
             if row is None:
                 continue
             opened = row.answered < row.version
-            answers = rules.found(row, [seen(one) for one in there], began, self._create_unknown, context.now_ms)
+            answers = rules.found(row, [seen(one) for one in there], began, self._desk.create_unknown, context.now_ms)
             if there:
                 one = next((one for one in there if one.status not in GONE), there[0])
                 if parcels.note(row, one.despatched, one.status == "COMPLETED", context.now_ms):

@@ -96,3 +96,24 @@ async def test_a_turn_goes_over_every_order_once_and_forgets_what_is_over() -> N
         assert sorted(seen) == sorted(f"shop:{n}" for n in range(250) if n != 7)
         assert turn() == []
         assert "S0\x1fshop:8" not in keys(rig, rig.tables.at_work, "clarus")
+
+
+async def test_orders_that_come_after_a_turn_over_none_have_their_turn_within_a_sweep() -> None:
+    rig = Rig(skus=2, sweeps={"stock": "100ms"})
+    async with rig.running("clarus"):
+        await started(rig)
+        work = AtWork(desk(rig))
+
+        def turn() -> list[str]:
+            found: list[str] = rig.engine.run(rig.place("clarus"), lambda context: work.next(context, 100))
+            return found
+
+        assert turn() == []
+        keep(rig, work, *(at_work(rig, n) for n in range(3)))
+        seen: set[str] = set()
+
+        def all_seen() -> bool:
+            seen.update(turn())
+            return seen == {f"shop:{n}" for n in range(3)}
+
+        await until(all_seen)
