@@ -63,6 +63,8 @@ class Evidence:
     returns: Mapping[str, list[WarehouseReturn]] = field(default_factory=dict)
     """Goods-in receipts of returns, by order key."""
     shares: refunds.Shares = field(default_factory=dict)
+    sent_back: Mapping[tuple[str, str], Mapping[str, int]] = field(default_factory=dict)
+    """(channel, order number) to selling units by channel SKU that customers sent back."""
     first: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """`channel:number` of orders with a refund of the product: when their first inspection was (0: never), and their first refund."""
 
@@ -151,9 +153,10 @@ def stock_failures(offers: Offers, truth: Truth, shown: Mapping[str, int]) -> It
     shown = {name: max(0, units) for name, units in shown.items()}
     for offer in offers.all:
         states = {split.state(offers, truth, code) for code, _ in offer.parts}
-        more = shown[offer.name] > truth.figure(offer)
-        if states == {"shared"} or (offer.bundle and more):
+        if states == {"shared"}:
             yield from _shared(truth, shown, [offer])
+        elif offer.bundle and shown[offer.name] > (most := max(truth.figure(offer), truth.most(offer))):
+            yield _failure(truth, shown, offer, f"at most {most}")
     for code in offers.splittable:
         state = split.state(offers, truth, code)
         own = [offer for offer in offers.of_physical(code) if not offer.bundle]
@@ -165,13 +168,17 @@ def _shared(truth: Truth, shown: Mapping[str, int], offers: Iterable[Offer]) -> 
     for offer in offers:
         right = truth.figure(offer)
         if shown[offer.name] != right:
-            yield {
-                "entity": offer.name,
-                "product": offer.product,
-                "storefront": shown[offer.name],
-                "model": right,
-                "why": explain(truth, offer),
-            }
+            yield _failure(truth, shown, offer, right)
+
+
+def _failure(truth: Truth, shown: Mapping[str, int], offer: Offer, right: int | str) -> Failure:
+    return {
+        "entity": offer.name,
+        "product": offer.product,
+        "storefront": shown[offer.name],
+        "model": right,
+        "why": explain(truth, offer),
+    }
 
 
 def explain(truth: Truth, offer: Offer) -> str:
@@ -279,7 +286,8 @@ def refund_once(evidence: Evidence) -> Check:
         if channel in evidence.in_shadow:
             continue
         returns = evidence.returns.get(f"{channel}:{order.order_id}", [])
-        checked, beyond, short = refunds.compare(evidence.offers, channel, order, returns, evidence.shares)
+        sent_back = evidence.sent_back.get((channel, order.number), {})
+        checked, beyond, short = refunds.compare(evidence.offers, channel, order, returns, evidence.shares, sent_back)
         check.checked += checked
         check.failed += beyond
         if short and not evidence.excepted(channel, order, (_MISMATCH,)):

@@ -140,6 +140,15 @@ class Truth:
             ats = min(ats, Decimal(offer.max))
         return Decimal(0) if ats < max(0, offer.min_to_list) else ats
 
+    def most(self, offer: Offer) -> int:
+        """What a bundle may show whose components are split: percent and buffer are kept back of the components' pools, once, and not of the bundle again."""
+        kept = min(
+            (max(Decimal(0), self.pool(code, offer.warehouses) * (1 - offer.percent / 100) - offer.buffer)) // n
+            for code, n in offer.parts
+        )
+        bound = min(int(kept), self.base(offer))
+        return bound if offer.max is None else min(bound, int(offer.max))
+
     def figure(self, offer: Offer) -> int:
         """What the listing should show, in its selling unit."""
         return int((self.ats(offer) / offer.eaches).to_integral_value(ROUND_FLOOR))

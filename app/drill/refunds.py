@@ -17,11 +17,19 @@ _OUTCOMES: Final = ("restock", "quarantine", "scrap")
 
 
 def compare(
-    offers: Offers, channel: str, order: StorefrontOrder, returns: Iterable[WarehouseReturn], shares: Shares
+    offers: Offers,
+    channel: str,
+    order: StorefrontOrder,
+    returns: Iterable[WarehouseReturn],
+    shares: Shares,
+    sent_back: Mapping[str, int],
 ) -> tuple[int, list[dict[str, Any]], list[dict[str, Any]]]:
-    """Inspected returns that were looked at; failures that nothing excuses (too much), and those that an open exception does (too little)."""
+    """Inspected returns that were looked at; failures that nothing excuses (too much), and those that an open exception does (too little).
+
+    `sent_back`: selling units by SKU that the order's returns were of. The warehouse knows pieces only, which may be a case or part of a bundle.
+    """
     inspected = [one for one in returns if any(any(found.values()) for found in one.inspected.values())]
-    units, owed = _owed(offers, channel, order, inspected, shares)
+    units, owed = _owed(offers, channel, order, inspected, shares, sent_back)
     by_hand = sum(amount for _, _, amount in order.by_hand)
     covered = sum(
         (min(qty, units.get(sku, 0)) * _worth(order, sku) for sku, qty, _ in order.by_hand), start=Fraction(0)
@@ -38,7 +46,12 @@ def compare(
 
 
 def _owed(
-    offers: Offers, channel: str, order: StorefrontOrder, returns: Iterable[WarehouseReturn], shares: Shares
+    offers: Offers,
+    channel: str,
+    order: StorefrontOrder,
+    returns: Iterable[WarehouseReturn],
+    shares: Shares,
+    sent_back: Mapping[str, int],
 ) -> tuple[dict[str, int], Fraction]:
     """Selling units that came back complete, by SKU, and what they are worth: the largest unit first, what can be sold again first."""
     free: dict[str, dict[str, int]] = {outcome: {} for outcome in _OUTCOMES}
@@ -56,7 +69,8 @@ def _owed(
     for line in sorted(order.lines, key=lambda line: -sum(n for _, n in parts_of(line.sku))):
         parts = parts_of(line.sku)
         there = [sum(free[outcome].get(code, 0) for outcome in _OUTCOMES) // n for code, n in parts]
-        count = min([line.qty, *there]) if there else 0
+        most = min(line.qty, sent_back.get(line.sku, 0) - units.get(line.sku, 0))
+        count = min([most, *there]) if there else 0
         if not count:
             continue
         weighed = Fraction(0)

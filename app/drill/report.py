@@ -143,6 +143,7 @@ def gather(peers: Peers, script: Script, opening: Mapping[str, int], exceptions:
         in_shadow=set(peers.in_shadow),
         returns=peers.returns(),
         shares=_shares(peers),
+        sent_back=script.sent_back,
         first=_first_refunds(peers),
     )
 

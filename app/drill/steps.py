@@ -52,6 +52,8 @@ class Script:
     unpaid: set[tuple[str, str]] = field(default_factory=set)
     raised: dict[tuple[str, str], int] = field(default_factory=dict)
     """(channel, channel SKU) to selling units raised by hand."""
+    sent_back: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
+    """(channel, order number) to selling units by channel SKU that customers sent back."""
     on_movement: Callable[[str], None] = lambda sku: None
     """Told the Clarus code of every stock movement."""
 
@@ -142,12 +144,15 @@ class Player:
     async def _send_back(self, given: ReturnStep) -> None:
         """The storefront authorises the return; where it has no returns, somebody does with the product's own command."""
         lines = [NewLine(line.sku, line.qty) for line in given.lines]
-        if await self._peers.storefronts[given.channel].send_back(given.id, lines):
-            return
-        self._returns += 1
+        authorised = await self._peers.storefronts[given.channel].send_back(given.id, lines)
         units: dict[str, int] = {}
+        sent_back = self.script.sent_back.setdefault((given.channel, given.id), {})
         for line in given.lines:
             units[line.sku] = units.get(line.sku, 0) + line.qty
+            sent_back[line.sku] = sent_back.get(line.sku, 0) + line.qty
+        if authorised:
+            return
+        self._returns += 1
         await self._authorise(
             f"{given.channel}:{self._ids.get((given.channel, given.id), '')}", f"R-{self._returns}", units
         )

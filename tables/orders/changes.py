@@ -17,7 +17,7 @@ from tables.orders.differences import differences, in_words
 from tables.orders.effects import Effect, move
 from tables.orders.exceptions import judge, resolve_all
 from tables.orders.following import follow
-from tables.orders.lifecycle import Event
+from tables.orders.lifecycle import AT_WAREHOUSE, Event
 from tables.orders.lines import count, recount, tell
 from tables.orders.release import cut_of, fitted_of, hindrances, release_order
 from tables.orders.rows import Demand, OrderRow, most, with_eaches, with_state
@@ -44,6 +44,10 @@ def after_release(
     if row.cancel_asked and row.state == "MANUAL_STOP":
         row.cancel_asked = False
         effects += [*judge(row, "late_change", "", now), *follow(row, rules, now)]
+        if (
+            row.wms_status and AT_WAREHOUSE[row.wms_status] is Event.GONE
+        ):  # it had gone there before its cancel was refused
+            return [*effects, *wanted_again(row, seen, was, reading, rules, now)]
     wanted = demands_of(seen, reading, rules.catalogue, "OPEN")
     if not _differs(row, seen, was, reading, rules):
         return [*effects, *tell(row, _as_they_were(row, wanted)), *recount(row)]

@@ -1,5 +1,7 @@
 """Judges an order that is not at the warehouse: not for it, held with an exception that says why, or released. Pure."""
 
+from typing import Final
+
 from schemas.records import OrderSnapshot
 from tables.goods_out import eaches_of
 from tables.orders.demand import Reading, demands_of, keep_ordered, release_lines
@@ -10,6 +12,9 @@ from tables.orders.lines import tell
 from tables.orders.release import HINDRANCES, fitted_of, hindrances, release_order
 from tables.orders.rows import OrderRow, most
 from tables.orders.rules import Rules
+
+_BESIDE: Final = frozenset({"refund_mismatch"})
+"""Exceptions of an order's money, which say nothing about its goods."""
 
 
 def before_release(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: Rules, now: int) -> list[Effect]:
@@ -26,8 +31,8 @@ def before_release(row: OrderRow, seen: OrderSnapshot, reading: Reading, rules: 
     found = hindrances(seen, reading, rules, fitted)
     for kind in HINDRANCES:
         effects += judge(row, kind, found.get(kind, ""), now)
-    if row.exceptions:
-        move(row, Event.HOLD, ", ".join(sorted(row.exceptions)))
+    if hold := sorted(row.exceptions.keys() - _BESIDE):
+        move(row, Event.HOLD, ", ".join(hold))
     elif not (seen.paid or seen.agreed):
         move(row, Event.HOLD, "payment is not confirmed")
     elif not release_lines(row.demands):

@@ -47,19 +47,25 @@ class ReturnRules:
 
 def shown(row: OrderRow, book: OrderReturns, rules: ReturnRules, now: int) -> list[Command]:
     """The order changed, at its storefront or by what left the warehouse: new returns are taken in, those that waited for their despatch go on."""
-    if row.snapshot is not None:
-        for given in row.snapshot.returns:
-            _take_in(row, book, given)
-    return _go_on(row, book, rules, now)
+    if row.snapshot is None:
+        return _go_on(row, book, rules, now)
+    for given in row.snapshot.returns:
+        _take_in(row, book, given)
+    early, book.early = book.early, {}
+    commands = [command for one in early.values() for command in authorise(row, book, one, rules, now)]
+    return [*commands, *_go_on(row, book, rules, now)]
 
 
 def authorise(row: OrderRow, book: OrderReturns, given: AuthoriseReturn, rules: ReturnRules, now: int) -> list[Command]:
-    """An operator authorised a return. The same one again changes nothing."""
+    """An operator authorised a return. The same one again changes nothing; one of an order that is not known yet waits for it."""
     if given.return_id in book.returns:
         return []
     book.problems.pop(given.return_id, None)
     if row.snapshot is None:
-        book.problems[given.return_id] = "the storefront never told of this order: authorise the return when it has"
+        book.early[given.return_id] = given
+        book.problems[given.return_id] = (
+            "the storefront has not told of this order yet: the return is taken up when it does. Where there is no such order, resolve this"
+        )
         return []
     lines: list[ReturnLine] = []
     for sku, units in given.lines.items():
@@ -114,7 +120,7 @@ def dismiss(book: OrderReturns) -> None:
     """A person resolved what was said of returns that cannot be announced: they are given up. A storefront that still shows one brings it back."""
     for return_id in book.problems:
         book.returns.pop(return_id, None)
-    book.problems = {}
+    book.problems, book.early = {}, {}
 
 
 # ---- from authorisation to announcement -----------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from schemas.records import RefundLine, ReturnLine
+from schemas.records import AuthoriseReturn, RefundLine, ReturnLine
 
 
 class PartRow(msgspec.Struct, array_like=True):
@@ -61,3 +61,4 @@ class OrderReturns(msgspec.Struct, array_like=True):
     shipping_done: bool = False
     revision: int = 0
     accepted: str = ""
+    early: dict[str, AuthoriseReturn] = {}  # by return id: authorised before the order was known

@@ -143,6 +143,15 @@ def test_escrow_counts_what_bundles_offer_of_their_components() -> None:
     ).ok  # kept for the bundle, which another component limits
 
 
+def test_under_escrow_a_buffer_is_kept_of_the_components_and_not_of_the_bundle_again() -> None:
+    file = drill_file(policies=[{"mode": "escrow", "buffer": 4}])
+    stock = {"A": {"MAIN": 20, "NORTH": 4}, "B": {"MAIN": 100}}
+    nothing_else = {"ct:A": 0, "bc:A-CASE": 0, "ct:B": 80}
+    assert stock_equals_model(evidence(file=file, stock=stock, shown={**nothing_else, "ct:BOX": 10})).ok  # (24 - 4) / 2
+    check = stock_equals_model(evidence(file=file, stock=stock, shown={**nothing_else, "ct:BOX": 11}))
+    assert ("ct:BOX", "at most 10") in [(one["entity"], one["model"]) for one in check.failed]
+
+
 def test_escrow_limits_listings_of_different_warehouses_where_they_meet() -> None:
     listed = {"sku": "A", "channels": {"ct": "A", "bc": "A"}}
     north = {"match": {"channel": "bc"}, "warehouses": ["NORTH"]}
@@ -314,6 +323,7 @@ def returned(upstream: str, **inspected: dict[str, int]) -> WarehouseReturn:
 def refunds(order: StorefrontOrder, *returns: WarehouseReturn, exceptions: Any = (), **more: Any) -> Check:
     given = evidence(orders={"ct": [order]}, exceptions=exceptions)
     given.returns, given.shares = {f"ct:{order.order_id}": list(returns)}, WHOLE
+    given.sent_back = {("ct", order.number): {line.sku: line.qty for line in order.lines}}
     for name, value in more.items():
         setattr(given, name, value)
     return refund_once(given)
@@ -354,6 +364,17 @@ def test_what_a_person_refunded_is_not_owed_again_and_never_more_than_was_paid()
     assert not refunds(paid_order(2000, by_hand=(("A", 1, 1000),)), back).ok
     assert refunds(paid_order(2000, by_hand=(("B", 1, 1000),)), back).ok
     assert not refunds(paid_order(2000, by_hand=(("B", 3, 3000),)), back).ok
+
+
+def test_pieces_count_for_what_was_sent_back_not_for_the_largest_unit_that_they_would_make() -> None:
+    order = sold("1", ("A", 2), ("B", 1), ("BOX", 1), state="shipped")
+    for line in order.lines:
+        line.price = 1000 * line.qty
+    order.captured, order.refunds = 4000, [3000]
+    back = returned("ct:1", restock={"A": 2, "B": 1})
+    assert refunds(order, back, sent_back={("ct", "N1"): {"A": 2, "B": 1}}).ok
+    assert not refunds(order, back, sent_back={("ct", "N1"): {"BOX": 1}}).ok
+    assert not refunds(order, back, sent_back={}).ok
 
 
 def test_an_exception_excuses_what_could_not_be_refunded_and_nothing_else() -> None:

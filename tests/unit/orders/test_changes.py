@@ -346,6 +346,14 @@ def test_what_the_warehouse_cancelled_by_itself_needs_nobody_once_the_storefront
     assert not row.exceptions and [one.state for one in of(ExceptionState, effects)] == ["RESOLVED"]
 
 
+def test_opened_again_with_another_line_after_it_was_gone_at_the_warehouse_it_counts_for_nothing() -> None:
+    row = new_row("shop", "7")
+    play(row, said("CANCELLED"), edited(state="CANCELLED"), said("CANCEL_REFUSED", "no"))
+    effects = play(row, edited(line("M1", 1, "new"), version=3))
+    assert row.state == "CANCELLED" and "stuck_order" in row.exceptions
+    assert all(one.state == "CLOSED" for one in row.demands.values()) and not of(ReleaseOrder, effects)
+
+
 def test_opened_again_and_never_there_it_is_released_at_once() -> None:
     row = released(said("UNMAPPED", "QC"))
     play(row, edited(state="CANCELLED"), edited(version=3))

@@ -19,6 +19,7 @@ from schemas.records import (
 from tables.catalogue import Catalogue, Listing, PolicyRule, Product
 from tables.orders import answers, fold
 from tables.orders.effects import Effect, new_row
+from tables.orders.exceptions import judge
 from tables.orders.references import LIMIT, reference_of
 from tables.orders.rows import OrderRow
 from tables.orders.rules import CarrierService, Rules
@@ -156,6 +157,12 @@ def test_lines_with_one_common_warehouse_bind_the_order_to_it() -> None:
     assert {tuple(d.warehouses) for d in of(DemandLine, effects)} == {("NORTH",)}
     _, effects = play(order(line("M1", 1)))
     assert of(ReleaseOrder, effects)[0].warehouse is None
+
+
+def test_what_is_said_of_its_money_holds_no_order() -> None:
+    row = new_row("shop", "7")
+    judge(row, "refund_mismatch", "a return that came before the order", 1)
+    assert of(ReleaseOrder, fold.snapshot(row, order(line("M1", 2)), RULES, 5)) and row.state == "RELEASING"
 
 
 def test_an_unknown_sku_is_held_with_an_exception_that_goes_away_when_it_is_mapped() -> None:

@@ -191,7 +191,16 @@ def test_a_return_of_what_was_not_ordered_or_did_not_leave_is_said_to_finance() 
     play.of(asked("r2", M1=3))
     assert "more is to come back than left the warehouse" in play.problem
     assert play.announced == []
-    assert "never told of this order" in Play().of(asked(M1=1)).problem
+
+
+def test_a_return_of_an_order_that_is_not_known_yet_is_said_and_taken_up_when_the_order_comes() -> None:
+    play = Play().of(asked(M1=1))
+    assert "has not told of this order yet" in play.problem and not play.commands
+    play.of(bought(line("M1", 2)), left(MUG=2))
+    assert [one.return_id for one in play.announced] == ["r"] and play.problem == ""
+    given_up = Play().of(asked(M1=1))
+    fold.dismiss(given_up.book)
+    assert not given_up.of(bought(line("M1", 2)), left(MUG=2)).commands
 
 
 def test_what_a_refused_refund_says_is_gone_when_a_retry_settles_it() -> None:
