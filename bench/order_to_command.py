@@ -149,8 +149,9 @@ def _report(rounds: dict[str, list[_Round]], totals: "Counter[str]") -> Report:
             "Where the bound is missed: at 1,000 orders a second the worker's main thread was busy for 337 µs of an order that is not paid and for 412 µs of a "
             "paid one, and while a cycle is committed it waits. So at 2,000 cycles follow each other without a pause, and an order waits for three. Tried: our "
             "own schemas compiled and what an order needs worked out once ([decision 0170](decisions/0170-our-own-schemas-are-compiled.md)): 447 µs of the "
-            "whole worker an order instead of 523, paid 532 instead of 645. Next: folding the next batch while a commit is under way, and why later rounds, "
-            "with more open orders, are slower.",
+            "whole worker an order instead of 523, paid 532 instead of 645. Folding the next batch while a commit is under way is not worth its price on "
+            "this machine ([decision 0196](decisions/0196-no-overlap-of-fold-and-commit.md)). Later rounds are slower for several small "
+            "reasons, named there; near the limit they add up.",
         ],
     )
 

@@ -59,8 +59,7 @@ class OrderRounds(ABC):
     def queues(self) -> Queues:
         """The same, by age."""
         found = Queues(f"{self._kind}s")
-        for order_id in self._waiting():
-            found.add(Priority.DESPATCH, self._since.get(order_id))
+        found.add_all(Priority.DESPATCH, self._waiting(), self._since)
         return found
 
     def _waiting(self) -> set[str]:

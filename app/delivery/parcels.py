@@ -67,8 +67,7 @@ class ParcelReads:
     def queues(self) -> Queues:
         """Goods outs whose packages are to be read, those that wait for a tracking number too."""
         found = Queues("parcels")
-        for reference in self._since.keys() | self._worklist.now.keys() | self._busy:
-            found.add(READS, self._since.get(reference))
+        found.add_all(READS, self._since.keys() | self._worklist.now.keys() | self._busy, self._since)
         return found
 
     async def load(self) -> None:

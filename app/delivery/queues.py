@@ -1,5 +1,6 @@
 """How much of one kind waits at a channel, by priority, and since when: what owners tell whoever measures. It orders nothing."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from app.connectors.contract import Priority
@@ -26,3 +27,11 @@ class Queues:
         queue.count += 1
         if since is not None and (queue.oldest is None or since < queue.oldest):
             queue.oldest = since
+
+    def add_all(self, priority: Priority, waiting: Collection[str], since: Mapping[str, int]) -> None:
+        """Many that wait, a hundred thousand perhaps; `since` when, where that is known."""
+        queue = self.classes[priority]
+        queue.count += len(waiting)
+        oldest = min((since[key] for key in waiting if key in since), default=None)
+        if oldest is not None and (queue.oldest is None or oldest < queue.oldest):
+            queue.oldest = oldest

@@ -94,8 +94,7 @@ class Releases:
     def queues(self) -> Queues:
         """The same, by age."""
         found = Queues("orders")
-        for key in self._waiting():
-            found.add(Priority.RELEASE, self._pending.get(key))
+        found.add_all(Priority.RELEASE, self._waiting(), self._pending)
         return found
 
     def _waiting(self) -> set[str]:

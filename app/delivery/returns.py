@@ -63,8 +63,7 @@ class ReturnDesk:
     def queues(self) -> Queues:
         """The same, by age."""
         found = Queues("returns")
-        for reference in self._pending.keys() - self._worklist.held():
-            found.add(RETURNS, self._pending[reference])
+        found.add_all(RETURNS, self._pending.keys() - self._worklist.held(), self._pending)
         return found
 
     async def load(self) -> None:

@@ -29,7 +29,7 @@ RING_MS = 15 * 60 * 1000
 """How long a listing's takes are kept one by one."""
 
 
-class Take(msgspec.Struct, array_like=True):
+class Take(msgspec.Struct, array_like=True, gc=False):
     """Units a storefront lowered (negative: put back) by itself at some time in [at_from, at_to]."""
 
     at_from: int

@@ -100,7 +100,7 @@ def test_a_second_importer_ends_the_first(broker: TestBroker, tmp_path: Path) ->
     slow.begin()
     before = importing.imported(settings)
     assert importing.run(settings, given(tmp_path, "shipping: [{method: a, carrier: A}]"), "ada", "fast")[1] == 1
-    with pytest.raises(Problem, match="did not take the mappings"):
+    with pytest.raises(Problem, match="did not confirm the mappings"):
         slow.write(before, {("shipping", "*/a"): Shipping(method="a", carrier="B")}, "kim", "slow")
     assert carriers(settings) == {"*/a": "A"}
 
