@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import IO
 
 from app.errors import Problem
+from app.ports import free_port
 
 _START_S = 10.0
 _STOP_S = 3.0
@@ -57,7 +58,7 @@ class BundledBroker:
         if self._process is not None:
             raise BrokerError("the bundled broker is running already")
         program = _program()
-        port = self._port or _free_port()
+        port = self._port or free_port()
         url = f"tcp://127.0.0.1:{port}"
         output: IO[bytes] | int = subprocess.DEVNULL if self._log is None else self._log
         command = [program, "broker", "--listener-url", url, "--advertised-listener-url", url]
@@ -123,12 +124,6 @@ def _program() -> str:
         raise BrokerError(
             f"the bundled broker has no program for this platform; name a Kafka broker instead (settings.kafka.bootstrap, or --broker): {error}"
         ) from error
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _answers(port: int) -> bool:

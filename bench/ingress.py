@@ -13,11 +13,11 @@ from confluent_kafka import Consumer, TopicPartition
 
 from app import topics
 from app.config import load
+from app.ports import free_port
 from bench.harness import Options, Plot, Report, Table, Target, Usage, kafka, median_range, percentile, usage
 from bench.posting import KEY, STORE
 from schemas.catalogue import INGRESS_WEBHOOKS
 from schemas.codec import Codecs
-from tests.brokers import free_ports
 
 TITLE = "Webhooks made durable by one ingress process"
 _PARTITIONS = 8
@@ -28,7 +28,7 @@ class Ingress:
     """`clarus-stream ingress` as a process, for one BigCommerce channel."""
 
     def __init__(self, folder: Path, bootstrap: str) -> None:
-        self.port = free_ports(1)[0]
+        self.port = free_port()
         self._config = folder / "shop.yaml"
         self._config.write_text(
             f"channels: {{bc: {{system: bigcommerce, store_hash: {STORE}, client_secret: {KEY.decode()}}}}}\n"

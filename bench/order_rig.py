@@ -17,10 +17,10 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from app import topics
 from app.config import load
 from app.drill.processes import clean_environment
+from app.ports import free_port
 from app.settings import Settings
 from bench.order_peers import WAREHOUSE, sku_of
 from bench.runners import stop
-from tests.brokers import free_ports
 
 SOURCE = "from-commercetools"
 STOCK = 1_000_000_000
@@ -35,7 +35,7 @@ class Rig:
         self.skus = [sku_of(number) for number in range(products)]
         self._running: list[subprocess.Popen[bytes]] = []
         self._client = httpx.Client(trust_env=False, timeout=5)
-        self._ingress_port, self._ops_port = free_ports(2)
+        self._ingress_port, self._ops_port = free_port(), free_port()
         self.data = folder / "data"
         self.settings: Settings
         self.ingress: subprocess.Popen[bytes]

@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -23,6 +22,8 @@ from pathlib import Path
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
+
+from app.ports import free_port
 
 VARIABLE = "CLARUS_STREAM_TEST_BROKER"
 KAFKA = "4.3.1"
@@ -86,18 +87,6 @@ def answers(bootstrap: str, seconds: float) -> bool:
         except KafkaException:
             if time.monotonic() > deadline:
                 return False
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports on loopback that nobody listens on now."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
 
 
 def _nothing() -> None:
@@ -167,7 +156,7 @@ class KafkaServer:
     def __init__(self, folder: Path, java: Sequence[str] = QUICK_START) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="kafka-", dir=folder))
         self._jars, self._options = kafka_jars(), java
-        self._port, self._controller = free_ports(2)
+        self._port, self._controller = free_port(), free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._settings = self._folder / "server.properties"
         self._settings.write_text(self._properties())

@@ -20,9 +20,10 @@ from app.broker import BundledBroker
 from app.drill.configuration import product_data, write_configuration
 from app.drill.file import KillStep
 from app.drill.peers import Peers
-from app.drill.processes import PROGRAM, Process, ProcessFailed, free_port
+from app.drill.processes import PROGRAM, Process, ProcessFailed
 from app.ingress.service import hook_path
 from app.operations import send
+from app.ports import free_port
 from app.settings import Settings, from_mapping
 from app.simulators.contract import StepRefused
 from schemas.records import OperatorCommand

@@ -14,6 +14,7 @@ from app.config import load
 from app.doctor.checks import Report
 from app.doctor.cli import diagnose
 from app.doctor.group import members
+from app.ports import free_port
 from app.simulators.bigcommerce import BigCommerceSimulator
 from app.simulators.clarus import ClarusSimulator
 from app.simulators.commercetools import CommercetoolsSimulator
@@ -22,7 +23,6 @@ from schemas.catalogue import INTEGRATION_EXCEPTIONS, INVENTORY_EVENTS
 from schemas.codec import Codecs
 from schemas.records import Event, ExceptionState
 from tests.brokers import TestBroker
-from tests.support.bundled import free_port
 
 SECRET = "not-the-right-one"
 

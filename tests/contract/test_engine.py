@@ -18,7 +18,8 @@ from app.engine import (
     create_app,
     partition_of,
 )
-from tests.brokers import TestBroker, free_ports
+from app.ports import free_port
+from tests.brokers import TestBroker
 from tests.support.stream import (
     PARTITIONS,
     Feeder,
@@ -438,7 +439,7 @@ async def test_the_partition_of_a_key_is_the_one_the_client_chooses(broker: Test
 
 
 async def test_no_broker_is_said_so(tmp_path: Path) -> None:
-    nobody = TestBroker("bundled", f"127.0.0.1:{free_ports(1)[0]}", "x.", lambda: None)
+    nobody = TestBroker("bundled", f"127.0.0.1:{free_port()}", "x.", lambda: None)
     app, _ = summing_app(config(nobody, tmp_path, broker_wait_ms=500))
     async with running(app, partitions=None):
         with pytest.raises(BrokerUnavailable, match="no broker at"):

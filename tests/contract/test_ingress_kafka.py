@@ -16,10 +16,11 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from app import topics
 from app.config import load
+from app.ports import free_port
 from schemas.catalogue import INGRESS_WEBHOOKS
 from schemas.codec import Codecs
 from schemas.records import Event, RawNotification
-from tests.support.bundled import bundled_broker, eventually, free_port
+from tests.support.bundled import bundled_broker, eventually
 
 CODEC = Codecs()[INGRESS_WEBHOOKS]
 

@@ -1,6 +1,5 @@
 """The bundled broker for tests, its own port; and waiting for what comes about by itself."""
 
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,14 +7,6 @@ from contextlib import contextmanager
 import pytest
 
 from app.broker import BundledBroker, available
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

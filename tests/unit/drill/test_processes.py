@@ -10,7 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.drill.processes import PROGRAM, Process, ProcessFailed, clean_environment, free_port
+from app.drill.processes import PROGRAM, Process, ProcessFailed, clean_environment
+from app.ports import free_port
 
 SERVER = """
 import http.server, os, sys

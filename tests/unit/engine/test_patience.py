@@ -11,7 +11,7 @@ from app.engine.errors import StoppedWaiting
 from app.engine.heartbeat import Heartbeat
 from app.engine.patience import Patience
 from app.engine.store import Mark
-from tests.brokers import free_ports
+from app.ports import free_port
 
 
 class Clock:
@@ -49,7 +49,7 @@ def test_waiting_for_a_broker_counts_as_life_and_is_the_brokers_fault() -> None:
 def test_an_at_least_once_commit_without_a_broker_ends_with_the_workers_time(tmp_path: Path) -> None:
     clock = Clock()
     patience = Patience(Heartbeat(6.0, clock), clock)
-    nobody = EngineConfig(bootstrap=f"127.0.0.1:{free_ports(1)[0]}", guarantee="at_least_once", data_dir=tmp_path)
+    nobody = EngineConfig(bootstrap=f"127.0.0.1:{free_port()}", guarantee="at_least_once", data_dir=tmp_path)
     committer = JournalCommitter(nobody, patience)
     committer.open()
     committer.claim(0, b"epoch")
