@@ -3,9 +3,13 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from app.broker import BrokerError, BundledBroker
 from tests.brokers import NoKafka, TestBroker, random_prefix, real_kafka
+
+settings.register_profile("untimed", deadline=None)  # a busy machine is no fault of an example
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

@@ -75,6 +75,11 @@ class Command:
     action: str
 
 
+def is_out(row: OrderRow) -> bool:
+    """Is anything of it out of the warehouse?"""
+    return any(any(parcel.contents.values()) for parcel in row.parcels.values() if parcel.wanted)
+
+
 @dataclass
 class World:
     """What everybody was told, and what follows from it."""
@@ -116,7 +121,13 @@ class World:
                 return self.answer(row, event)
             case WarehouseDespatch():
                 self.own_will = self.own_will or event.complete
-                return shipping.despatched(row, msgspec.structs.replace(event, read_at=self.at), RULES, self.at)
+                out = is_out(row)
+                effects = shipping.despatched(row, msgspec.structs.replace(event, read_at=self.at), RULES, self.at)
+                if out and not is_out(
+                    row
+                ):  # a part that left was taken back: a cancel that was refused may be asked again
+                    self.may_cancel += 1
+                return effects
             case Outcome():
                 parcels = list(row.parcels.values())
                 if not parcels:
