@@ -305,6 +305,11 @@ class DeliverySettings(Model):
         ms("15m"),
         description="A despatch whose order is not known after this is an `early_fulfilment`; it is kept and joined when the order comes.",
     )
+    progress_level: Duration = Field(
+        ms("24h"),
+        description="An order that is at the warehouse this long without a step on (another status, other lines, something that left) is a `stuck_order`;"
+        " one with a requested date has until then and so much longer.",
+    )
     despatch_level: Duration = Field(
         ms("15m"),
         description="A parcel that is not at its storefront this long after we knew of it is a `despatch_gap`.",

@@ -84,7 +84,7 @@ CATALOGUE: Final[dict[str, Kind]] = {
     ),
     "stuck_order": Kind(
         "operations",
-        "The order makes no progress, or warehouse and storefront disagree whether it is wanted.",
+        "The order makes no progress at the warehouse within its time, or warehouse and storefront disagree whether it is wanted.",
         "the goods out in Clarus, then the order at the storefront",
         "Enter, free or cancel it by hand on the side that is wrong, then resolve this",
     ),

@@ -39,10 +39,12 @@ class ReleaseAnswers:
         elif row.absent_from or not rules.pending(row):
             self._desk.is_due(context, "order", row.reference, row.absent_from or row.since)
 
-    def tell_doubled(self, context: Context, emit: Emitter, row: ReleaseRow) -> None:
-        """Goods outs of one order that the warehouse has begun with are for a person."""
+    def tell_stuck(self, context: Context, emit: Emitter, row: ReleaseRow) -> None:
+        """Goods outs of one order that the warehouse has begun with are for a person, and one that makes no progress."""
+        text = rules.standing(row, self._desk.settings.delivery.progress_level, context.now_ms)
         if row.doubled:
             text = f"Clarus has several goods outs of this order: {', '.join(row.doubled)}. Cancel all but one there"
+        if text:
             self._desk.open_trouble(context, emit, "stuck_order", row.order_key, text)
         else:
             self._desk.resolve_trouble(context, emit, "stuck_order", row.order_key)

@@ -109,8 +109,7 @@ class ReleaseLooks:
                     self._desk.is_due(context, "parcels", name, context.now_ms)
                     self._left(one, row.parcels_due)
             self._answers.answer(context, emit, row, answers, opened)
-            if there:
-                self._answers.tell_doubled(context, emit, row)
+            self._answers.tell_stuck(context, emit, row)
             result[name] = Settled(tuple(row.skus), bool(answers))
         return result
 

@@ -188,7 +188,7 @@ class ReleaseWrites:
             fold(row, context.now_ms)
             context.put(desk.tables.releases, reference, row)
             self._answers.keep_due(context, row)
-            self._answers.tell_doubled(context, emit, row)
+            self._answers.tell_stuck(context, emit, row)
             return Settled(tuple(row.skus), True)
 
         await self._commit(reference, answer, work)

@@ -31,7 +31,7 @@ def note(row: ReleaseRow, despatched: Mapping[str, int], complete: bool, now: in
     """A look-up showed what left and whether nothing more will; True where packages are to be read for it."""
     if dict(despatched) == row.despatched and complete == row.despatch_complete:
         return False
-    row.despatched, row.despatch_complete = dict(despatched), complete
+    row.despatched, row.despatch_complete, row.stands_from = dict(despatched), complete, now
     row.parcels_due, row.parcels_since, row.parcel_reads = now, now, 0
     return True
 

@@ -66,6 +66,7 @@ class ReleaseRow(msgspec.Struct, array_like=True):
     ordered: dict[str, int] = {}  # product code to eaches that the goods out asks for, as last seen
     absent_from: int = 0  # when the first of the look-ups in a row began that did not show it; 0: it shows
     absent_at: int = 0  # when the last of them began; `looks` counts them
+    stands_from: int = 0  # when it was last seen to go on: another status, other lines, something that left
 
 
 @dataclass(frozen=True, slots=True)

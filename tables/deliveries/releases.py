@@ -34,6 +34,7 @@ from tables.deliveries.twins import NOT_BEGUN
 from tables.goods_out import eaches_of
 
 _KNOWN: Final = frozenset(get_args(WarehouseStatus))
+_HOUR: Final = 3_600_000
 
 
 # ---- commands -------------------------------------------------------------------------------------------------------------------------------
@@ -260,7 +261,7 @@ def _there(row: ReleaseRow, one: AtWarehouse, looked_at: int, unknown_for: int, 
         row.holds = row.order.version  # made in an earlier life of the row
     row.intent = None
     if row.cancel and one.status not in FINAL and row.answered < row.version:
-        _take(row, one)
+        _take(row, one, now)
         row.looked = True
         if intent is not None and intent.kind == "cancel" and row.status in NOT_BEGUN:
             row.deleting = True  # the pick list was taken back since: a cancel that is still on its way deletes it
@@ -278,7 +279,7 @@ def _landed(intent: Intent, one: AtWarehouse) -> bool:
 def _seen(row: ReleaseRow, one: AtWarehouse, now: int, turn: int | None = None) -> list[WarehouseOrder]:
     """`turn`: when a change that was looked at before is to be asked for."""
     news = (one.status, one.wms_id, one.ordered) != (row.status, row.wms_id, row.ordered) or row.answered < row.version
-    _take(row, one)
+    _take(row, one, now)
     row.next_at = now
     if owes_change(row):
         return _before_change(row, now, turn)
@@ -304,10 +305,23 @@ def _before_change(row: ReleaseRow, now: int, turn: int | None) -> list[Warehous
     return [*late, *report(row, "")]
 
 
-def _take(row: ReleaseRow, one: AtWarehouse) -> None:
+def _take(row: ReleaseRow, one: AtWarehouse, now: int) -> None:
+    if not row.stands_from or (one.status, one.ordered) != (row.status, row.ordered):
+        row.stands_from = now
     row.wms_id, row.status, row.warehouse = one.wms_id, one.status, one.warehouse or row.warehouse
     row.ordered = dict(one.ordered)
     row.skus = row.skus or sorted(row.ordered)
+
+
+def standing(row: ReleaseRow, level: int, now: int) -> str:
+    """That the order is at the warehouse without a step on for longer than `level`; empty where it is not. One that shall leave later has so much longer."""
+    begun = max(row.stands_from, (row.order.leave_at or 0) if row.order is not None else 0)
+    if not at_work(row) or not row.stands_from or now - begun <= level:
+        return ""
+    return (
+        f"goods out {row.reference} is {row.status} at the warehouse without a step on for more than {level / _HOUR:.3g} h: "
+        "see there what it waits for, or whether somebody put it aside"
+    )
 
 
 def report(row: ReleaseRow, detail: str) -> list[WarehouseOrder]:

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from schemas.records import CancelOrder, ReleaseLine, ReleaseOrder, WarehouseOrder
+from tables.deliveries import parcels
 from tables.deliveries import releases as rules
 from tables.deliveries.release_row import AtWarehouse, Cancel, Change, Create, Idle, LookUp, ReleaseRow, Report
 from tables.goods_out import eaches_of
@@ -638,3 +639,34 @@ def test_a_bundle_ordered_whole_concerns_the_stock_of_its_components() -> None:
     command.lines = [ReleaseLine(sku="BOX", eaches=2, parts={"MUG": 2, "CARD": 1})]
     rules.want_release(row, command, 0)
     assert row.skus == ["CARD", "MUG"] and rules.eaches_of(command) == {"MUG": 4, "CARD": 2}
+
+
+# ---- no step on -----------------------------------------------------------------------------------------------------------------------------
+
+
+def test_an_order_that_stands_at_the_warehouse_is_for_a_person_until_it_goes_on() -> None:
+    row = made(1_000)
+    assert not rules.standing(msgspec.structs.replace(row, stands_from=0), 5_000, 6_001), (
+        "of an earlier version: not seen yet"
+    )
+    assert not rules.standing(row, 5_000, 6_000)
+    assert "goods out shop:1 is PENDING" in rules.standing(row, 5_000, 6_001)
+    rules.found(row, [at("PENDING", 2)], 7_000, UNKNOWN, 7_000)
+    assert rules.standing(row, 5_000, 7_000), "a look that shows the same is no step"
+    for step in (at("ALLOCATED", 2), at("ALLOCATED", 3)):
+        now = row.stands_from + 6_000
+        assert rules.standing(row, 5_000, now)
+        rules.found(row, [step], now, UNKNOWN, now)
+        assert not rules.standing(row, 5_000, now)
+    now = row.stands_from + 6_000
+    assert parcels.note(row, {"S": 1}, complete=False, now=now) and not rules.standing(row, 5_000, now)
+    rules.found(row, [at("COMPLETED", 3)], now, UNKNOWN, now)
+    assert not rules.standing(row, 5_000, now + 1_000_000), "it is over"
+
+
+def test_an_order_that_shall_leave_later_may_stand_until_then() -> None:
+    row = ReleaseRow("shop:1", "shop:1")
+    rules.want_release(row, msgspec.structs.replace(release(), leave_at=50_000), 0)
+    rules.found(row, [PENDING], 1_000, UNKNOWN, 1_000)
+    assert not rules.standing(row, 5_000, 55_000)
+    assert rules.standing(row, 5_000, 55_001)

@@ -618,6 +618,19 @@ async def test_two_goods_outs_that_are_begun_with_are_one_exception_until_one_is
         await until(lambda: troubles(rig)[-1] == ("stuck_order", "RESOLVED"))
 
 
+async def test_an_order_that_makes_no_progress_is_an_exception_until_it_goes_on() -> None:
+    rig = Rig(delivery={"progress_level": "200ms"}, sweeps={"stock": "50ms"})
+    async with rig.running("clarus"):
+        await made(rig)
+        await until(lambda: troubles(rig) == [("stuck_order", "OPEN")])
+        assert "shop:1 is PENDING at the warehouse without a step on" in rig.sent(ExceptionState)[-1].detail
+        rig.warehouse.become(REFERENCE, "ALLOCATED")
+        await until(lambda: ("stuck_order", "RESOLVED") in troubles(rig))
+        await until(lambda: troubles(rig)[-1] == ("stuck_order", "OPEN"))
+        rig.warehouse.become(REFERENCE, "COMPLETED", despatched={"S0": 2})
+        await until(lambda: troubles(rig)[-1] == ("stuck_order", "RESOLVED"))
+
+
 def troubles(rig: Rig) -> list[tuple[str, str]]:
     return [(one.type, one.state) for one in rig.sent(ExceptionState)]
 
