@@ -263,7 +263,11 @@ class EffectRig:
             if times != 1:
                 (verdict.lost if times < 1 else verdict.doubled).append(f"{case}: {times:g} times")
         exceptions = await asyncio.to_thread(read_exceptions, self._product.settings)
-        evidence = gather(self._peers, Script(), dict.fromkeys((case.sku for case in self.cases), OPENING), exceptions)
+        script = Script()
+        for case in self.cases:
+            if case.order is not None and case.sent_back:
+                script.sent_back[case.site.channel, case.order.number] = {case.sku: case.sent_back}
+        evidence = gather(self._peers, script, dict.fromkeys((case.sku for case in self.cases), OPENING), exceptions)
         for name, check in run_checks(evidence).items():
             verdict.checks += [f"{name}: {failure}" for failure in check.failed]
         verdict.checks += self._product.failures

@@ -35,6 +35,8 @@ class Case:
     """What the listing showed before."""
     wanted: int = 0
     """By how much it shall change."""
+    sent_back: int = 0
+    """Units of its order that the customer sent back."""
     missed: str = ""
     """Why it could not be killed there; empty: it was."""
 
@@ -330,7 +332,7 @@ def _noted(peers: Peers, case: Case) -> float:
 async def _send_back(peers: Peers, case: Case) -> OperatorCommand | None:
     """At the storefront; where it has no returns, by the product's own command."""
     assert case.order is not None
-    shop = peers.storefronts[case.site.channel]
+    shop, case.sent_back = peers.storefronts[case.site.channel], 1
     if await shop.send_back(case.order.number, [NewLine(case.sku, 1)]):
         return None
     return OperatorCommand(
